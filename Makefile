@@ -1,0 +1,43 @@
+# Every target works in the active virtual environment.
+.DEFAULT_GOAL := help
+.PHONY: help build tools test nightly lint format bench sdist wheel ci clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build:  ## compile in place and install as editable, with what the tests need
+	python -m pip install -e ".[test]"
+
+tools:  ## install the pinned linters
+	python -m pip install -r .ci/lint-requirements.txt
+
+test:  ## run the tests
+	pytest
+
+nightly:  ## run the long tests
+	pytest -m nightly
+
+lint:  ## check style and types, change nothing
+	ruff check .
+	ruff format --check .
+	cython-lint cbackprop
+	mypy cbackprop
+
+format:  ## put style right where a tool can
+	ruff check --fix .
+	ruff format .
+
+bench:  ## time training steps beside the bare BLAS calls
+	python benchmarks/steps.py
+
+sdist:  ## build the source distribution into dist/ (needs the package `build`)
+	python -m build --sdist
+
+wheel:  ## build the wheel into dist/ (needs the package `build`)
+	python -m build --wheel
+
+ci:  ## do what the continuous integration does, in an environment of its own
+	bash .ci/run
+
+clean:  ## remove what was built, and only files that git ignores
+	git clean -fdXq -- build dist cbackprop cbackprop.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Compiled: imports nothing from above. `run` is the only door."""

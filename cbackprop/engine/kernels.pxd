@@ -1,0 +1,46 @@
+"""The elementwise kernels of vector/table.h, for Cython modules."""
+
+from libc.stdint cimport int32_t
+
+from cbackprop.engine.plan cimport Rule
+
+
+cdef extern from "vector/table.h":
+    ctypedef struct FloatKernels:
+        void (**activate)(float*, Py_ssize_t) noexcept nogil
+        void (**derivative)(const float*, float*, Py_ssize_t) noexcept nogil
+        void (**output)(float*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        double (**loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
+                        Py_ssize_t) noexcept nogil
+        void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*, double,
+                        double) noexcept nogil
+        void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
+        double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
+        bint (*all_finite)(const float*, Py_ssize_t) noexcept nogil
+        void (*add_scaled)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*exponential)(float*, Py_ssize_t) noexcept nogil
+        void (*logarithm)(float*, Py_ssize_t) noexcept nogil
+
+    ctypedef struct DoubleKernels:
+        void (**activate)(double*, Py_ssize_t) noexcept nogil
+        void (**derivative)(const double*, double*, Py_ssize_t) noexcept nogil
+        void (**output)(double*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        double (**loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
+                        Py_ssize_t) noexcept nogil
+        void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*, double,
+                        double) noexcept nogil
+        void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
+        double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
+        bint (*all_finite)(const double*, Py_ssize_t) noexcept nogil
+        void (*add_scaled)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*exponential)(double*, Py_ssize_t) noexcept nogil
+        void (*logarithm)(double*, Py_ssize_t) noexcept nogil
+
+    FloatKernels cbackprop_float_kernels
+    DoubleKernels cbackprop_double_kernels
+    const char* cbackprop_instructions(int)
+    int cbackprop_instructions_in_use()
+    void cbackprop_use_instructions(int)
+
+cdef FloatKernels* of_float
+cdef DoubleKernels* of_double

@@ -1,0 +1,49 @@
+"""The task a call gives the compiled loops, and the passes over a range of its rows."""
+
+from cython cimport floating
+from libc.stdint cimport int32_t
+
+from cbackprop.engine.plan cimport Layer
+
+
+cdef struct Task:
+    # The model: a plan and a vector.
+    const Layer* plan
+    Py_ssize_t n_layers
+    int output                      # a code of plan.h's enum Output
+    void* parameters
+    # The data. X is dense (n, n_features), or CSR with `indices` and `indptr` of index_size bytes each.
+    const void* X
+    const void* indices
+    const void* indptr
+    int index_size                  # 4 or 8; 0 says that X is dense
+    const int32_t* labels           # (n,), or NULL
+    const void* targets             # (n, k), or NULL
+    const void* sample_weight       # (n,), or NULL for all ones
+    const Py_ssize_t* rows          # which rows, in which order; NULL: all, as they stand
+    # The workspace: blocks of `capacity` rows each, see `block`.
+    void* workspace
+    Py_ssize_t capacity
+    double loss_scale               # the reported loss is this times the mean loss
+
+
+# The workspace's blocks, one behind the other, `capacity` rows each: gathered rows A_0 (only if rows are picked from a
+# dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k).
+cdef Py_ssize_t workspace_size(const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training,
+                               Py_ssize_t capacity) noexcept nogil
+cdef floating* activations(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil
+cdef floating* deltas(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil
+
+# Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks.
+cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
+cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
+cdef double output_delta(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
+                         floating* tag) noexcept nogil
+cdef void backward(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
+cdef double total_weight(const Task* task, Py_ssize_t first, Py_ssize_t m, floating* tag) noexcept nogil
+
+# Gradient of one layer over m rows of the blocks, for rows low ... high of [W; b] (row n_in is the biases'):
+# out := keep * out + scale * (A^T D); keep_biases for the biases' row.
+cdef void layer_gradient(const Task* task, Py_ssize_t layer, Py_ssize_t first, Py_ssize_t m, Py_ssize_t low,
+                         Py_ssize_t high, double scale, double keep, double keep_biases,
+                         floating* out) noexcept nogil

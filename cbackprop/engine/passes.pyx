@@ -1,0 +1,265 @@
+"""Forward and backward over a range of rows, in the notation of Nielsen's chapter 2 with examples as rows.
+
+    Z_l = A_{l-1} W_l + b_l,   A_l = f(Z_l)                                   forward
+    D_L = dC/dZ_L,             D_l = (D_{l+1} W_{l+1}^T) * f'(Z_l)            (BP1), (BP2)
+    dC/dW_l = A_{l-1}^T D_l,   dC/db_l = sum of D_l over the rows             (BP4), (BP3)
+
+The functions are generic in float and double; a last argument `tag` that is not read picks the dtype. Ranges of rows do
+not touch each other, so threads run them side by side.
+"""
+
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy
+
+from cbackprop.engine.blas cimport gemm
+from cbackprop.engine cimport kernels
+from cbackprop.engine.plan cimport SOFTMAX_LOG_LOSS
+
+
+cdef inline bint gathered(const Task* task) noexcept nogil:
+    return task.rows != NULL and task.index_size == 0
+
+
+cdef Py_ssize_t workspace_size(
+    const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training, Py_ssize_t capacity
+) noexcept nogil:
+    """Elements of a workspace for `capacity` rows; prediction needs neither deltas nor targets."""
+    cdef Py_ssize_t columns = plan[0].n_in if gathered else 0
+    cdef Py_ssize_t layer
+    for layer in range(n_layers):
+        columns += plan[layer].n_out * (2 if training else 1)
+    if training:
+        columns += 2 * plan[n_layers - 1].n_out
+    return columns * capacity
+
+
+cdef floating* activations(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil:
+    """A_layer (capacity, n_out of the layer), layer 1 ... L; 0 is the gathered rows."""
+    cdef Py_ssize_t columns = 0, before
+    if layer > 0 and gathered(task):
+        columns = task.plan[0].n_in
+    for before in range(layer - 1):
+        columns += task.plan[before].n_out
+    return <floating*>task.workspace + columns * task.capacity
+
+
+cdef floating* deltas(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil:
+    """D_layer, the same shape as A_layer, layer 1 ... L; L + 1 is where the targets stand."""
+    cdef floating* block = activations(task, task.n_layers + 1, tag)
+    cdef Py_ssize_t before
+    for before in range(layer - 1):
+        block += task.plan[before].n_out * task.capacity
+    return block
+
+
+cdef const floating* inputs(const Task* task, Py_ssize_t first, floating* tag) noexcept nogil:
+    """A_0 of dense rows: gathered, or X itself where rows are taken as they stand."""
+    if gathered(task):
+        return activations(task, 0, tag)
+    return <const floating*>task.X + first * task.plan[0].n_in
+
+
+cdef inline Py_ssize_t row_of(const Task* task, Py_ssize_t position) noexcept nogil:
+    return task.rows[position] if task.rows != NULL else position
+
+
+cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:
+    if size == 4:
+        return (<const int32_t*>indices)[position]
+    return (<const int64_t*>indices)[position]
+
+
+cdef void gather(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+    cdef Py_ssize_t n = task.plan[0].n_in, i
+    cdef floating* out = activations(task, 0, tag)
+    cdef const floating* X = <const floating*>task.X
+    for i in range(start, stop):
+        memcpy(out + i * n, X + task.rows[first + i] * n, n * sizeof(floating))
+
+
+cdef void fill_rows(const floating* row, floating* out, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
+    """out (m, n) := row in every row, by doubling."""
+    cdef Py_ssize_t filled = 1, more
+    memcpy(out, row, n * sizeof(floating))
+    while filled < m:
+        more = filled if 2 * filled <= m else m - filled
+        memcpy(out + filled * n, out, more * n * sizeof(floating))
+        filled += more
+
+
+cdef void add_sparse_product(
+    const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const floating* W, floating* Z
+) noexcept nogil:
+    """Z (stop - start, n_out) += X[rows] W for CSR rows."""
+    cdef Py_ssize_t n_out = task.plan[0].n_out, i, row
+    cdef int64_t at
+    cdef const floating* values = <const floating*>task.X
+    for i in range(start, stop):
+        row = row_of(task, first + i)
+        for at in range(index_at(task.indptr, task.index_size, row),
+                        index_at(task.indptr, task.index_size, row + 1)):
+            if floating is float:
+                kernels.of_float.add_scaled(
+                    values[at], W + index_at(task.indices, task.index_size, at) * n_out, Z + (i - start) * n_out, n_out)
+            else:
+                kernels.of_double.add_scaled(
+                    values[at], W + index_at(task.indices, task.index_size, at) * n_out, Z + (i - start) * n_out, n_out)
+
+
+cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+    """A_1 ... A_{L-1}, and Z_L where A_L will stand."""
+    cdef Py_ssize_t m = stop - start, index, n_in, n_out
+    cdef const floating* a
+    cdef floating* z
+    cdef const floating* parameters = <const floating*>task.parameters
+    cdef const Layer* layer
+    if m <= 0:
+        return
+    if gathered(task):
+        gather(task, first, start, stop, tag)
+    for index in range(task.n_layers):
+        layer = &task.plan[index]
+        n_in = layer.n_in
+        n_out = layer.n_out
+        z = activations(task, index + 1, tag) + start * n_out
+        # The bias goes in first: BLAS adds the product to it, and the activation is one flat sweep.
+        fill_rows(parameters + layer.biases, z, m, n_out)
+        if index == 0 and task.index_size != 0:
+            add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
+        else:
+            a = inputs(task, first, tag) if index == 0 else activations(task, index, tag)
+            gemm(False, False, m, n_out, n_in, 1.0, a + start * n_in, n_in,
+                 parameters + layer.weights, n_out, 1.0, z, n_out)
+        if index + 1 < task.n_layers:
+            if floating is float:
+                kernels.of_float.activate[layer.activation](z, m * n_out)
+            else:
+                kernels.of_double.activate[layer.activation](z, m * n_out)
+
+
+cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+    """Z_L becomes A_L, where no loss is asked for."""
+    cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out
+    cdef floating* z = activations(task, task.n_layers, tag) + start * k
+    if floating is float:
+        kernels.of_float.output[task.output](z, stop - start, k)
+    else:
+        kernels.of_double.output[task.output](z, stop - start, k)
+
+
+cdef double output_delta(
+    const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag
+) noexcept nogil:
+    """Z_L becomes A_L, and D_L (BP1) stands beside it. Returns the sum of the rows' weighted losses."""
+    cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m = stop - start, i, j, row
+    cdef floating* z = activations(task, task.n_layers, tag) + start * k
+    cdef floating* delta = deltas(task, task.n_layers, tag) + start * k
+    cdef floating* y = deltas(task, task.n_layers + 1, tag) + start * k
+    cdef floating* weights = deltas(task, task.n_layers + 1, tag) + (task.capacity + start) * k
+    cdef int32_t* labels = <int32_t*>y
+    if m <= 0:
+        return 0.0
+    if task.output == SOFTMAX_LOG_LOSS:
+        for i in range(m):
+            labels[i] = task.labels[row_of(task, first + start + i)]
+    elif task.labels != NULL:
+        for i in range(m):
+            y[i] = <floating>task.labels[row_of(task, first + start + i)]
+    else:
+        for i in range(m):
+            row = row_of(task, first + start + i)
+            for j in range(k):
+                y[i * k + j] = (<const floating*>task.targets)[row * k + j]
+    if task.sample_weight == NULL:
+        weights = NULL
+    else:
+        for i in range(m):
+            row = row_of(task, first + start + i)
+            for j in range(k):
+                weights[i * k + j] = (<const floating*>task.sample_weight)[row]
+    if floating is float:
+        return kernels.of_float.loss[task.output](z, delta, y, labels, weights, m, k)
+    else:
+        return kernels.of_double.loss[task.output](z, delta, y, labels, weights, m, k)
+
+
+cdef void backward(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+    """(BP2): D_{L-1} ... D_1 from D_L."""
+    cdef Py_ssize_t m = stop - start, index, n_in, n_out
+    cdef floating* delta
+    cdef const floating* parameters = <const floating*>task.parameters
+    if m <= 0:
+        return
+    for index in range(task.n_layers - 1, 0, -1):
+        n_in = task.plan[index].n_in
+        n_out = task.plan[index].n_out
+        delta = deltas(task, index, tag) + start * n_in
+        gemm(False, True, m, n_in, n_out, 1.0, deltas(task, index + 1, tag) + start * n_out, n_out,
+             parameters + task.plan[index].weights, n_out, 0.0, delta, n_in)
+        if floating is float:
+            kernels.of_float.derivative[task.plan[index - 1].activation](
+                activations(task, index, tag) + start * n_in, delta, m * n_in)
+        else:
+            kernels.of_double.derivative[task.plan[index - 1].activation](
+                activations(task, index, tag) + start * n_in, delta, m * n_in)
+
+
+cdef double total_weight(const Task* task, Py_ssize_t first, Py_ssize_t m, floating* tag) noexcept nogil:
+    """What a mean over these rows divides by: their number, or the sum of their weights."""
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    if task.sample_weight == NULL:
+        return <double>m
+    for i in range(m):
+        total += (<const floating*>task.sample_weight)[row_of(task, first + i)]
+    return total
+
+
+cdef void sparse_gradient(
+    const Task* task, Py_ssize_t first, Py_ssize_t m, Py_ssize_t low, Py_ssize_t high,
+    double scale, double keep, const floating* delta, floating* out
+) noexcept nogil:
+    """Rows low ... high of out := keep * out + scale * X[rows]^T D for CSR rows."""
+    cdef Py_ssize_t n_out = task.plan[0].n_out, i, row
+    cdef int64_t at, column
+    cdef const floating* values = <const floating*>task.X
+    if keep == 0.0:
+        for i in range(low * n_out, high * n_out):
+            out[i] = 0.0
+    elif keep != 1.0:
+        for i in range(low * n_out, high * n_out):
+            out[i] *= <floating>keep
+    for i in range(m):
+        row = row_of(task, first + i)
+        for at in range(index_at(task.indptr, task.index_size, row),
+                        index_at(task.indptr, task.index_size, row + 1)):
+            column = index_at(task.indices, task.index_size, at)
+            if column < low or column >= high:
+                continue
+            if floating is float:
+                kernels.of_float.add_scaled(<float>scale * values[at], delta + i * n_out, out + column * n_out, n_out)
+            else:
+                kernels.of_double.add_scaled(scale * values[at], delta + i * n_out, out + column * n_out, n_out)
+
+
+cdef void layer_gradient(
+    const Task* task, Py_ssize_t layer, Py_ssize_t first, Py_ssize_t m, Py_ssize_t low, Py_ssize_t high,
+    double scale, double keep, double keep_biases, floating* out
+) noexcept nogil:
+    """(BP4) and (BP3) into a vector laid out like the parameters."""
+    cdef Py_ssize_t n_in = task.plan[layer].n_in, n_out = task.plan[layer].n_out
+    cdef Py_ssize_t stop = high if high < n_in else n_in
+    cdef const floating* delta = deltas(task, layer + 1, out)
+    cdef const floating* a
+    cdef floating* W = out + task.plan[layer].weights
+    if low < stop:
+        if layer == 0 and task.index_size != 0:
+            sparse_gradient(task, first, m, low, stop, scale, keep, delta, W)
+        else:
+            a = inputs(task, first, out) if layer == 0 else activations(task, layer, out)
+            gemm(True, False, stop - low, n_out, m, scale, a + low, n_in, delta, n_out, keep, W + low * n_out, n_out)
+    if high > n_in:
+        if floating is float:
+            kernels.of_float.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)
+        else:
+            kernels.of_double.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)

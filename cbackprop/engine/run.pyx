@@ -1,0 +1,436 @@
+"""The engine's only door: arrays in, everything checked, then compiled loops without the GIL.
+
+A `Task` is built once, from a plan, a vector of parameters and data, and executed many times. It holds on to the arrays'
+memory, so that nothing can move or free it, and to the workspace. Whatever could fail is checked here, before a loop runs;
+the loops themselves cannot fail.
+"""
+
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+)
+from libc.limits cimport INT_MAX
+from libc.stdint cimport int32_t, int64_t
+
+import numpy as np
+
+from cbackprop.engine cimport passes, steps
+from cbackprop.engine cimport kernels
+from cbackprop.engine.plan cimport (
+    ADAM, EXP_POISSON, IDENTITY, IDENTITY_SQUARED_ERROR, LOGISTIC, LOGISTIC_LOG_LOSS, LOGISTIC_SQUARED_ERROR,
+    MOMENTUM, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, NESTEROV, RELU, SGD, SOFTMAX_LOG_LOSS, TANH, Layer, Rule,
+)
+
+ACTIVATIONS = {"identity": IDENTITY, "logistic": LOGISTIC, "tanh": TANH, "relu": RELU}
+OUTPUTS = {
+    ("identity", "squared_error"): IDENTITY_SQUARED_ERROR,
+    ("logistic", "squared_error"): LOGISTIC_SQUARED_ERROR,
+    ("logistic", "binary_log_loss"): LOGISTIC_LOG_LOSS,
+    ("softmax", "log_loss"): SOFTMAX_LOG_LOSS,
+    ("exp", "poisson"): EXP_POISSON,
+}
+OPTIMIZERS = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
+STATE_VECTORS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
+
+LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
+RULE = np.dtype(
+    [("optimizer", np.int64)]
+    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "l2", "l2_batch")]
+    + [("step", np.int64)]
+)
+
+if LAYER.itemsize != sizeof(Layer) or RULE.itemsize != sizeof(Rule):
+    raise ImportError("cbackprop was built for a platform whose structs are laid out differently")
+
+
+cdef class Block:
+    """The memory of a C-contiguous array, held for as long as this object lives."""
+
+    cdef Py_buffer view
+    cdef bint held
+
+    def __cinit__(self, array, str name, str kinds, int ndim, bint writable=False):
+        cdef int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT
+        if writable:
+            flags |= PyBUF_WRITABLE
+        try:
+            PyObject_GetBuffer(array, &self.view, flags)
+        except (TypeError, ValueError, BufferError) as error:
+            needed = "C-contiguous, writable" if writable else "C-contiguous"
+            raise ValueError(f"{name} must be a {needed} array, got {type(array).__name__}: {error}") from None
+        self.held = True
+        kind = self.kind()
+        if kind not in kinds.split():
+            raise TypeError(f"{name} must be an array of {kinds.replace(' ', ' or ')}, got {kind}")
+        if self.view.ndim != ndim:
+            raise ValueError(f"{name} must have {ndim} dimension(s), got {self.view.ndim}")
+
+    def __dealloc__(self):
+        if self.held:
+            PyBuffer_Release(&self.view)
+
+    cdef str kind(self):
+        cdef bytes code = self.view.format
+        if code == b"f":
+            return "float32"
+        if code == b"d":
+            return "float64"
+        if code in (b"i", b"l", b"q"):
+            return "int32" if self.view.itemsize == 4 else "int64"
+        return "struct" if code[:1] == b"T" else f"items of format {code.decode()!r}"
+
+    cdef Py_ssize_t length(self, int axis=0):
+        return self.view.shape[axis]
+
+
+cdef Block struct_block(array, dtype, str name, int ndim):
+    if getattr(array, "dtype", None) != dtype:
+        raise TypeError(f"{name} must be an array of {dtype}, got {getattr(array, 'dtype', type(array).__name__)}")
+    return Block(array, name, "struct", ndim)
+
+
+cdef Py_ssize_t check_plan(Block plan) except -1:
+    """The number of parameters of a plan all of whose layers fit together."""
+    cdef const Layer* layers = <const Layer*>plan.view.buf
+    cdef const Layer* layer
+    cdef Py_ssize_t total = 0, index
+    if plan.length() < 1:
+        raise ValueError("plan must have at least one layer, got none")
+    for index in range(plan.length()):
+        layer = &layers[index]
+        if not (1 <= layer.n_in <= INT_MAX - 1 and 1 <= layer.n_out <= INT_MAX - 1):
+            raise ValueError(
+                f"plan: layer {index} must have between 1 and 2**31 - 2 units in and out, got {layer.n_in} and {layer.n_out}")
+        if index and layer.n_in != layers[index - 1].n_out:
+            raise ValueError(
+                f"plan: layer {index} takes {layer.n_in} units, but the layer before gives {layers[index - 1].n_out}")
+        if layer.weights != total or layer.biases != total + layer.n_in * layer.n_out:
+            raise ValueError(
+                f"plan: layer {index} must start at {total} of the vector, biases right behind its weights, "
+                f"got {layer.weights} and {layer.biases}")
+        if not 0 <= layer.activation < N_ACTIVATIONS:
+            raise ValueError(f"plan: layer {index} has the unknown activation code {layer.activation}")
+        total = layer.biases + layer.n_out
+        if total > (<Py_ssize_t>1 << 60):
+            raise ValueError("plan: the network has more than 2**60 parameters")
+    return total
+
+
+cdef class Team:
+    """A barrier for `size` threads that train one task together."""
+
+    cdef steps.TeamBarrier barrier
+    cdef readonly Py_ssize_t size
+
+    def __cinit__(self, Py_ssize_t size):
+        if not 1 <= size <= 4096:
+            raise ValueError(f"a team must have between 1 and 4096 threads, got {size}")
+        self.size = size
+        steps.team_begin(&self.barrier, <long>size)
+
+    def abort(self):
+        """Let everybody go who waits for the others, now or later: the team is not used again."""
+        steps.team_break(&self.barrier)
+
+
+cdef class Task:
+    """One network and the rows to run it on, checked and ready.
+
+    Parameters
+    ----------
+    plan : structured array (n_layers,) of dtype LAYER
+    output : int
+        One of the codes in OUTPUTS.
+    parameters : float32 or float64 array (n_parameters,)
+        The flat vector. It fixes the dtype of everything else.
+    X : array (n, n_features), C order, or an object with CSR's data, indices, indptr and shape
+    y : int32 array (n,) of labels, or array (n, n_outputs) of numbers; optional
+        Labels are what the softmax needs, and 0 / 1 is allowed for one logistic output.
+    sample_weight : array (n,), optional
+    rows : intp array, optional
+        Which rows, in which order; it may be refilled between calls. Without it, all rows as they stand.
+    capacity : int
+        Rows that the workspace holds: the largest mini-batch, or the rows of a whole-data sweep's block.
+    loss_scale : float
+        Reported losses are the mean loss times this.
+    """
+
+    cdef passes.Task task
+    cdef object blocks              # keeps the arrays' memory
+    cdef bint single                # float32
+    cdef readonly Py_ssize_t n_rows
+    cdef readonly Py_ssize_t n_parameters
+    cdef Py_ssize_t n_stored        # rows of X
+    cdef Py_ssize_t n_values        # stored values of a CSR X
+    cdef readonly object workspace
+    cdef readonly object plan
+    cdef bint trainable
+
+    def __init__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
+                 Py_ssize_t capacity=256, double loss_scale=1.0):
+        cdef Block plan_block, vector, target, weight, order, work
+        cdef Py_ssize_t size, k
+        plan_block = struct_block(plan, LAYER, "plan", 1)
+        self.plan = plan
+        self.n_parameters = check_plan(plan_block)
+        vector = Block(parameters, "parameters", "float32 float64", 1)
+        dtype = vector.kind()
+        self.single = dtype == "float32"
+        if vector.length() != self.n_parameters:
+            raise ValueError(f"parameters must have the plan's {self.n_parameters} elements, got {vector.length()}")
+        if not 0 <= output < N_OUTPUTS:
+            raise ValueError(f"output must be one of the codes in OUTPUTS, got {output}")
+        if not 1 <= capacity <= INT_MAX - 64:
+            raise ValueError(f"capacity must be between 1 and 2**31 - 65 rows, got {capacity}")
+        self.blocks = [plan_block, vector]
+        self.task.plan = <const Layer*>plan_block.view.buf
+        self.task.n_layers = plan_block.length()
+        self.task.output = output
+        self.task.parameters = vector.view.buf
+        self.task.capacity = capacity
+        self.task.loss_scale = loss_scale
+        k = self.task.plan[self.task.n_layers - 1].n_out
+        self._take_rows(X, dtype)
+        self.n_rows = self.n_stored
+        if rows is not None:
+            order = Block(rows, "rows", f"int{8 * sizeof(Py_ssize_t)}", 1)
+            self.task.rows = <const Py_ssize_t*>order.view.buf
+            self.n_rows = order.length()
+            self.blocks.append(order)
+        self.trainable = y is not None
+        if y is not None:
+            if output == SOFTMAX_LOG_LOSS or (k == 1 and getattr(y, "ndim", 0) == 1):
+                target = Block(y, "y", "int32", 1)
+                self.task.labels = <const int32_t*>target.view.buf
+            else:
+                target = Block(y, "y", dtype, 2)
+                self.task.targets = target.view.buf
+                if target.length(1) != k:
+                    raise ValueError(f"y must have the network's {k} columns, got {target.length(1)}")
+            if target.length() != self.n_stored:
+                raise ValueError(f"y must have as many rows as X, {self.n_stored}, got {target.length()}")
+            self.blocks.append(target)
+        if sample_weight is not None:
+            weight = Block(sample_weight, "sample_weight", dtype, 1)
+            if weight.length() != self.n_stored:
+                raise ValueError(f"sample_weight must have as many elements as X has rows, {self.n_stored}, got {weight.length()}")
+            self.task.sample_weight = weight.view.buf
+            self.blocks.append(weight)
+        size = passes.workspace_size(self.task.plan, self.task.n_layers, rows is not None and self.task.index_size == 0,
+                                     self.trainable, 1)
+        self.workspace = np.empty(int(size) * capacity, dtype=dtype)    # Python's integers: no overflow
+        work = Block(self.workspace, "workspace", dtype, 1, True)
+        self.task.workspace = work.view.buf
+        self.blocks.append(work)
+
+    cdef int _take_rows(self, X, dtype) except -1:
+        cdef Block values, indices, indptr
+        cdef Py_ssize_t n_features
+        if hasattr(X, "indptr"):
+            values = Block(X.data, "X.data", dtype, 1)
+            indices = Block(X.indices, "X.indices", "int32 int64", 1)
+            indptr = Block(X.indptr, "X.indptr", indices.kind(), 1)
+            self.n_stored, n_features = X.shape
+            self.n_values = min(values.length(), indices.length())
+            if indptr.length() != self.n_stored + 1:
+                raise ValueError(f"X.indptr must have {self.n_stored + 1} elements for {self.n_stored} rows, got {indptr.length()}")
+            self.task.indices = indices.view.buf
+            self.task.indptr = indptr.view.buf
+            self.task.index_size = <int>indices.view.itemsize
+            self.blocks += [indices, indptr]
+        else:
+            values = Block(X, "X", dtype, 2)
+            self.n_stored = values.length(0)
+            n_features = values.length(1)
+            self.task.index_size = 0
+        if n_features != self.task.plan[0].n_in:
+            raise ValueError(f"X must have the network's {self.task.plan[0].n_in} features, got {n_features}")
+        self.task.X = values.view.buf
+        self.blocks.append(values)
+        return 0
+
+    cdef int _check_range(self, Py_ssize_t first, Py_ssize_t last) except -1:
+        """Every index that the loops will follow for these rows."""
+        cdef Py_ssize_t i, row, k = self.task.plan[self.task.n_layers - 1].n_out, bad = -1
+        cdef int64_t at, start, stop, column
+        cdef str what = ""
+        if not 0 <= first < last <= self.n_rows:
+            raise ValueError(f"rows {first} to {last} asked for, of {self.n_rows}; at least one is needed")
+        with nogil:
+            for i in range(first, last):
+                row = self.task.rows[i] if self.task.rows != NULL else i
+                if row < 0 or row >= self.n_stored:
+                    bad = 0
+                    break
+                if self.task.labels != NULL and not 0 <= self.task.labels[row] < (2 if k == 1 else k):
+                    bad = 1
+                    break
+                if self.task.index_size == 0:
+                    continue
+                start = passes_index(self.task.indptr, self.task.index_size, row)
+                stop = passes_index(self.task.indptr, self.task.index_size, row + 1)
+                if start < 0 or stop < start or stop > self.n_values:
+                    bad = 2
+                    break
+                for at in range(start, stop):
+                    column = passes_index(self.task.indices, self.task.index_size, at)
+                    if column < 0 or column >= self.task.plan[0].n_in:
+                        bad = 3
+                        break
+                if bad >= 0:
+                    break
+        if bad == 0:
+            raise IndexError(f"rows must lie between 0 and {self.n_stored - 1}, got {row} at {i}")
+        if bad == 1:
+            raise ValueError(
+                f"labels must lie between 0 and {(2 if k == 1 else k) - 1}, got {self.task.labels[row]} in row {row}")
+        if bad == 2:
+            raise ValueError(f"X.indptr must grow from 0 to at most {self.n_values}, got {start} and {stop} at row {row}")
+        if bad == 3:
+            raise ValueError(
+                f"X.indices must lie between 0 and {self.task.plan[0].n_in - 1}, got {column} in row {row}")
+        return 0
+
+    def predict(self, out, Py_ssize_t first=0, last=None):
+        """Output activations of rows first ... last into out (last - first, n_outputs)."""
+        cdef Py_ssize_t stop = self.n_rows if last is None else last
+        cdef Block target = Block(out, "out", "float32" if self.single else "float64", 2, True)
+        cdef Py_ssize_t k = self.task.plan[self.task.n_layers - 1].n_out
+        self._check_range(first, stop)
+        if target.length(0) != stop - first or target.length(1) != k:
+            raise ValueError(f"out must have shape {(stop - first, k)}, got {(target.length(0), target.length(1))}")
+        with nogil:
+            if self.single:
+                steps.predict(&self.task, first, stop, <float*>target.view.buf)
+            else:
+                steps.predict(&self.task, first, stop, <double*>target.view.buf)
+
+    def loss_and_gradient(self, gradient=None, double l2=0.0, double l2_batch=0.0):
+        """The loss over all rows; its gradient, laid out like the parameters, into `gradient` if given."""
+        cdef Block target
+        cdef float* single = NULL
+        cdef double* double_ = NULL
+        cdef double loss
+        if not self.trainable:
+            raise ValueError("a task without y has no loss")
+        self._check_range(0, self.n_rows)
+        if gradient is not None:
+            target = Block(gradient, "gradient", "float32" if self.single else "float64", 1, True)
+            if target.length() != self.n_parameters:
+                raise ValueError(f"gradient must have {self.n_parameters} elements, got {target.length()}")
+            single = <float*>target.view.buf
+            double_ = <double*>target.view.buf
+        with nogil:
+            if self.single:
+                loss = steps.loss_and_gradient(&self.task, self.n_rows, l2, l2_batch, single, <float*>NULL)
+            else:
+                loss = steps.loss_and_gradient(&self.task, self.n_rows, l2, l2_batch, double_, <double*>NULL)
+        return loss
+
+    def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
+              Team team=None, Py_ssize_t thread=0):
+        """Train on rows first ... last in mini-batches; all threads of a team make this same call.
+
+        Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
+        """
+        cdef Block rule_block = struct_block(rule, RULE, "rule", 0)
+        cdef Block slope, memory
+        cdef steps.Training training
+        cdef double losses
+        dtype = "float32" if self.single else "float64"
+        if team is None:
+            team = Team(1)
+        if not self.trainable:
+            raise ValueError("a task without y cannot be trained")
+        if not 0 <= thread < team.size:
+            raise ValueError(f"thread must be between 0 and {team.size - 1}, got {thread}")
+        if not 1 <= batch_size <= self.task.capacity:
+            raise ValueError(f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
+        self._check_range(first, last)
+        training.rule = <const Rule*>rule_block.view.buf
+        if not 0 <= training.rule.optimizer < N_OPTIMIZERS:
+            raise ValueError(f"rule has the unknown optimizer code {training.rule.optimizer}")
+        vectors = STATE_VECTORS[training.rule.optimizer]
+        memory = Block(state, "state", dtype, 2, True)
+        if memory.length(0) != vectors or memory.length(1) != self.n_parameters:
+            raise ValueError(f"state must have shape {(vectors, self.n_parameters)}, got {(memory.length(0), memory.length(1))}")
+        slope = Block(gradient, "gradient", dtype, 1, True)
+        if vectors and slope.length() != self.n_parameters:
+            raise ValueError(f"gradient must have {self.n_parameters} elements, got {slope.length()}")
+        # The vector may have become read-only since the task was built.
+        Block(self._parameters(), "parameters", dtype, 1, True)
+        training.gradient = slope.view.buf
+        training.state = memory.view.buf
+        training.n_parameters = self.n_parameters
+        training.first = first
+        training.last = last
+        training.batch_size = batch_size
+        training.team = &team.barrier
+        training.thread = thread
+        training.n_threads = team.size
+        with nogil:
+            if self.single:
+                losses = steps.train(&self.task, &training, <float*>NULL)
+            else:
+                losses = steps.train(&self.task, &training, <double*>NULL)
+        return losses
+
+    cdef object _parameters(self):
+        cdef Block vector = self.blocks[1]
+        return <object>vector.view.obj
+
+    def views(self, Py_ssize_t rows):
+        """The workspace's activations A_1 ... A_L and deltas D_1 ... D_L of the block last run, as arrays of `rows` rows."""
+        cdef Py_ssize_t capacity = self.task.capacity
+        widths = [int(n) for n in self.plan["n_out"]]
+        start = 0
+        blocks = []
+        if self.task.rows != NULL and self.task.index_size == 0:
+            start = int(self.plan["n_in"][0]) * capacity
+        for width in widths + (widths if self.trainable else []):
+            blocks.append(self.workspace[start : start + rows * width].reshape(rows, width))
+            start += width * capacity
+        return blocks[: len(widths)], blocks[len(widths) :]
+
+
+cdef inline int64_t passes_index(const void* indices, int size, int64_t position) noexcept nogil:
+    if size == 4:
+        return (<const int32_t*>indices)[position]
+    return (<const int64_t*>indices)[position]
+
+
+def apply_kernel(str name, x):
+    """One of the elementwise functions on a copy of x, for the tests and `cbackprop info`: exp, log, logistic, tanh, relu."""
+    out = np.array(x, order="C")
+    cdef Block block = Block(out, "x", "float32 float64", 1, True)
+    cdef Py_ssize_t n = block.length()
+    cdef int code = ACTIVATIONS.get(name, -1)
+    if code < 0 and name not in ("exp", "log"):
+        raise ValueError(f"unknown kernel {name!r}")
+    if block.kind() == "float32":
+        if name == "exp":
+            kernels.of_float.exponential(<float*>block.view.buf, n)
+        elif name == "log":
+            kernels.of_float.logarithm(<float*>block.view.buf, n)
+        else:
+            kernels.of_float.activate[code](<float*>block.view.buf, n)
+    else:
+        if name == "exp":
+            kernels.of_double.exponential(<double*>block.view.buf, n)
+        elif name == "log":
+            kernels.of_double.logarithm(<double*>block.view.buf, n)
+        else:
+            kernels.of_double.activate[code](<double*>block.view.buf, n)
+    return out
+
+
+def all_finite(x):
+    """Whether a C-contiguous float array holds neither NaN nor infinity."""
+    cdef Block block = Block(x, "x", "float32 float64", x.ndim)
+    cdef Py_ssize_t n = block.view.len // block.view.itemsize
+    cdef bint finite
+    with nogil:
+        if block.view.itemsize == 4:
+            finite = kernels.of_float.all_finite(<const float*>block.view.buf, n)
+        else:
+            finite = kernels.of_double.all_finite(<const double*>block.view.buf, n)
+    return finite

@@ -1,0 +1,34 @@
+"""Training: mini-batch after mini-batch, alone or in a team."""
+
+from cython cimport floating
+
+from cbackprop.engine.passes cimport Task
+from cbackprop.engine.plan cimport Rule
+
+
+cdef extern from "team.h":
+    ctypedef struct TeamBarrier:
+        pass
+    void team_begin(TeamBarrier*, long) noexcept nogil
+    void team_break(TeamBarrier*) noexcept nogil
+    int team_wait(TeamBarrier*) noexcept nogil
+
+
+cdef struct Training:
+    const Rule* rule
+    void* gradient                  # (n_parameters,), not used by plain SGD
+    void* state                     # (number of state vectors, n_parameters)
+    Py_ssize_t n_parameters
+    Py_ssize_t first                # rows first ... last of the task's order are trained on
+    Py_ssize_t last
+    Py_ssize_t batch_size
+    TeamBarrier* team
+    Py_ssize_t thread
+    Py_ssize_t n_threads
+
+# The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
+cdef double train(const Task* task, const Training* training, floating* tag) noexcept nogil
+# The loss over the rows first ... last and, with `gradient` not NULL, its gradient; `capacity` rows at a time.
+cdef double loss_and_gradient(const Task* task, Py_ssize_t n_rows, double l2, double l2_batch, floating* gradient,
+                              floating* tag) noexcept nogil
+cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil

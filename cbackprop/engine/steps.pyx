@@ -1,0 +1,140 @@
+"""Training: mini-batch after mini-batch, alone or in a team; and the whole-data sweeps, a block of rows at a time.
+
+A step has two halves. In the first a thread takes a range of the mini-batch's rows through forward and backward. In the
+second it takes a range of the rows of every layer's [W; b], a contiguous slice of the vector, computes the gradient there
+and moves the parameters. A barrier stands behind each half; nothing is reduced, so a run is repeatable.
+"""
+
+from libc.math cimport pow, sqrt
+from libc.string cimport memcpy
+
+from cbackprop.engine cimport kernels
+from cbackprop.engine.passes cimport (
+    activations, backward, finish, forward, layer_gradient, output_delta, total_weight,
+)
+from cbackprop.engine.plan cimport ADAM, SGD
+
+
+cdef double rate_of_step(const Rule* rule, Py_ssize_t step) noexcept nogil:
+    """The factor before the update: Adam's bias corrections fold into it (Kingma and Ba, section 2)."""
+    if rule.optimizer != ADAM:
+        return rule.learning_rate
+    return rule.learning_rate * sqrt(1.0 - pow(rule.beta_2, <double>step)) / (1.0 - pow(rule.beta_1, <double>step))
+
+
+cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return kernels.of_float.sum_of_squares(x, n)
+    else:
+        return kernels.of_double.sum_of_squares(x, n)
+
+
+cdef void move(
+    const Training* training, Py_ssize_t at, Py_ssize_t n, double rate, double l2, floating* parameters
+) noexcept nogil:
+    """The optimizer's step on n parameters from `at`."""
+    cdef floating* gradient = <floating*>training.gradient
+    cdef floating* first = <floating*>training.state
+    cdef floating* second = first + (training.n_parameters if training.rule.optimizer == ADAM else 0)
+    if floating is float:
+        kernels.of_float.update[training.rule.optimizer](
+            parameters + at, gradient + at, first + at, second + at, n, training.rule, rate, l2)
+    else:
+        kernels.of_double.update[training.rule.optimizer](
+            parameters + at, gradient + at, first + at, second + at, n, training.rule, rate, l2)
+
+
+cdef double update_layer(
+    const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t first, Py_ssize_t m,
+    double weight, double rate, double l2, floating* parameters
+) noexcept nogil:
+    """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
+    cdef Py_ssize_t n_in = task.plan[index].n_in, n_out = task.plan[index].n_out
+    cdef Py_ssize_t low = (n_in + 1) * training.thread // training.n_threads
+    cdef Py_ssize_t high = (n_in + 1) * (training.thread + 1) // training.n_threads
+    cdef Py_ssize_t stop = high if high < n_in else n_in
+    cdef Py_ssize_t at = task.plan[index].weights + low * n_out
+    cdef double norm = 0.0
+    if l2 != 0.0 and low < stop:
+        norm = squares(parameters + at, (stop - low) * n_out)
+    if training.rule.optimizer == SGD:
+        # W := (1 - eta l2) W - eta A^T D / weight is one gemm, with no gradient kept.
+        layer_gradient(task, index, first, m, low, high, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
+        return norm
+    layer_gradient(task, index, first, m, low, high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
+    if low < stop:
+        move(training, at, (stop - low) * n_out, rate, l2, parameters)
+    if high > n_in:
+        move(training, task.plan[index].biases, n_out, rate, 0.0, parameters)
+    return norm
+
+
+cdef double train(const Task* task, const Training* training, floating* tag) noexcept nogil:
+    cdef Py_ssize_t first = training.first, m, index, step = training.rule.step
+    cdef Py_ssize_t start, stop
+    cdef floating* parameters = <floating*>task.parameters
+    cdef double losses = 0.0, loss, norm, weight, l2, rate
+    while first < training.last:
+        m = training.batch_size if training.last - first > training.batch_size else training.last - first
+        weight = total_weight(task, first, m, tag)
+        step += 1
+        if weight != 0.0:       # rows that weigh nothing say nothing: no loss, no step
+            start = m * training.thread // training.n_threads
+            stop = m * (training.thread + 1) // training.n_threads
+            forward(task, first, start, stop, tag)
+            loss = output_delta(task, first, start, stop, tag)
+            backward(task, start, stop, tag)
+            if not team_wait(training.team):
+                return losses
+            l2 = training.rule.l2 + training.rule.l2_batch / weight
+            rate = rate_of_step(training.rule, step)
+            norm = 0.0
+            for index in range(task.n_layers):
+                norm += update_layer(task, training, index, first, m, weight, rate, l2, parameters)
+            losses += m * (task.loss_scale * loss / weight + 0.5 * l2 * norm)
+            if not team_wait(training.team):
+                return losses
+        first += m
+    return losses
+
+
+cdef double loss_and_gradient(
+    const Task* task, Py_ssize_t n_rows, double l2, double l2_batch, floating* gradient, floating* tag
+) noexcept nogil:
+    cdef Py_ssize_t first = 0, m, index, n
+    cdef const floating* parameters = <const floating*>task.parameters
+    cdef double loss = 0.0, norm = 0.0
+    cdef double weight = total_weight(task, 0, n_rows, tag)
+    cdef double decay = l2 + l2_batch / weight
+    cdef floating* W
+    cdef Py_ssize_t i
+    while first < n_rows:
+        m = task.capacity if n_rows - first > task.capacity else n_rows - first
+        forward(task, first, 0, m, tag)
+        loss += output_delta(task, first, 0, m, tag)
+        if gradient != NULL:
+            backward(task, 0, m, tag)
+            for index in range(task.n_layers):
+                layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight,
+                               0.0 if first == 0 else 1.0, 0.0 if first == 0 else 1.0, gradient)
+        first += m
+    if decay != 0.0:
+        for index in range(task.n_layers):
+            n = task.plan[index].n_in * task.plan[index].n_out
+            norm += squares(parameters + task.plan[index].weights, n)
+            if gradient != NULL:
+                W = gradient + task.plan[index].weights
+                for i in range(n):
+                    W[i] += <floating>decay * parameters[task.plan[index].weights + i]
+    return task.loss_scale * loss / weight + 0.5 * decay * norm
+
+
+cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil:
+    """The outputs (last - first, k) of these rows, `capacity` at a time."""
+    cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m, done = first
+    while done < last:
+        m = task.capacity if last - done > task.capacity else last - done
+        forward(task, done, 0, m, out)
+        finish(task, 0, m, out)
+        memcpy(out + (done - first) * k, activations(task, task.n_layers, out), m * k * sizeof(floating))
+        done += m

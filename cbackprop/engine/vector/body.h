@@ -1,0 +1,344 @@
+/* The loops, for one dtype T and one instruction set. Included by table.c with FN(name) giving each its own names. */
+
+#include "vmath.h"
+
+/* Sums run over as many partial sums as fit 64 bytes, whatever the instructions: the same result on each of them. */
+#define LANES ((ptrdiff_t)(64 / sizeof(T)))
+#define BLOCK 256       /* elements whose losses are kept until they are summed */
+#define TILE_COLUMNS 64 /* up to this many classes the softmax works on a transposed tile: a lane is a row */
+
+static double FN(sum)(const T *x, ptrdiff_t n)
+{
+    T lanes[LANES];
+    double total = 0.0;
+    ptrdiff_t i = 0;
+    for (ptrdiff_t j = 0; j < LANES; j++) lanes[j] = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (ptrdiff_t j = 0; j < LANES; j++) lanes[j] += x[i + j];
+    for (ptrdiff_t j = 0; j < LANES; j++) total += lanes[j];
+    for (; i < n; i++) total += x[i];
+    return total;
+}
+
+static double FN(sum_of_squares)(const T *x, ptrdiff_t n)
+{
+    double total = 0.0;
+    for (ptrdiff_t start = 0; start < n; start += 4096) { /* short partial sums: float32 stays accurate */
+        ptrdiff_t stop = start + 4096 < n ? start + 4096 : n, i = start;
+        T lanes[2 * LANES];
+        for (ptrdiff_t j = 0; j < 2 * LANES; j++) lanes[j] = 0;
+        for (; i + 2 * LANES <= stop; i += 2 * LANES)
+            for (ptrdiff_t j = 0; j < 2 * LANES; j++) lanes[j] += x[i + j] * x[i + j];
+        for (ptrdiff_t j = 0; j < 2 * LANES; j++) total += lanes[j];
+        for (; i < stop; i++) total += x[i] * x[i];
+    }
+    return total;
+}
+
+/* x - x is 0 for finite x, NaN otherwise */
+static int FN(all_finite)(const T *x, ptrdiff_t n)
+{
+    for (ptrdiff_t start = 0; start < n; start += 4096) {
+        ptrdiff_t stop = start + 4096 < n ? start + 4096 : n;
+        BITS bad = 0;
+        for (ptrdiff_t i = start; i < stop; i++) bad |= FN(bits)(x[i] - x[i]);
+        if (bad != 0) return 0;
+    }
+    return 1;
+}
+
+static void FN(add_scaled)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+static inline void FN(put)(T *out, T sum, double scale, double keep)
+{
+    *out = keep == 0.0 ? (T)scale * sum : (T)keep * *out + (T)scale * sum;
+}
+
+static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, ptrdiff_t n, double scale, double keep)
+{
+    T sums[2 * 64];
+    if (n >= 64 / 4) { /* wide: a block of columns at a time */
+        for (ptrdiff_t first = 0; first < n; first += 64) {
+            ptrdiff_t width = n - first < 64 ? n - first : 64;
+            for (ptrdiff_t j = 0; j < width; j++) sums[j] = 0;
+            for (ptrdiff_t i = 0; i < m; i++)
+                for (ptrdiff_t j = 0; j < width; j++) sums[j] += d[i * n + first + j];
+            for (ptrdiff_t j = 0; j < width; j++) FN(put)(out + first + j, sums[j], scale, keep);
+        }
+    } else { /* narrow: several rows make one long one */
+        ptrdiff_t rows = 64 / n, width = rows * n, i = 0;
+        for (ptrdiff_t j = 0; j < width; j++) sums[j] = 0;
+        for (; i + rows <= m; i += rows)
+            for (ptrdiff_t j = 0; j < width; j++) sums[j] += d[i * n + j];
+        for (ptrdiff_t j = 0; j < (m - i) * n; j++) sums[j] += d[i * n + j];
+        for (ptrdiff_t j = 0; j < n; j++) {
+            T total = 0;
+            for (ptrdiff_t r = 0; r < rows; r++) total += sums[r * n + j];
+            FN(put)(out + j, total, scale, keep);
+        }
+    }
+}
+
+/* Activations f and their derivatives, which f' = g(a) gives in terms of a = f(z). */
+
+static void FN(identity)(T *z, ptrdiff_t n)
+{
+    (void)z, (void)n;
+}
+
+static void FN(logistic)(T *z, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) z[i] = FN(vlogistic)(z[i]);
+}
+
+static void FN(tanh)(T *z, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) z[i] = FN(vtanh)(z[i]);
+}
+
+static void FN(relu)(T *z, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) z[i] = z[i] < C(0.0) ? C(0.0) : z[i]; /* NaN stays */
+}
+
+static void FN(exponential)(T *x, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) x[i] = FN(vexp)(x[i]);
+}
+
+static void FN(logarithm)(T *x, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) x[i] = FN(vlog)(x[i]);
+}
+
+static void FN(identity_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
+{
+    (void)a, (void)delta, (void)n;
+}
+
+static void FN(logistic_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) delta[i] *= a[i] * (C(1.0) - a[i]);
+}
+
+static void FN(tanh_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) delta[i] *= C(1.0) - a[i] * a[i];
+}
+
+static void FN(relu_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) delta[i] = a[i] == C(0.0) ? C(0.0) : delta[i];
+}
+
+/* Outputs: activation alone. */
+
+static void FN(identity_output)(T *z, ptrdiff_t m, ptrdiff_t k)
+{
+    FN(identity)(z, m * k);
+}
+
+static void FN(logistic_output)(T *z, ptrdiff_t m, ptrdiff_t k)
+{
+    FN(logistic)(z, m * k);
+}
+
+static void FN(exp_output)(T *z, ptrdiff_t m, ptrdiff_t k)
+{
+    FN(exponential)(z, m * k);
+}
+
+/* e^(z - max z) / sum, for `rows` <= LANES rows of a transposed tile (k, LANES) */
+static void FN(softmax_tile)(T *RESTRICT tile, ptrdiff_t k)
+{
+    T highest[LANES], total[LANES];
+    for (ptrdiff_t r = 0; r < LANES; r++) highest[r] = tile[r], total[r] = 0;
+    for (ptrdiff_t c = 1; c < k; c++)
+        for (ptrdiff_t r = 0; r < LANES; r++)
+            highest[r] = tile[c * LANES + r] > highest[r] ? tile[c * LANES + r] : highest[r];
+    for (ptrdiff_t c = 0; c < k; c++)
+        for (ptrdiff_t r = 0; r < LANES; r++) tile[c * LANES + r] -= highest[r];
+    FN(exponential)(tile, k * LANES);
+    for (ptrdiff_t c = 0; c < k; c++)
+        for (ptrdiff_t r = 0; r < LANES; r++) total[r] += tile[c * LANES + r];
+    for (ptrdiff_t c = 0; c < k; c++)
+        for (ptrdiff_t r = 0; r < LANES; r++) tile[c * LANES + r] /= total[r];
+}
+
+static void FN(softmax_row)(T *z, ptrdiff_t k)
+{
+    T highest = z[0];
+    for (ptrdiff_t j = 1; j < k; j++) highest = z[j] > highest ? z[j] : highest;
+    for (ptrdiff_t j = 0; j < k; j++) z[j] = FN(vexp)(z[j] - highest);
+    T total = (T)FN(sum)(z, k);
+    for (ptrdiff_t j = 0; j < k; j++) z[j] /= total;
+}
+
+static void FN(softmax_output)(T *z, ptrdiff_t m, ptrdiff_t k)
+{
+    T tile[TILE_COLUMNS * LANES];
+    if (k > TILE_COLUMNS) {
+        for (ptrdiff_t i = 0; i < m; i++) FN(softmax_row)(z + i * k, k);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < m; i += LANES) {
+        ptrdiff_t rows = m - i < LANES ? m - i : LANES;
+        for (ptrdiff_t r = 0; r < LANES; r++) {
+            const T *row = z + (i + (r < rows ? r : 0)) * k;
+            for (ptrdiff_t c = 0; c < k; c++) tile[c * LANES + r] = row[c];
+        }
+        FN(softmax_tile)(tile, k);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            for (ptrdiff_t c = 0; c < k; c++) z[(i + r) * k + c] = tile[c * LANES + r];
+    }
+}
+
+/* Outputs with their losses: z becomes a, delta = dC/dz, and the losses' sum is returned.
+   Probabilities are kept eps away from 0 and 1 in the logarithms alone. */
+
+static inline T FN(clipped)(T p)
+{
+    p = p < EPS ? EPS : p;
+    return p > C(1.0) - EPS ? C(1.0) - EPS : p;
+}
+
+#define ELEMENTWISE_LOSS(NAME, ACTIVATION, LOSS, DELTA)                                                                \
+    static double FN(NAME)(T *RESTRICT z, T *RESTRICT delta, const T *RESTRICT y, const int32_t *labels,               \
+                           const T *RESTRICT weights, ptrdiff_t m, ptrdiff_t k)                                        \
+    {                                                                                                                  \
+        T losses[BLOCK];                                                                                               \
+        double total = 0.0;                                                                                            \
+        (void)labels;                                                                                                  \
+        for (ptrdiff_t start = 0; start < m * k; start += BLOCK) {                                                     \
+            ptrdiff_t n = m * k - start < BLOCK ? m * k - start : BLOCK;                                               \
+            for (ptrdiff_t i = 0; i < n; i++) {                                                                        \
+                T target = y[start + i], a = ACTIVATION(z[start + i]);                                                 \
+                losses[i] = LOSS;                                                                                      \
+                delta[start + i] = DELTA;                                                                              \
+                z[start + i] = a;                                                                                      \
+            }                                                                                                          \
+            if (weights != NULL)                                                                                       \
+                for (ptrdiff_t i = 0; i < n; i++) {                                                                    \
+                    losses[i] *= weights[start + i];                                                                   \
+                    delta[start + i] *= weights[start + i];                                                            \
+                }                                                                                                      \
+            total += FN(sum)(losses, n);                                                                               \
+        }                                                                                                              \
+        return total;                                                                                                  \
+    }
+
+ELEMENTWISE_LOSS(identity_squared_error, , C(0.5) * (a - target) * (a - target), a - target)
+ELEMENTWISE_LOSS(logistic_squared_error, FN(vlogistic), C(0.5) * (a - target) * (a - target),
+                 (a - target) * a * (C(1.0) - a))
+ELEMENTWISE_LOSS(logistic_log_loss, FN(vlogistic),
+                 -(FN(vxlogy)(target, FN(clipped)(a)) +
+                   FN(vxlogy)(C(1.0) - target, C(1.0) - FN(clipped)(a))),
+                 a - target)
+ELEMENTWISE_LOSS(exp_poisson, FN(vexp), FN(vxlogy)(target, target / a) - target + a, a - target)
+
+static double FN(softmax_log_loss)(T *RESTRICT z, T *RESTRICT delta, const T *y, const int32_t *labels,
+                                   const T *weights, ptrdiff_t m, ptrdiff_t k)
+{
+    T losses[BLOCK];
+    double total = 0.0;
+    (void)y;
+    FN(softmax_output)(z, m, k);
+    memcpy(delta, z, (size_t)(m * k) * sizeof(T));
+    for (ptrdiff_t start = 0; start < m; start += BLOCK) {
+        ptrdiff_t n = m - start < BLOCK ? m - start : BLOCK;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            ptrdiff_t at = (start + i) * k + labels[start + i];
+            losses[i] = z[at];
+            delta[at] -= C(1.0);
+        }
+        for (ptrdiff_t i = 0; i < n; i++) losses[i] = -FN(vlog)(FN(clipped)(losses[i]));
+        if (weights != NULL)
+            for (ptrdiff_t i = 0; i < n; i++) losses[i] *= weights[(start + i) * k];
+        total += FN(sum)(losses, n);
+    }
+    if (weights != NULL)
+        for (ptrdiff_t i = 0; i < m * k; i++) delta[i] *= weights[i];
+    return total;
+}
+
+/* Optimizers, one step on a slice: g = gradient + l2 w first, then the method's own rule. Plain SGD is not here:
+   its step is one gemm (steps.pyx). */
+
+static void FN(momentum_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT velocity, T *second,
+                                ptrdiff_t n, const Rule *rule, double rate, double l2)
+{
+    const T eta = (T)rate, decay = (T)l2, mu = (T)rule->momentum;
+    (void)second;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        velocity[i] = mu * velocity[i] - eta * (gradient[i] + decay * w[i]);
+        w[i] += velocity[i];
+    }
+}
+
+static void FN(nesterov_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT velocity, T *second,
+                                ptrdiff_t n, const Rule *rule, double rate, double l2)
+{
+    const T eta = (T)rate, decay = (T)l2, mu = (T)rule->momentum;
+    (void)second;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        T step = eta * (gradient[i] + decay * w[i]);
+        velocity[i] = mu * velocity[i] - step;
+        w[i] += mu * velocity[i] - step;
+    }
+}
+
+/* rate holds the bias corrections: eta sqrt(1 - beta_2^t) / (1 - beta_1^t) */
+static void FN(adam_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT mean, T *RESTRICT square,
+                            ptrdiff_t n, const Rule *rule, double rate, double l2)
+{
+    const T eta = (T)rate, decay = (T)l2, epsilon = (T)rule->epsilon;
+    const T beta_1 = (T)rule->beta_1, rest_1 = (T)(1.0 - rule->beta_1);
+    const T beta_2 = (T)rule->beta_2, rest_2 = (T)(1.0 - rule->beta_2);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        T g = gradient[i] + decay * w[i];
+        mean[i] = beta_1 * mean[i] + rest_1 * g;
+        square[i] = beta_2 * square[i] + rest_2 * (g * g);
+        w[i] -= eta * mean[i] / (SQRT(square[i]) + epsilon);
+    }
+}
+
+static const TABLE FN(table) = {
+    {FN(identity), FN(logistic), FN(tanh), FN(relu)},
+    {FN(identity_derivative), FN(logistic_derivative), FN(tanh_derivative), FN(relu_derivative)},
+    {FN(identity_output), FN(logistic_output), FN(logistic_output), FN(softmax_output), FN(exp_output)},
+    {FN(identity_squared_error), FN(logistic_squared_error), FN(logistic_log_loss), FN(softmax_log_loss),
+     FN(exp_poisson)},
+    {NULL, FN(momentum_update), FN(nesterov_update), FN(adam_update)},
+    FN(column_sums),
+    FN(sum_of_squares),
+    FN(all_finite),
+    FN(add_scaled),
+    FN(exponential),
+    FN(logarithm),
+};
+
+#undef BITS
+#undef UBITS
+#undef C
+#undef MANTISSA_BITS
+#undef EXPONENT_BIAS
+#undef ROUND_MAGIC
+#undef LN2_HI
+#undef LN2_LO
+#undef EXP_LOWEST
+#undef EXP_HIGHEST
+#undef TANH_ONE
+#undef SMALLEST_NORMAL
+#undef TO_NORMAL
+#undef TINY_SHIFT
+#undef SQRT_HALF_BITS
+#undef FABS
+#undef COPYSIGN
+#undef SQRT
+#undef LANES
+#undef BLOCK
+#undef TILE_COLUMNS
+#undef ELEMENTWISE_LOSS

@@ -1,0 +1,49 @@
+/* The elementwise kernels, once for each set of vector instructions, behind one table a dtype.
+
+   Matrices are row-major and contiguous: (m, n) means m rows of n. Every kernel is free of failure and allocation. */
+#ifndef CBACKPROP_TABLE_H
+#define CBACKPROP_TABLE_H
+
+#include "../plan.h"
+
+#define CBACKPROP_TABLE(NAME, T)                                                                                       \
+    typedef struct {                                                                                                   \
+        /* z (n) becomes f(z), by Activation */                                                                        \
+        void (*activate[N_ACTIVATIONS])(T *z, ptrdiff_t n);                                                            \
+        /* delta (n) becomes delta * f'(z), where a = f(z), by Activation */                                           \
+        void (*derivative[N_ACTIVATIONS])(const T *a, T *delta, ptrdiff_t n);                                          \
+        /* z (m, k) becomes the output, by Output */                                                                   \
+        void (*output[N_OUTPUTS])(T *z, ptrdiff_t m, ptrdiff_t k);                                                     \
+        /* the same, and delta (m, k) = dC/dz; returns the sum of the weighted losses. y (m, k), or labels (m) for     \
+           softmax; weights (m, k), each row's repeated, or NULL */                                                    \
+        double (*loss[N_OUTPUTS])(T *z, T *delta, const T *y, const int32_t *labels, const T *weights, ptrdiff_t m,    \
+                                  ptrdiff_t k);                                                                        \
+        /* one step on a slice of the vector, by Optimizer: w (n), its gradient, its state. SGD has none: its step is  \
+           one gemm */                                                                                                 \
+        void (*update[N_OPTIMIZERS])(T *w, const T *gradient, T *first, T *second, ptrdiff_t n, const Rule *rule,      \
+                                     double rate, double l2);                                                          \
+        /* out (n) = keep * out + scale * (sum over the rows of d (m, n)); with keep 0 out is not read */              \
+        void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
+        double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
+        int (*all_finite)(const T *x, ptrdiff_t n);                                                                    \
+        /* y (n) += a * x (n) */                                                                                       \
+        void (*add_scaled)(T a, const T *x, T *y, ptrdiff_t n);                                                        \
+        /* the functions themselves, for the tests: x (n) becomes f(x) */                                              \
+        void (*exponential)(T *x, ptrdiff_t n);                                                                        \
+        void (*logarithm)(T *x, ptrdiff_t n);                                                                          \
+    } NAME
+
+CBACKPROP_TABLE(FloatKernels, float);
+CBACKPROP_TABLE(DoubleKernels, double);
+
+/* The tables in use. Start as the best the processor has. */
+extern FloatKernels cbackprop_float_kernels;
+extern DoubleKernels cbackprop_double_kernels;
+
+/* Names of the instruction sets this build and this processor have, best first: the i-th, or NULL. */
+const char *cbackprop_instructions(int i);
+/* Which of them is in use; and put another to use (for the tests; not while anything trains). */
+int cbackprop_instructions_in_use(void);
+void cbackprop_use_instructions(int i);
+
+#endif

@@ -1,0 +1,148 @@
+/* exp, log, logistic and tanh that compilers vectorise: no branches, no table, no library call.
+
+   Included by body.h for T = float and T = double. Errors, tested against mpmath (tests/test_kernels.py), in ulp:
+   exp 1.5, log 1.5, logistic 2.5, tanh 3. NaN gives NaN, overflow inf, underflow passes through the subnormals.
+   The polynomials are Chebyshev fits made for these intervals:
+     exp:  (e^r - 1 - r) / r^2           for |r| <= ln(2)/2
+     log:  (2 atanh(s) - 2 s) / s^3      in s^2, for 1 + f in [sqrt(1/2), sqrt(2)], s = f / (2 + f)  */
+
+#if defined(T_IS_FLOAT)
+#define BITS int32_t
+#define UBITS uint32_t
+#define C(x) x##f
+#define MANTISSA_BITS 23
+#define EXPONENT_BIAS 127
+#define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer, left in the low bits */
+#define LN2_HI 0.693359375f
+#define LN2_LO -2.12194440e-4f
+#define EXP_LOWEST -104.0f
+#define EXP_HIGHEST 89.0f
+#define TANH_ONE 9.1f
+#define SMALLEST_NORMAL 1.17549435e-38f
+#define TO_NORMAL 8388608.0f /* 2^23 */
+#define TINY_SHIFT 23
+#define SQRT_HALF_BITS 0x3f3504f3
+#define FABS fabsf
+#define COPYSIGN copysignf
+#define SQRT sqrtf
+#else
+#define BITS int64_t
+#define UBITS uint64_t
+#define C(x) x
+#define MANTISSA_BITS 52
+#define EXPONENT_BIAS 1023
+#define ROUND_MAGIC 6755399441055744.0 /* 1.5 * 2^52 */
+#define LN2_HI 6.93147180369123816490e-01
+#define LN2_LO 1.90821492927058770002e-10
+#define EXP_LOWEST -746.0
+#define EXP_HIGHEST 710.0
+#define TANH_ONE 19.1
+#define SMALLEST_NORMAL 2.2250738585072014e-308
+#define TO_NORMAL 4503599627370496.0 /* 2^52 */
+#define TINY_SHIFT 52
+#define SQRT_HALF_BITS 0x3fe6a09e667f3bcd
+#define FABS fabs
+#define COPYSIGN copysign
+#define SQRT sqrt
+#endif
+
+static inline BITS FN(bits)(T x) { BITS b; memcpy(&b, &x, sizeof b); return b; }
+static inline T FN(unbits)(BITS b) { T x; memcpy(&x, &b, sizeof x); return x; }
+
+/* x = n ln2 + r; returns e^r - 1, and n in *n. |r| <= ln2 / 2. */
+static inline T FN(reduced_expm1)(T x, BITS *n)
+{
+    T shifted = x * C(1.44269504088896340736) + ROUND_MAGIC;
+    T whole = shifted - ROUND_MAGIC;
+    T r = (x - whole * LN2_HI) - whole * LN2_LO;
+    *n = FN(bits)(shifted) - FN(bits)(ROUND_MAGIC);
+#if defined(T_IS_FLOAT)
+    T p = 0.0013926177501f;
+    p = p * r + 0.0083631741802f;
+    p = p * r + 0.0416665546538f;
+    p = p * r + 0.1666657701896f;
+    p = p * r + 0.5f;
+#else
+    T p = 2.5100377619606371036e-8;
+    p = p * r + 2.7620078203806393335e-7;
+    p = p * r + 2.7557268476553696175e-6;
+    p = p * r + 2.4801521317484084006e-5;
+    p = p * r + 1.9841269863042962312e-4;
+    p = p * r + 1.3888888917199862106e-3;
+    p = p * r + 8.3333333333300639656e-3;
+    p = p * r + 0.041666666666624155611;
+    p = p * r + 0.16666666666666667452;
+    p = p * r + 0.50000000000000010213;
+#endif
+    return r + r * r * p;
+}
+
+static inline T FN(vexp)(T x)
+{
+    BITS n;
+    x = x < EXP_LOWEST ? EXP_LOWEST : x;
+    x = x > EXP_HIGHEST ? EXP_HIGHEST : x;
+    T y = C(1.0) + FN(reduced_expm1)(x, &n);
+    /* y 2^n in two factors, so that neither the subnormals nor the largest numbers need a case of their own */
+    UBITS u = (UBITS)(n + 2 * (EXPONENT_BIAS + 1)), half = u >> 1;
+    T first = FN(unbits)((BITS)((half - 1) << MANTISSA_BITS));
+    T second = FN(unbits)((BITS)((u - half - 1) << MANTISSA_BITS));
+    return y * first * second;
+}
+
+static inline T FN(vlogistic)(T x)
+{
+    T e = FN(vexp)(-FABS(x)); /* in (0, 1]: never overflows */
+    T numerator = x >= C(0.0) ? C(1.0) : e;
+    return numerator / (C(1.0) + e);
+}
+
+/* tanh |x| = m / (m + 2), m = e^(2|x|) - 1 = 2^n (e^r - 1) + (2^n - 1): no cancellation near 0. */
+static inline T FN(vtanh)(T x)
+{
+    BITS n;
+    T y = FABS(x);
+    y = y > TANH_ONE ? TANH_ONE : y;
+    T q = FN(reduced_expm1)(y + y, &n);
+    T scale = FN(unbits)((BITS)((UBITS)(n + EXPONENT_BIAS) << MANTISSA_BITS));
+    T m = scale * q + (scale - C(1.0));
+    return COPYSIGN(m / (m + C(2.0)), x);
+}
+
+/* log x = k ln2 + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)) */
+static inline T FN(vlog)(T x)
+{
+    T tiny = x < SMALLEST_NORMAL ? C(1.0) : C(0.0);
+    T normal = x < SMALLEST_NORMAL ? x * TO_NORMAL : x;
+    UBITS u = (UBITS)FN(bits)(normal) - (UBITS)SQRT_HALF_BITS;
+    /* The exponent as a number, without an integer conversion: put it in the mantissa of ROUND_MAGIC. */
+    BITS exponent = (BITS)((u + ((UBITS)EXPONENT_BIAS << MANTISSA_BITS)) >> MANTISSA_BITS);
+    T k = FN(unbits)(FN(bits)(ROUND_MAGIC) + exponent) - ROUND_MAGIC - (T)EXPONENT_BIAS - tiny * (T)TINY_SHIFT;
+    T mantissa = FN(unbits)((BITS)((u & (((UBITS)1 << MANTISSA_BITS) - 1)) + (UBITS)SQRT_HALF_BITS));
+    T f = mantissa - C(1.0), s = f / (C(2.0) + f), z = s * s;
+#if defined(T_IS_FLOAT)
+    T R = 0.295800461683f;
+    R = R * z + 0.399887784337f;
+    R = R * z + 0.666666850448f;
+#else
+    T R = 0.14616575421644385948;
+    R = R * z + 0.1533171134667299598;
+    R = R * z + 0.18182889433757516423;
+    R = R * z + 0.22222211130560726442;
+    R = R * z + 0.28571428626001425575;
+    R = R * z + 0.39999999999899447297;
+    R = R * z + 0.66666666666666696882;
+#endif
+    T half_square = C(0.5) * f * f;
+    T y = k * LN2_HI - ((half_square - (s * (half_square + z * R) + k * LN2_LO)) - f);
+    y = x == C(0.0) ? -(T)INFINITY : y;
+    y = x < C(0.0) ? (T)NAN : y;
+    return x < (T)INFINITY ? y : x; /* inf and NaN are their own logarithms here */
+}
+
+/* x log(y), 0 where x is 0 whatever y is */
+static inline T FN(vxlogy)(T x, T y)
+{
+    T product = x * FN(vlog)(y);
+    return x == C(0.0) ? C(0.0) : product;
+}

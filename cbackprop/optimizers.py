@@ -1,0 +1,167 @@
+"""SGD and Adam as Python sees them: hyper-parameters, and the state vectors the compiled step works on."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cbackprop.engine import run
+
+
+def _checked(name: str, value: Any, low: float, high: float, *, open_low: bool, open_high: bool):
+    """`value` as a float if it is a number in the interval; else an error that says so."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
+    number = float(value)
+    inside = (low < number if open_low else low <= number) and (
+        number < high if open_high else number <= high
+    )
+    if not inside:
+        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
+        raise ValueError(f"{name} must lie in {interval}, got {value!r}")
+    return number
+
+
+class Optimizer:
+    """What SGD and Adam share: a learning rate, state vectors and the count of steps made.
+
+    Attributes
+    ----------
+    learning_rate : float
+        May be changed between epochs; schedules do.
+    state : ndarray of shape (n_vectors, n_parameters) or None
+        Velocity (SGD with momentum), or first and second moments (Adam). None before the first step.
+    n_steps : int
+        Parameter updates made so far.
+    """
+
+    learning_rate: float
+    state: np.ndarray | None = None
+    n_steps: int = 0
+
+    _hyper_parameters: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def _code(self) -> int:
+        raise NotImplementedError
+
+    def _ready(self, parameters: np.ndarray) -> np.ndarray:
+        """The state vectors for these parameters: those at hand, or zeros at the first step."""
+        shape = (run.STATE_VECTORS[self._code], parameters.size)
+        if self.state is None:
+            self.state = np.zeros(shape, dtype=parameters.dtype)
+        elif self.state.shape != shape or self.state.dtype != parameters.dtype:
+            raise ValueError(
+                f"this optimizer's state has shape {self.state.shape} and dtype "
+                f"{self.state.dtype}; the network needs {shape} and {parameters.dtype}"
+            )
+        elif not self.state.flags.writeable:  # loaded from a memory map
+            self.state = self.state.copy()
+        return self.state
+
+    def _rule(self, l2: float, l2_batch: float) -> np.ndarray:
+        """The step as the engine's struct."""
+        rule = np.zeros((), dtype=run.RULE)
+        rule["optimizer"] = self._code
+        rule["step"] = self.n_steps
+        rule["l2"], rule["l2_batch"] = l2, l2_batch
+        for name in ("learning_rate", *self._hyper_parameters):
+            rule[name] = getattr(self, name)
+        return rule
+
+    def __repr__(self) -> str:
+        names = ("learning_rate", *self._hyper_parameters)
+        arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"{type(self).__name__}({arguments})"
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum if asked for.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.1
+        eta, > 0.
+    momentum : float, default=0.0
+        mu, in [0, 1]. With mu > 0 the velocity is ``v <- mu v - eta g`` and the step ``w <- w + v``.
+    nesterov : bool, default=False
+        Nesterov's momentum: the step is ``w <- w + mu v - eta g``, with the new v.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl and Hinton (2013), "On the importance of initialization and momentum
+    in deep learning". The formulas are scikit-learn's.
+
+    Examples
+    --------
+    >>> from cbackprop.optimizers import SGD
+    >>> SGD(learning_rate=3.0)
+    SGD(learning_rate=3.0, momentum=0.0, nesterov=False)
+    """
+
+    _hyper_parameters = ("momentum",)
+
+    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0, nesterov: bool = False):
+        infinity = float("inf")
+        self.learning_rate = _checked(
+            "learning_rate", learning_rate, 0.0, infinity, open_low=True, open_high=True
+        )
+        self.momentum = _checked("momentum", momentum, 0.0, 1.0, open_low=False, open_high=False)
+        self.nesterov = bool(nesterov)
+
+    @property
+    def _code(self) -> int:
+        if self.momentum == 0.0:
+            return run.OPTIMIZERS["sgd"]
+        return run.OPTIMIZERS["nesterov" if self.nesterov else "momentum"]
+
+    def __repr__(self) -> str:
+        return super().__repr__()[:-1] + f", nesterov={self.nesterov})"
+
+
+class Adam(Optimizer):
+    """Adam: steps scaled by running means of the gradient and of its square.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.001
+        eta, > 0.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of the two means, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second mean, > 0.
+
+    References
+    ----------
+    Kingma and Ba (2014), "Adam: A method for stochastic optimization", arXiv:1412.6980; in the
+    form of its section 2, last paragraph, as scikit-learn has it.
+
+    Examples
+    --------
+    >>> from cbackprop.optimizers import Adam
+    >>> Adam()
+    Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
+    """
+
+    _hyper_parameters = ("beta_1", "beta_2", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+    ):
+        infinity = float("inf")
+        self.learning_rate = _checked(
+            "learning_rate", learning_rate, 0.0, infinity, open_low=True, open_high=True
+        )
+        self.beta_1 = _checked("beta_1", beta_1, 0.0, 1.0, open_low=False, open_high=True)
+        self.beta_2 = _checked("beta_2", beta_2, 0.0, 1.0, open_low=False, open_high=True)
+        self.epsilon = _checked("epsilon", epsilon, 0.0, infinity, open_low=True, open_high=True)
+
+    @property
+    def _code(self) -> int:
+        return run.OPTIMIZERS["adam"]
