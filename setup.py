@@ -1,7 +1,6 @@
-"""The extension modules, and the one table of their compiler directives and flags. All else is in pyproject.toml."""
+"""The extension modules, and the one table of their compiler directives and flags."""
 
 import os
-import sys
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -47,9 +46,6 @@ class Build(build_ext):
             extension.extra_compile_args = FLAGS.get(self.compiler.compiler_type, [])
         super().build_extensions()
 
-
-if sys.version_info < (3, 11):
-    sys.exit("cbackprop needs Python 3.11 or newer")
 
 setup(
     ext_modules=cythonize(

@@ -1,6 +1,8 @@
 """Multilayer perceptrons for NumPy arrays, trained in compiled code."""
 
 from cbackprop._version import __version__
+from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.network import Backprop, Network
+from cbackprop.optimizers import SGD, Adam
 
-__all__ = ["Backprop", "Network", "__version__"]
+__all__ = ["SGD", "Adam", "Backprop", "MLPClassifier", "MLPRegressor", "Network", "__version__"]

@@ -1,8 +1,9 @@
-"""Network: layer sizes become a plan and one flat vector; predict, loss, backprop, check_gradient."""
+"""Network: layer sizes become a plan and one flat vector; predict, loss, backprop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -44,7 +45,9 @@ class Views(list):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(index, Integral):
-            raise TypeError(f"assign one layer at a time: the index must be an integer, got {index!r}")
+            raise TypeError(
+                f"assign one layer at a time: the index must be an integer, got {index!r}"
+            )
         view = self[index]
         values = np.asarray(value)
         if values.shape != view.shape:
@@ -71,7 +74,7 @@ def make_plan(layer_sizes: Sequence[int], activation: str) -> NDArray:
     """One row a layer: units in and out, where its weights and biases start, its activation."""
     plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
     code, at = run.ACTIVATIONS[activation], 0
-    for row, n_in, n_out in zip(plan, layer_sizes[:-1], layer_sizes[1:], strict=True):
+    for row, (n_in, n_out) in zip(plan, pairwise(layer_sizes), strict=True):
         row["n_in"], row["n_out"], row["activation"] = n_in, n_out, code
         row["weights"], row["biases"] = at, at + n_in * n_out
         at += (n_in + 1) * n_out
@@ -121,7 +124,7 @@ def _checked_sizes(layer_sizes: Any) -> tuple[int, ...]:
     for size in sizes:
         if isinstance(size, bool | np.bool_) or not isinstance(size, Integral):
             raise TypeError(f"layer_sizes must be integers, got {size!r} in {sizes}")
-        if not 1 <= size <= LARGEST_LAYER:
+        if not 1 <= int(size) <= LARGEST_LAYER:
             raise ValueError(f"layer_sizes must lie between 1 and {LARGEST_LAYER}, got {size}")
     return tuple(int(size) for size in sizes)
 
@@ -267,11 +270,13 @@ class Network:
 
     def astype(self, dtype: DTypeLike) -> Network:
         """The same network with parameters of another dtype: itself if they have it already."""
-        if np.dtype(dtype) == self.dtype:
-            return self
+        return self if np.dtype(dtype) == self.dtype else self.copy(dtype)
+
+    def copy(self, dtype: DTypeLike | None = None) -> Network:
+        """The same network with a vector of its own, of this dtype if one is given."""
         other = object.__new__(type(self))
         state = self.__getstate__()
-        state["_parameters"] = self._parameters.astype(dtype)
+        state["_parameters"] = np.array(self._parameters, dtype=dtype)
         other.__setstate__(state)
         return other
 
@@ -344,14 +349,14 @@ class Network:
         >>> [a.shape for a in inside.activations], [d.shape for d in inside.deltas]
         ([(2, 2), (2, 3), (2, 1)], [(2, 3), (2, 1)])
         """
-        X = self._check_X(X)
+        rows = self._check_X(X)
         gradient = np.empty_like(self._parameters)
-        task = self._task(X, y, sample_weight, capacity=X.shape[0])
+        task = self._task(rows, y, sample_weight, capacity=rows.shape[0])
         loss = task.loss_and_gradient(gradient)
-        activations, deltas = task.views(X.shape[0])
+        activations, deltas = task.views(rows.shape[0])
         weight_gradients, bias_gradients = views(self.plan, gradient)
         return Backprop(
-            loss, [X, *activations], deltas, list(weight_gradients), list(bias_gradients)
+            loss, [rows, *activations], deltas, list(weight_gradients), list(bias_gradients)
         )
 
     def check_gradient(
@@ -445,8 +450,7 @@ class Network:
         check_consistent_length(X, values)
         if values.ndim != 2 or values.shape[1] != n_outputs:
             raise ValueError(
-                f"y must have the shape (n, {n_outputs}) for {n_outputs} outputs, "
-                f"got {np.shape(y)}"
+                f"y must have the shape (n, {n_outputs}) for {n_outputs} outputs, got {np.shape(y)}"
             )
         if self.loss_name == "poisson" and values.min() < 0:
             raise ValueError(f"y must not be negative for the Poisson loss, got {values.min()}")

@@ -1,4 +1,4 @@
-"""SGD and Adam as Python sees them: hyper-parameters, and the state vectors the compiled step works on."""
+"""SGD and Adam as Python sees them: hyper-parameters and state vectors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Optimizer:
     learning_rate : float
         May be changed between epochs; schedules do.
     state : ndarray of shape (n_vectors, n_parameters) or None
-        Velocity (SGD with momentum), or first and second moments (Adam). None before the first step.
+        Velocity (momentum), or first and second moments (Adam). None before the first step.
     n_steps : int
         Parameter updates made so far.
     """
@@ -85,7 +85,7 @@ class SGD(Optimizer):
     learning_rate : float, default=0.1
         eta, > 0.
     momentum : float, default=0.0
-        mu, in [0, 1]. With mu > 0 the velocity is ``v <- mu v - eta g`` and the step ``w <- w + v``.
+        mu, in [0, 1]. If > 0: the velocity is ``v <- mu v - eta g``, the step ``w <- w + v``.
     nesterov : bool, default=False
         Nesterov's momentum: the step is ``w <- w + mu v - eta g``, with the new v.
 

@@ -1,8 +1,8 @@
 """The engine's only door: arrays in, everything checked, then compiled loops without the GIL.
 
-A `Task` is built once, from a plan, a vector of parameters and data, and executed many times. It holds on to the arrays'
-memory, so that nothing can move or free it, and to the workspace. Whatever could fail is checked here, before a loop runs;
-the loops themselves cannot fail.
+A `Task` is built once, from a plan, a vector of parameters and data, and executed many times. It holds on to the
+arrays' memory, so that nothing can move or free it, and to the workspace. Whatever could fail is checked here, before
+a loop runs; the loops themselves cannot fail.
 """
 
 from cpython.buffer cimport (
@@ -99,7 +99,8 @@ cdef Py_ssize_t check_plan(Block plan) except -1:
         layer = &layers[index]
         if not (1 <= layer.n_in <= INT_MAX - 1 and 1 <= layer.n_out <= INT_MAX - 1):
             raise ValueError(
-                f"plan: layer {index} must have between 1 and 2**31 - 2 units in and out, got {layer.n_in} and {layer.n_out}")
+                f"plan: layer {index} must have between 1 and 2**31 - 2 units in and out, "
+                f"got {layer.n_in} and {layer.n_out}")
         if index and layer.n_in != layers[index - 1].n_out:
             raise ValueError(
                 f"plan: layer {index} takes {layer.n_in} units, but the layer before gives {layers[index - 1].n_out}")
@@ -212,7 +213,8 @@ cdef class Task:
         if sample_weight is not None:
             weight = Block(sample_weight, "sample_weight", dtype, 1)
             if weight.length() != self.n_stored:
-                raise ValueError(f"sample_weight must have as many elements as X has rows, {self.n_stored}, got {weight.length()}")
+                raise ValueError(
+                    f"sample_weight must have as many elements as X has rows, {self.n_stored}, got {weight.length()}")
             self.task.sample_weight = weight.view.buf
             self.blocks.append(weight)
         size = passes.workspace_size(self.task.plan, self.task.n_layers, rows is not None and self.task.index_size == 0,
@@ -232,7 +234,8 @@ cdef class Task:
             self.n_stored, n_features = X.shape
             self.n_values = min(values.length(), indices.length())
             if indptr.length() != self.n_stored + 1:
-                raise ValueError(f"X.indptr must have {self.n_stored + 1} elements for {self.n_stored} rows, got {indptr.length()}")
+                raise ValueError(
+                    f"X.indptr must have {self.n_stored + 1} elements for {self.n_stored} rows, got {indptr.length()}")
             self.task.indices = indices.view.buf
             self.task.indptr = indptr.view.buf
             self.task.index_size = <int>indices.view.itemsize
@@ -252,7 +255,6 @@ cdef class Task:
         """Every index that the loops will follow for these rows."""
         cdef Py_ssize_t i, row, k = self.task.plan[self.task.n_layers - 1].n_out, bad = -1
         cdef int64_t at, start, stop, column
-        cdef str what = ""
         if not 0 <= first < last <= self.n_rows:
             raise ValueError(f"rows {first} to {last} asked for, of {self.n_rows}; at least one is needed")
         with nogil:
@@ -284,7 +286,8 @@ cdef class Task:
             raise ValueError(
                 f"labels must lie between 0 and {(2 if k == 1 else k) - 1}, got {self.task.labels[row]} in row {row}")
         if bad == 2:
-            raise ValueError(f"X.indptr must grow from 0 to at most {self.n_values}, got {start} and {stop} at row {row}")
+            raise ValueError(
+                f"X.indptr must grow from 0 to at most {self.n_values}, got {start} and {stop} at row {row}")
         if bad == 3:
             raise ValueError(
                 f"X.indices must lie between 0 and {self.task.plan[0].n_in - 1}, got {column} in row {row}")
@@ -344,7 +347,8 @@ cdef class Task:
         if not 0 <= thread < team.size:
             raise ValueError(f"thread must be between 0 and {team.size - 1}, got {thread}")
         if not 1 <= batch_size <= self.task.capacity:
-            raise ValueError(f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
+            raise ValueError(
+                f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
         self._check_range(first, last)
         training.rule = <const Rule*>rule_block.view.buf
         if not 0 <= training.rule.optimizer < N_OPTIMIZERS:
@@ -352,7 +356,8 @@ cdef class Task:
         vectors = STATE_VECTORS[training.rule.optimizer]
         memory = Block(state, "state", dtype, 2, True)
         if memory.length(0) != vectors or memory.length(1) != self.n_parameters:
-            raise ValueError(f"state must have shape {(vectors, self.n_parameters)}, got {(memory.length(0), memory.length(1))}")
+            raise ValueError(
+                f"state must have shape {(vectors, self.n_parameters)}, got {(memory.length(0), memory.length(1))}")
         slope = Block(gradient, "gradient", dtype, 1, True)
         if vectors and slope.length() != self.n_parameters:
             raise ValueError(f"gradient must have {self.n_parameters} elements, got {slope.length()}")
@@ -379,7 +384,7 @@ cdef class Task:
         return <object>vector.view.obj
 
     def views(self, Py_ssize_t rows):
-        """The workspace's activations A_1 ... A_L and deltas D_1 ... D_L of the block last run, as arrays of `rows` rows."""
+        """The workspace's activations A_1 ... A_L and deltas D_1 ... D_L of the block last run, `rows` rows each."""
         cdef Py_ssize_t capacity = self.task.capacity
         widths = [int(n) for n in self.plan["n_out"]]
         start = 0
@@ -399,7 +404,7 @@ cdef inline int64_t passes_index(const void* indices, int size, int64_t position
 
 
 def apply_kernel(str name, x):
-    """One of the elementwise functions on a copy of x, for the tests and `cbackprop info`: exp, log, logistic, tanh, relu."""
+    """One of the elementwise functions on a copy of x, for the tests: exp, log, logistic, tanh, relu, identity."""
     out = np.array(x, order="C")
     cdef Block block = Block(out, "x", "float32 float64", 1, True)
     cdef Py_ssize_t n = block.length()

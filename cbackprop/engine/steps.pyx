@@ -1,7 +1,7 @@
 """Training: mini-batch after mini-batch, alone or in a team; and the whole-data sweeps, a block of rows at a time.
 
-A step has two halves. In the first a thread takes a range of the mini-batch's rows through forward and backward. In the
-second it takes a range of the rows of every layer's [W; b], a contiguous slice of the vector, computes the gradient there
+A step has two halves. In the first a thread takes a range of the mini-batch's rows through forward and backward. In
+the second it takes a range of the rows of every layer's [W; b], a contiguous slice of the vector, computes the gradient there
 and moves the parameters. A barrier stands behind each half; nothing is reduced, so a run is repeatable.
 """
 

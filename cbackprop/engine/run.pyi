@@ -1,0 +1,55 @@
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+ACTIVATIONS: Mapping[str, int]
+OUTPUTS: Mapping[tuple[str, str], int]
+OPTIMIZERS: Mapping[str, int]
+STATE_VECTORS: Mapping[int, int]
+LAYER: np.dtype[np.void]
+RULE: np.dtype[np.void]
+
+class Team:
+    size: int
+    def __init__(self, size: int) -> None: ...
+    def abort(self) -> None: ...
+
+class Task:
+    n_rows: int
+    n_parameters: int
+    workspace: NDArray[Any]
+    plan: NDArray[np.void]
+    def __init__(
+        self,
+        plan: NDArray[np.void],
+        output: int,
+        parameters: NDArray[Any],
+        X: Any,
+        *,
+        y: NDArray[Any] | None = None,
+        sample_weight: NDArray[Any] | None = None,
+        rows: NDArray[np.intp] | None = None,
+        capacity: int = 256,
+        loss_scale: float = 1.0,
+    ) -> None: ...
+    def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
+    def loss_and_gradient(
+        self, gradient: NDArray[Any] | None = None, l2: float = 0.0, l2_batch: float = 0.0
+    ) -> float: ...
+    def train(
+        self,
+        rule: NDArray[np.void],
+        gradient: NDArray[Any],
+        state: NDArray[Any],
+        first: int,
+        last: int,
+        batch_size: int,
+        team: Team | None = None,
+        thread: int = 0,
+    ) -> float: ...
+    def views(self, rows: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
+
+def apply_kernel(name: str, x: NDArray[Any]) -> NDArray[Any]: ...
+def all_finite(x: NDArray[Any]) -> bool: ...

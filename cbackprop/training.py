@@ -1,0 +1,214 @@
+"""Fit a network: epochs of mini-batches, shuffling, learning-rate schedules, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import scipy
+import scipy.optimize
+from numpy.typing import NDArray
+
+from cbackprop.engine import run
+from cbackprop.network import BLOCK_ROWS, Network
+from cbackprop.optimizers import Optimizer
+from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
+
+# From SciPy 1.15 on L-BFGS no longer prints its progress.
+SCIPY_PRINTS = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15)
+SLICE_FLOPS = 5e8  # work between two looks for Ctrl-C: less than 0.1 s on a slow core
+
+
+def flops(network: Network, rows: int, stored_share: float = 1.0) -> float:
+    """Multiplications and additions of a training step: 3 L - 1 matrix products.
+
+    `stored_share` is the share of a sparse X that is stored.
+    """
+    sizes = network.layer_sizes
+    products = [float(n_in) * n_out for n_in, n_out in pairwise(sizes)]
+    return 2.0 * rows * (3.0 * sum(products) - (3.0 - 2.0 * stored_share) * products[0])
+
+
+def epochs(
+    network: Network,
+    X: Any,
+    y: NDArray,
+    optimizer: Optimizer,
+    *,
+    batch_size: int,
+    max_epochs: int,
+    rng: np.random.RandomState | None,
+    rows: NDArray[np.intp] | None = None,
+    sample_weight: NDArray | None = None,
+    l2: float = 0.0,
+    l2_batch: float = 0.0,
+    loss_scale: float = 1.0,
+    n_jobs: int | None = None,
+) -> Iterator[float]:
+    """Train the network in place, an epoch at every ``next``.
+
+    Parameters
+    ----------
+    network : Network
+    X : C-contiguous array or CSR matrix of shape (n, n_features), of the network's dtype
+    y : int32 labels (n,), or numbers (n, n_outputs)
+    optimizer : SGD or Adam
+        Its learning rate may be changed between epochs.
+    batch_size : int
+        Rows of a mini-batch; the last one of an epoch may be smaller.
+    max_epochs : int
+    rng : RandomState or None
+        Shuffles the rows anew before every epoch, the permutation of the epoch before, with
+        the same draws as `sklearn.utils.shuffle`. None: the rows stay in order.
+    rows : intp array, optional
+        Train on these rows of X only.
+    sample_weight : array (n,), optional
+    l2, l2_batch : float
+        A mini-batch of total weight m decays the weights by ``l2 + l2_batch / m`` times the
+        learning rate: the book's lambda / n, and scikit-learn's alpha.
+    loss_scale : float
+        Reported losses are the mean loss times this, plus the L2 term.
+    n_jobs : int or None
+        Threads; None for as many as pay off.
+
+    Yields
+    ------
+    float
+        The epoch's loss: the mean over its rows of the losses before each mini-batch's step.
+    """
+    stored = 1.0
+    if hasattr(X, "indptr"):
+        stored = X.nnz / max(1.0, float(X.shape[0]) * X.shape[1])
+    order = np.arange(X.shape[0] if rows is None else rows.size)
+    picked = None
+    if rows is not None or rng is not None:
+        picked = np.empty(order.size, dtype=np.intp) if rows is None else rows.astype(np.intp)
+    n = order.size
+    task = run.Task(
+        network.plan,
+        network.output,
+        network.parameters,
+        X,
+        y=y,
+        sample_weight=sample_weight,
+        rows=picked,
+        capacity=batch_size,
+        loss_scale=loss_scale,
+    )
+    state = optimizer._ready(network.parameters)
+    gradient = np.empty(network.parameters.size if state.shape[0] else 0, dtype=network.dtype)
+    step_flops = flops(network, batch_size, stored)
+    slice_rows = batch_size * max(1, int(SLICE_FLOPS / step_flops))
+    with Team(number_of_threads(n_jobs, step_flops)) as team:
+        for _ in range(max_epochs):
+            if rng is not None and picked is not None:
+                permutation = np.arange(n)
+                rng.shuffle(permutation)
+                order = order[permutation]
+                picked[...] = order if rows is None else rows[order]
+            total = 0.0
+            with blas_held_to_one_thread():
+                for first in range(0, n, slice_rows):
+                    last = min(n, first + slice_rows)
+                    rule = optimizer._rule(l2, l2_batch)
+
+                    def train(barrier, thread, rule=rule, first=first, last=last):
+                        return task.train(
+                            rule, gradient, state, first, last, batch_size, barrier, thread
+                        )
+
+                    total += team.together(train)
+                    optimizer.n_steps += -(-(last - first) // batch_size)
+            yield total / n
+
+
+def loss(
+    network: Network,
+    X: Any,
+    y: NDArray,
+    *,
+    sample_weight: NDArray | None = None,
+    rows: NDArray[np.intp] | None = None,
+) -> float:
+    """The network's mean loss over these rows, without L2 term or scale."""
+    n_rows = X.shape[0] if rows is None else rows.size
+    task = run.Task(
+        network.plan,
+        network.output,
+        network.parameters,
+        X,
+        y=y,
+        sample_weight=sample_weight,
+        rows=rows,
+        capacity=min(BLOCK_ROWS, n_rows),
+    )
+    with blas_held_to_one_thread():
+        return task.loss_and_gradient()
+
+
+class Schedule:
+    """The learning rate from epoch to epoch: constant, invscaling or adaptive, as scikit-learn."""
+
+    SMALLEST = 1e-6
+
+    def __init__(self, name: str, initial: float, power_t: float):
+        self.name, self.initial, self.power_t = name, float(initial), power_t
+
+    def epoch_ended(self, optimizer: Optimizer, samples_seen: int) -> None:
+        if self.name == "invscaling":
+            optimizer.learning_rate = self.initial / (samples_seen + 1) ** self.power_t
+
+    def no_progress(self, optimizer: Optimizer) -> str:
+        """What to do when there was no improvement for long; ends in "Stopping." to stop."""
+        if self.name != "adaptive":
+            return "Stopping."
+        if optimizer.learning_rate <= self.SMALLEST:
+            return "Learning rate too small. Stopping."
+        optimizer.learning_rate /= 5.0
+        return f"Setting learning rate to {optimizer.learning_rate:f}"
+
+
+def lbfgs(
+    network: Network,
+    X: Any,
+    y: NDArray,
+    *,
+    sample_weight: NDArray | None = None,
+    l2_batch: float = 0.0,
+    max_iter: int = 200,
+    max_fun: int = 15000,
+    tol: float = 1e-4,
+    verbose: bool = False,
+) -> scipy.optimize.OptimizeResult:
+    """Minimise the loss over all rows, plus ``l2_batch / (2 n) |W|^2``, with SciPy's L-BFGS.
+
+    The network is trained in place: SciPy works on a copy of its vector, in float64. The result
+    is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed.
+    """
+    vector, gradient = network.parameters, np.empty_like(network.parameters)
+    task = run.Task(
+        network.plan,
+        network.output,
+        vector,
+        X,
+        y=y,
+        sample_weight=sample_weight,
+        capacity=min(BLOCK_ROWS, X.shape[0]),
+    )
+
+    def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
+        vector[...] = point
+        with blas_held_to_one_thread():
+            loss = task.loss_and_gradient(gradient, l2_batch=l2_batch)
+        return loss, gradient.copy()
+
+    options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol}
+    if verbose and SCIPY_PRINTS:
+        options["iprint"] = 1
+    result = scipy.optimize.minimize(
+        loss_and_gradient, vector.copy(), method="L-BFGS-B", jac=True, options=options
+    )
+    vector[...] = result.x
+    return result
