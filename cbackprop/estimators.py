@@ -24,6 +24,7 @@ from cbackprop import training
 from cbackprop.engine import run
 from cbackprop.network import Network
 from cbackprop.optimizers import SGD, Adam
+from cbackprop.sweeps import Sweep
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
@@ -212,12 +213,19 @@ class _MLP(BaseEstimator):
             max_fun=self.max_fun,
             tol=self.tol,
             verbose=self.verbose is True or self.verbose >= 1,
+            n_jobs=self.n_jobs,
         )
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = float(result.fun)
         if self._loss_scale != 1.0:
-            data_loss = training.loss(network, X, y, sample_weight=sample_weight)
-            self.loss_ += (self._loss_scale - 1.0) * data_loss
+            self.loss_ += (self._loss_scale - 1.0) * Sweep(
+                network.plan,
+                network.output,
+                network.parameters,
+                X,
+                y=y,
+                sample_weight=sample_weight,
+            ).loss()
 
     def _new_optimizer(self):
         if self.solver == "sgd":
@@ -241,12 +249,8 @@ class _MLP(BaseEstimator):
         batch_size = self._batch_size(n_samples)
         self._begin_curves()
         best = network.parameters.copy() if self.early_stopping and first_pass else None
-        before = training.loss(
-            network,
-            X,
-            y,
-            rows=np.arange(n_samples)[:batch_size] if rows is None else rows[:batch_size],
-        )
+        some = np.arange(n_samples)[:batch_size] if rows is None else rows[:batch_size]
+        before = Sweep(network.plan, network.output, network.parameters, X, y=y, rows=some).loss()
         warned = False
         self.n_iter_ = 0
         try:
@@ -324,7 +328,10 @@ class _MLP(BaseEstimator):
         """Rows to train on (None for all) and what early stopping looks at (None without it)."""
         if not self.early_stopping:
             return None, None
-        stratify = y if is_classifier(self) and self.n_outputs_ == 1 else None
+        stratify = None
+        if is_classifier(self) and self.n_outputs_ == 1:
+            # Names, so that an error names what scikit-learn's does.
+            stratify = np.array(["False", "True"])[y]
         train, held_out = train_test_split(
             np.arange(X.shape[0]),
             random_state=rng,
@@ -399,12 +406,15 @@ class _MLP(BaseEstimator):
 
     def _outputs(self, X):
         """Checked rows through the network: output activations (n, n_outputs)."""
+        network = self.__dict__.get("network_")
+        if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
+            return network._predict(X, self.n_jobs)
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)
-        return network._predict(_rows(X, network.dtype))
+        return network._predict(_rows(X, network.dtype), self.n_jobs)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -13,9 +13,9 @@ from sklearn.utils import check_array, check_consistent_length, check_random_sta
 from sklearn.utils.validation import column_or_1d
 
 from cbackprop.engine import run
+from cbackprop.sweeps import BLOCK_ROWS, Sweep
 
 LARGEST_LAYER = 2**31 - 2
-BLOCK_ROWS = 256  # rows that go through the network together when all data is swept
 
 
 class Backprop(NamedTuple):
@@ -319,7 +319,7 @@ class Network:
             (n, n_outputs), or (n,) with one output, for the other losses.
         sample_weight : array-like of shape (n,), optional
         """
-        return self._task(X, y, sample_weight).loss_and_gradient()
+        return self._sweep(X, y, sample_weight).loss()
 
     def gradient(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -329,7 +329,7 @@ class Network:
         The arguments are those of `loss`.
         """
         gradient = np.empty_like(self._parameters)
-        self._task(X, y, sample_weight).loss_and_gradient(gradient)
+        self._sweep(X, y, sample_weight).loss_and_gradient(gradient)
         return gradient
 
     def backprop(
@@ -351,9 +351,9 @@ class Network:
         """
         rows = self._check_X(X)
         gradient = np.empty_like(self._parameters)
-        task = self._task(rows, y, sample_weight, capacity=rows.shape[0])
-        loss = task.loss_and_gradient(gradient)
-        activations, deltas = task.views(rows.shape[0])
+        sweep = self._sweep(rows, y, sample_weight, block_rows=rows.shape[0])
+        loss = sweep.loss_and_gradient(gradient)
+        activations, deltas = sweep.activations_and_deltas()
         weight_gradients, bias_gradients = views(self.plan, gradient)
         return Backprop(
             loss, [rows, *activations], deltas, list(weight_gradients), list(bias_gradients)
@@ -388,14 +388,14 @@ class Network:
         """
         wide = self.astype(np.float64)
         vector = wide._parameters.copy()
-        task = wide._task(X, y, sample_weight, parameters=vector)
+        sweep = wide._sweep(X, y, sample_weight, parameters=vector)
         numerical = np.empty_like(vector)
         for i, value in enumerate(vector.tolist()):
             h = step * max(1.0, abs(value))
             vector[i] = up = value + h
-            above = task.loss_and_gradient()
+            above = sweep.loss()
             vector[i] = down = value - h
-            numerical[i] = (above - task.loss_and_gradient()) / (up - down)
+            numerical[i] = (above - sweep.loss()) / (up - down)
             vector[i] = value
         gradient = self.gradient(X, y, sample_weight)
         largest = max(np.abs(gradient).max(), np.abs(numerical).max())
@@ -404,26 +404,40 @@ class Network:
 
     # Checked data for the engine.
 
-    def _predict(self, X) -> NDArray:
-        out = np.empty((X.shape[0], self.layer_sizes[-1]), dtype=self.dtype)
-        run.Task(
-            self.plan, self.output, self._parameters, X, capacity=min(BLOCK_ROWS, X.shape[0])
-        ).predict(out)
-        return out
+    def takes(self, X: Any) -> bool:
+        """Whether X can go to the engine as it is: a plain array all of whose properties fit.
 
-    def _task(self, X, y, sample_weight=None, *, capacity=BLOCK_ROWS, parameters=None) -> run.Task:
+        What scikit-learn's validation would find is looked at here in a few microseconds: type,
+        dtype, C order, dimensions, rows, features, and that every value is finite.
+        """
+        return (
+            type(X) is np.ndarray
+            and X.dtype == self._parameters.dtype
+            and X.ndim == 2
+            and X.shape[0] > 0
+            and X.shape[1] == self.layer_sizes[0]
+            and X.flags.c_contiguous
+            and run.all_finite(X)
+        )
+
+    def _predict(self, X, n_jobs: int | None = None) -> NDArray:
+        return Sweep(self.plan, self.output, self._parameters, X, n_jobs=n_jobs).predict()
+
+    def _sweep(self, X, y, sample_weight, *, block_rows=BLOCK_ROWS, parameters=None) -> Sweep:
         X = self._check_X(X)
-        return run.Task(
+        return Sweep(
             self.plan,
             self.output,
             self._parameters if parameters is None else parameters,
             X,
             y=self._check_y(y, X),
             sample_weight=self._check_weight(sample_weight, X),
-            capacity=min(capacity, X.shape[0]),
+            block_rows=block_rows,
         )
 
     def _check_X(self, X):
+        if self.takes(X):
+            return X
         X = check_array(X, accept_sparse="csr", dtype=self.dtype, order="C", input_name="X")
         if X.shape[1] != self.layer_sizes[0]:
             raise ValueError(

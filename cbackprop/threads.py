@@ -88,8 +88,10 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_holders)
 
 
-def number_of_threads(n_jobs: int | None, flops_per_step: float) -> int:
-    """Threads for steps of this much work: what `n_jobs` says, or as many as pay off.
+def number_of_threads(
+    n_jobs: int | None, flops: float, *, per_thread: float = FLOPS_PER_THREAD
+) -> int:
+    """Threads for steps of so much work: what `n_jobs` says, or as many as pay off.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def number_of_threads(n_jobs: int | None, flops_per_step: float) -> int:
         If `n_jobs` is not None, a positive integer, or -1 for all that BLAS may use.
     """
     if n_jobs is None:
-        return max(1, min(allowed_threads(), int(flops_per_step / FLOPS_PER_THREAD)))
+        return max(1, min(allowed_threads(), int(flops / per_thread)))
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
     if n_jobs < 1 and n_jobs != -1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,13 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
-from cbackprop.network import BLOCK_ROWS, Network
+from cbackprop.network import Network
 from cbackprop.optimizers import Optimizer
+from cbackprop.sweeps import SLICE_FLOPS, Sweep, flops_per_row
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
 # From SciPy 1.15 on L-BFGS no longer prints its progress.
 SCIPY_PRINTS = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15)
-SLICE_FLOPS = 5e8  # work between two looks for Ctrl-C: less than 0.1 s on a slow core
-
-
-def flops(network: Network, rows: int, stored_share: float = 1.0) -> float:
-    """Multiplications and additions of a training step: 3 L - 1 matrix products.
-
-    `stored_share` is the share of a sparse X that is stored.
-    """
-    sizes = network.layer_sizes
-    products = [float(n_in) * n_out for n_in, n_out in pairwise(sizes)]
-    return 2.0 * rows * (3.0 * sum(products) - (3.0 - 2.0 * stored_share) * products[0])
 
 
 def epochs(
@@ -78,14 +67,10 @@ def epochs(
     float
         The epoch's loss: the mean over its rows of the losses before each mini-batch's step.
     """
-    stored = 1.0
-    if hasattr(X, "indptr"):
-        stored = X.nnz / max(1.0, float(X.shape[0]) * X.shape[1])
-    order = np.arange(X.shape[0] if rows is None else rows.size)
-    picked = None
+    order = None
     if rows is not None or rng is not None:
-        picked = np.empty(order.size, dtype=np.intp) if rows is None else rows.astype(np.intp)
-    n = order.size
+        order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
+    n = X.shape[0] if order is None else order.size
     task = run.Task(
         network.plan,
         network.output,
@@ -93,21 +78,20 @@ def epochs(
         X,
         y=y,
         sample_weight=sample_weight,
-        rows=picked,
+        rows=order,
         capacity=batch_size,
         loss_scale=loss_scale,
     )
     state = optimizer._ready(network.parameters)
     gradient = np.empty(network.parameters.size if state.shape[0] else 0, dtype=network.dtype)
-    step_flops = flops(network, batch_size, stored)
+    step_flops = 3.0 * batch_size * flops_per_row(network.plan, X)
     slice_rows = batch_size * max(1, int(SLICE_FLOPS / step_flops))
     with Team(number_of_threads(n_jobs, step_flops)) as team:
         for _ in range(max_epochs):
-            if rng is not None and picked is not None:
-                permutation = np.arange(n)
-                rng.shuffle(permutation)
-                order = order[permutation]
-                picked[...] = order if rows is None else rows[order]
+            if rng is not None and order is not None:
+                # In place: the same swaps as sklearn.utils.shuffle's, on the order of the epoch
+                # before.
+                rng.shuffle(order)
             total = 0.0
             with blas_held_to_one_thread():
                 for first in range(0, n, slice_rows):
@@ -122,30 +106,6 @@ def epochs(
                     total += team.together(train)
                     optimizer.n_steps += -(-(last - first) // batch_size)
             yield total / n
-
-
-def loss(
-    network: Network,
-    X: Any,
-    y: NDArray,
-    *,
-    sample_weight: NDArray | None = None,
-    rows: NDArray[np.intp] | None = None,
-) -> float:
-    """The network's mean loss over these rows, without L2 term or scale."""
-    n_rows = X.shape[0] if rows is None else rows.size
-    task = run.Task(
-        network.plan,
-        network.output,
-        network.parameters,
-        X,
-        y=y,
-        sample_weight=sample_weight,
-        rows=rows,
-        capacity=min(BLOCK_ROWS, n_rows),
-    )
-    with blas_held_to_one_thread():
-        return task.loss_and_gradient()
 
 
 class Schedule:
@@ -181,28 +141,22 @@ def lbfgs(
     max_fun: int = 15000,
     tol: float = 1e-4,
     verbose: bool = False,
+    n_jobs: int | None = None,
 ) -> scipy.optimize.OptimizeResult:
     """Minimise the loss over all rows, plus ``l2_batch / (2 n) |W|^2``, with SciPy's L-BFGS.
 
     The network is trained in place: SciPy works on a copy of its vector, in float64. The result
     is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed.
     """
-    vector, gradient = network.parameters, np.empty_like(network.parameters)
-    task = run.Task(
-        network.plan,
-        network.output,
-        vector,
-        X,
-        y=y,
-        sample_weight=sample_weight,
-        capacity=min(BLOCK_ROWS, X.shape[0]),
+    vector = network.parameters
+    sweep = Sweep(
+        network.plan, network.output, vector, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs
     )
 
     def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
         vector[...] = point
-        with blas_held_to_one_thread():
-            loss = task.loss_and_gradient(gradient, l2_batch=l2_batch)
-        return loss, gradient.copy()
+        gradient = np.empty_like(vector)
+        return sweep.loss_and_gradient(gradient, l2_batch=l2_batch), gradient
 
     options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol}
     if verbose and SCIPY_PRINTS:

@@ -35,8 +35,8 @@ class Task:
         loss_scale: float = 1.0,
     ) -> None: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
-    def loss_and_gradient(
-        self, gradient: NDArray[Any] | None = None, l2: float = 0.0, l2_batch: float = 0.0
+    def loss(
+        self, first: int, last: int, weight: float, gradient: NDArray[Any] | None = None
     ) -> float: ...
     def train(
         self,

@@ -307,26 +307,30 @@ cdef class Task:
             else:
                 steps.predict(&self.task, first, stop, <double*>target.view.buf)
 
-    def loss_and_gradient(self, gradient=None, double l2=0.0, double l2_batch=0.0):
-        """The loss over all rows; its gradient, laid out like the parameters, into `gradient` if given."""
+    def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None):
+        """The weighted losses' sum over rows first ... last, divided by `weight`: the total weight of all rows.
+
+        The sum of their gradients, divided likewise, is added to `gradient`, if given: a vector laid out like the
+        parameters.
+        """
         cdef Block target
-        cdef float* single = NULL
-        cdef double* double_ = NULL
+        cdef void* slope = NULL
         cdef double loss
         if not self.trainable:
             raise ValueError("a task without y has no loss")
-        self._check_range(0, self.n_rows)
+        if not weight > 0.0:
+            raise ValueError(f"the rows' total weight must be positive, got {weight}")
+        self._check_range(first, last)
         if gradient is not None:
             target = Block(gradient, "gradient", "float32" if self.single else "float64", 1, True)
             if target.length() != self.n_parameters:
                 raise ValueError(f"gradient must have {self.n_parameters} elements, got {target.length()}")
-            single = <float*>target.view.buf
-            double_ = <double*>target.view.buf
+            slope = target.view.buf
         with nogil:
             if self.single:
-                loss = steps.loss_and_gradient(&self.task, self.n_rows, l2, l2_batch, single, <float*>NULL)
+                loss = steps.loss_and_gradient(&self.task, first, last, weight, <float*>slope)
             else:
-                loss = steps.loss_and_gradient(&self.task, self.n_rows, l2, l2_batch, double_, <double*>NULL)
+                loss = steps.loss_and_gradient(&self.task, first, last, weight, <double*>slope)
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,

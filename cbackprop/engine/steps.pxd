@@ -28,7 +28,8 @@ cdef struct Training:
 
 # The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
 cdef double train(const Task* task, const Training* training, floating* tag) noexcept nogil
-# The loss over the rows first ... last and, with `gradient` not NULL, its gradient; `capacity` rows at a time.
-cdef double loss_and_gradient(const Task* task, Py_ssize_t n_rows, double l2, double l2_batch, floating* gradient,
-                              floating* tag) noexcept nogil
+# The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
+# gradients, divided likewise, is added to it. `capacity` rows at a time.
+cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,
+                              floating* gradient) noexcept nogil
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil

@@ -1,8 +1,9 @@
 """Training: mini-batch after mini-batch, alone or in a team; and the whole-data sweeps, a block of rows at a time.
 
 A step has two halves. In the first a thread takes a range of the mini-batch's rows through forward and backward. In
-the second it takes a range of the rows of every layer's [W; b], a contiguous slice of the vector, computes the gradient there
-and moves the parameters. A barrier stands behind each half; nothing is reduced, so a run is repeatable.
+the second it takes a range of the rows of every layer's [W; b], a contiguous slice of the vector, computes the
+gradient there and moves the parameters. A barrier stands behind each half; nothing is reduced, so a run is
+repeatable.
 """
 
 from libc.math cimport pow, sqrt
@@ -99,34 +100,20 @@ cdef double train(const Task* task, const Training* training, floating* tag) noe
 
 
 cdef double loss_and_gradient(
-    const Task* task, Py_ssize_t n_rows, double l2, double l2_batch, floating* gradient, floating* tag
+    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
 ) noexcept nogil:
-    cdef Py_ssize_t first = 0, m, index, n
-    cdef const floating* parameters = <const floating*>task.parameters
-    cdef double loss = 0.0, norm = 0.0
-    cdef double weight = total_weight(task, 0, n_rows, tag)
-    cdef double decay = l2 + l2_batch / weight
-    cdef floating* W
-    cdef Py_ssize_t i
-    while first < n_rows:
-        m = task.capacity if n_rows - first > task.capacity else n_rows - first
-        forward(task, first, 0, m, tag)
-        loss += output_delta(task, first, 0, m, tag)
+    cdef Py_ssize_t m, index
+    cdef double loss = 0.0
+    while first < last:
+        m = task.capacity if last - first > task.capacity else last - first
+        forward(task, first, 0, m, gradient)
+        loss += output_delta(task, first, 0, m, gradient)
         if gradient != NULL:
-            backward(task, 0, m, tag)
+            backward(task, 0, m, gradient)
             for index in range(task.n_layers):
-                layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight,
-                               0.0 if first == 0 else 1.0, 0.0 if first == 0 else 1.0, gradient)
+                layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
         first += m
-    if decay != 0.0:
-        for index in range(task.n_layers):
-            n = task.plan[index].n_in * task.plan[index].n_out
-            norm += squares(parameters + task.plan[index].weights, n)
-            if gradient != NULL:
-                W = gradient + task.plan[index].weights
-                for i in range(n):
-                    W[i] += <floating>decay * parameters[task.plan[index].weights + i]
-    return task.loss_scale * loss / weight + 0.5 * decay * norm
+    return task.loss_scale * loss / weight
 
 
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil:
