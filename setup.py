@@ -25,7 +25,7 @@ FLAGS = {
 
 ENGINE = "cbackprop/engine"
 HEADERS = ["plan.h", "team.h", "vector/table.h", "vector/both.h", "vector/body.h", "vector/vmath.h"]
-SOURCES = {"kernels": ["vector/table.c"], "passes": [], "steps": [], "run": []}
+SOURCES = {"kernels": ["vector/table.c"], "passes": [], "steps": [], "run": [], "shuffle": []}
 
 extensions = [
     Extension(

@@ -11,6 +11,7 @@ import scipy.optimize
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
+from cbackprop.engine.shuffle import shuffle
 from cbackprop.network import Network
 from cbackprop.optimizers import Optimizer
 from cbackprop.sweeps import SLICE_FLOPS, Sweep, flops_per_row
@@ -89,9 +90,8 @@ def epochs(
     with Team(number_of_threads(n_jobs, step_flops)) as team:
         for _ in range(max_epochs):
             if rng is not None and order is not None:
-                # In place: the same swaps as sklearn.utils.shuffle's, on the order of the epoch
-                # before.
-                rng.shuffle(order)
+                # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
+                shuffle(rng, order)
             total = 0.0
             with blas_held_to_one_thread():
                 for first in range(0, n, slice_rows):

@@ -15,6 +15,7 @@ cdef extern from "vector/table.h":
         void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*, double,
                         double) noexcept nogil
         void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
+        void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
         bint (*all_finite)(const float*, Py_ssize_t) noexcept nogil
         void (*add_scaled)(float, const float*, float*, Py_ssize_t) noexcept nogil
@@ -30,6 +31,7 @@ cdef extern from "vector/table.h":
         void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*, double,
                         double) noexcept nogil
         void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
+        void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
         bint (*all_finite)(const double*, Py_ssize_t) noexcept nogil
         void (*add_scaled)(double, const double*, double*, Py_ssize_t) noexcept nogil

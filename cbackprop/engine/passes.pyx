@@ -70,11 +70,12 @@ cdef inline int64_t index_at(const void* indices, int size, int64_t position) no
 
 
 cdef void gather(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
-    cdef Py_ssize_t n = task.plan[0].n_in, i
-    cdef floating* out = activations(task, 0, tag)
-    cdef const floating* X = <const floating*>task.X
-    for i in range(start, stop):
-        memcpy(out + i * n, X + task.rows[first + i] * n, n * sizeof(floating))
+    cdef Py_ssize_t n = task.plan[0].n_in
+    cdef floating* out = activations(task, 0, tag) + start * n
+    if floating is float:
+        kernels.of_float.gather(<const float*>task.X, task.rows + first + start, out, stop - start, n)
+    else:
+        kernels.of_double.gather(<const double*>task.X, task.rows + first + start, out, stop - start, n)
 
 
 cdef void fill_rows(const floating* row, floating* out, Py_ssize_t m, Py_ssize_t n) noexcept nogil:

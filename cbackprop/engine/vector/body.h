@@ -47,6 +47,20 @@ static int FN(all_finite)(const T *x, ptrdiff_t n)
     return 1;
 }
 
+/* Rows picked at random come from anywhere in memory: they are asked for some rows ahead of their turn. */
+static void FN(gather)(const T *RESTRICT X, const ptrdiff_t *RESTRICT rows, T *RESTRICT out, ptrdiff_t m, ptrdiff_t n)
+{
+    const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(T), ahead = n > 32 * line ? 2 : 8;
+    for (ptrdiff_t i = 0; i < m; i++) {
+        const T *row = X + rows[i] * n;
+        if (i + ahead < m) {
+            const T *next = X + rows[i + ahead] * n;
+            for (ptrdiff_t j = 0; j < n; j += line) PREFETCH(next + j);
+        }
+        for (ptrdiff_t j = 0; j < n; j++) out[i * n + j] = row[j];
+    }
+}
+
 static void FN(add_scaled)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
@@ -313,6 +327,7 @@ static const TABLE FN(table) = {
      FN(exp_poisson)},
     {NULL, FN(momentum_update), FN(nesterov_update), FN(adam_update)},
     FN(column_sums),
+    FN(gather),
     FN(sum_of_squares),
     FN(all_finite),
     FN(add_scaled),

@@ -11,6 +11,12 @@
 #define RESTRICT restrict
 #endif
 
+#if defined(__GNUC__)
+#define PREFETCH(p) __builtin_prefetch(p)
+#else
+#define PREFETCH(p) ((void)(p))
+#endif
+
 #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__) && !defined(CBACKPROP_PLAIN)
 #define HAVE_X86_VARIANTS
 #endif

@@ -24,6 +24,8 @@
                                      double rate, double l2);                                                          \
         /* out (n) = keep * out + scale * (sum over the rows of d (m, n)); with keep 0 out is not read */              \
         void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
+        /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
+        void (*gather)(const T *X, const ptrdiff_t *rows, T *out, ptrdiff_t m, ptrdiff_t n);                           \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
         int (*all_finite)(const T *x, ptrdiff_t n);                                                                    \
         /* y (n) += a * x (n) */                                                                                       \
