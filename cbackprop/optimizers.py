@@ -24,6 +24,10 @@ def _checked(name: str, value: Any, low: float, high: float, *, open_low: bool, 
     return number
 
 
+def _positive(name: str, value: Any) -> float:
+    return _checked(name, value, 0.0, float("inf"), open_low=True, open_high=True)
+
+
 class Optimizer:
     """What SGD and Adam share: a learning rate, state vectors and the count of steps made.
 
@@ -40,8 +44,24 @@ class Optimizer:
     learning_rate: float
     state: np.ndarray | None = None
     n_steps: int = 0
+    clip_value: float | None = None
+    clip_norm: float | None = None
 
     _hyper_parameters: ClassVar[tuple[str, ...]] = ()
+
+    def _set_clipping(self, clip_value: float | None, clip_norm: float | None) -> None:
+        if clip_value is not None and clip_norm is not None:
+            raise ValueError(
+                f"clip by value or by norm, not both: got {clip_value=} and {clip_norm=}"
+            )
+        if clip_value is not None:
+            self.clip_value = _positive("clip_value", clip_value)
+        if clip_norm is not None:
+            self.clip_norm = _positive("clip_norm", clip_norm)
+
+    @property
+    def _clips(self) -> bool:
+        return self.clip_value is not None or self.clip_norm is not None
 
     @property
     def _code(self) -> int:
@@ -67,12 +87,14 @@ class Optimizer:
         rule["optimizer"] = self._code
         rule["step"] = self.n_steps
         rule["l2"], rule["l2_batch"] = l2, l2_batch
+        rule["clip_value"], rule["clip_norm"] = self.clip_value or 0.0, self.clip_norm or 0.0
         for name in ("learning_rate", *self._hyper_parameters):
             rule[name] = getattr(self, name)
         return rule
 
     def __repr__(self) -> str:
-        names = ("learning_rate", *self._hyper_parameters)
+        names = ["learning_rate", *self._hyper_parameters]
+        names += [name for name in ("clip_value", "clip_norm") if getattr(self, name) is not None]
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({arguments})"
 
@@ -88,6 +110,12 @@ class SGD(Optimizer):
         mu, in [0, 1]. If > 0: the velocity is ``v <- mu v - eta g``, the step ``w <- w + v``.
     nesterov : bool, default=False
         Nesterov's momentum: the step is ``w <- w + mu v - eta g``, with the new v.
+    clip_value : float, optional
+        Keep every component of the gradient, its L2 term included, within -clip_value ...
+        clip_value.
+    clip_norm : float, optional
+        Shorten the gradient, over all layers together and its L2 term included, to this length
+        if it is longer (Pascanu, Mikolov and Bengio 2013). One of the two at most.
 
     References
     ----------
@@ -103,13 +131,19 @@ class SGD(Optimizer):
 
     _hyper_parameters = ("momentum",)
 
-    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0, nesterov: bool = False):
-        infinity = float("inf")
-        self.learning_rate = _checked(
-            "learning_rate", learning_rate, 0.0, infinity, open_low=True, open_high=True
-        )
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        *,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
+    ):
+        self.learning_rate = _positive("learning_rate", learning_rate)
         self.momentum = _checked("momentum", momentum, 0.0, 1.0, open_low=False, open_high=False)
         self.nesterov = bool(nesterov)
+        self._set_clipping(clip_value, clip_norm)
 
     @property
     def _code(self) -> int:
@@ -132,6 +166,12 @@ class Adam(Optimizer):
         Decay rates of the two means, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of the second mean, > 0.
+    clip_value : float, optional
+        Keep every component of the gradient, its L2 term included, within -clip_value ...
+        clip_value.
+    clip_norm : float, optional
+        Shorten the gradient, over all layers together and its L2 term included, to this length
+        if it is longer (Pascanu, Mikolov and Bengio 2013). One of the two at most.
 
     References
     ----------
@@ -153,14 +193,15 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
+        *,
+        clip_value: float | None = None,
+        clip_norm: float | None = None,
     ):
-        infinity = float("inf")
-        self.learning_rate = _checked(
-            "learning_rate", learning_rate, 0.0, infinity, open_low=True, open_high=True
-        )
+        self.learning_rate = _positive("learning_rate", learning_rate)
         self.beta_1 = _checked("beta_1", beta_1, 0.0, 1.0, open_low=False, open_high=True)
         self.beta_2 = _checked("beta_2", beta_2, 0.0, 1.0, open_low=False, open_high=True)
-        self.epsilon = _checked("epsilon", epsilon, 0.0, infinity, open_low=True, open_high=True)
+        self.epsilon = _positive("epsilon", epsilon)
+        self._set_clipping(clip_value, clip_norm)
 
     @property
     def _code(self) -> int:

@@ -17,6 +17,8 @@ from cbackprop.optimizers import Optimizer
 from cbackprop.sweeps import SLICE_FLOPS, Sweep, flops_per_row
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
+# What updating a parameter costs for each of its state vectors, in a matrix product's operations.
+UPDATE_FLOPS = 10.0
 # From SciPy 1.15 on L-BFGS no longer prints its progress.
 SCIPY_PRINTS = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15)
 
@@ -84,8 +86,10 @@ def epochs(
         loss_scale=loss_scale,
     )
     state = optimizer._ready(network.parameters)
-    gradient = np.empty(network.parameters.size if state.shape[0] else 0, dtype=network.dtype)
+    keeps_gradient = state.shape[0] > 0 or optimizer._clips
+    gradient = np.empty(network.parameters.size if keeps_gradient else 0, dtype=network.dtype)
     step_flops = 3.0 * batch_size * flops_per_row(network.plan, X)
+    step_flops += UPDATE_FLOPS * state.size
     slice_rows = batch_size * max(1, int(SLICE_FLOPS / step_flops))
     with Team(number_of_threads(n_jobs, step_flops)) as team:
         for _ in range(max_epochs):

@@ -9,7 +9,7 @@ not touch each other, so threads run them side by side.
 """
 
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from cbackprop.engine.blas cimport gemm
 from cbackprop.engine cimport kernels
@@ -163,9 +163,13 @@ cdef double output_delta(
     if task.output == SOFTMAX_LOG_LOSS:
         for i in range(m):
             labels[i] = task.labels[row_of(task, first + start + i)]
-    elif task.labels != NULL:
+    elif task.labels != NULL and k == 1:
         for i in range(m):
             y[i] = <floating>task.labels[row_of(task, first + start + i)]
+    elif task.labels != NULL:       # 1 for the label's output, 0 for the others
+        memset(y, 0, m * k * sizeof(floating))
+        for i in range(m):
+            y[i * k + task.labels[row_of(task, first + start + i)]] = 1.0
     else:
         for i in range(m):
             row = row_of(task, first + start + i)

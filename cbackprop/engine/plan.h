@@ -34,6 +34,7 @@ typedef struct {
     double momentum;              /* SGD */
     double beta_1, beta_2, epsilon; /* Adam */
     double l2, l2_batch;
+    double clip_value, clip_norm; /* bounds of the gradient, its L2 term included; 0 for none */
     int64_t step;                 /* Adam: updates made so far */
 } Rule;
 

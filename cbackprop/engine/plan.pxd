@@ -25,4 +25,6 @@ cdef extern from "plan.h":
         double epsilon
         double l2
         double l2_batch
+        double clip_value
+        double clip_norm
         int64_t step

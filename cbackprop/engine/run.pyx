@@ -34,7 +34,8 @@ STATE_VECTORS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
 LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
 RULE = np.dtype(
     [("optimizer", np.int64)]
-    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "l2", "l2_batch")]
+    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon")]
+    + [(name, np.float64) for name in ("l2", "l2_batch", "clip_value", "clip_norm")]
     + [("step", np.int64)]
 )
 
@@ -123,8 +124,8 @@ cdef class Team:
     cdef readonly Py_ssize_t size
 
     def __cinit__(self, Py_ssize_t size):
-        if not 1 <= size <= 4096:
-            raise ValueError(f"a team must have between 1 and 4096 threads, got {size}")
+        if not 1 <= size <= steps.TEAM_LARGEST:
+            raise ValueError(f"a team must have between 1 and {steps.TEAM_LARGEST} threads, got {size}")
         self.size = size
         steps.team_begin(&self.barrier, <long>size)
 
@@ -145,7 +146,8 @@ cdef class Task:
         The flat vector. It fixes the dtype of everything else.
     X : array (n, n_features), C order, or an object with CSR's data, indices, indptr and shape
     y : int32 array (n,) of labels, or array (n, n_outputs) of numbers; optional
-        Labels are what the softmax needs, and 0 / 1 is allowed for one logistic output.
+        The softmax needs labels. Other outputs take them, too: 0 or 1 for one output; with several, 1 for the
+        label's output and 0 for the others.
     sample_weight : array (n,), optional
     rows : intp array, optional
         Which rows, in which order; it may be refilled between calls. Without it, all rows as they stand.
@@ -199,7 +201,7 @@ cdef class Task:
             self.blocks.append(order)
         self.trainable = y is not None
         if y is not None:
-            if output == SOFTMAX_LOG_LOSS or (k == 1 and getattr(y, "ndim", 0) == 1):
+            if output == SOFTMAX_LOG_LOSS or getattr(y, "ndim", 0) == 1:
                 target = Block(y, "y", "int32", 1)
                 self.task.labels = <const int32_t*>target.view.buf
             else:
@@ -363,7 +365,8 @@ cdef class Task:
             raise ValueError(
                 f"state must have shape {(vectors, self.n_parameters)}, got {(memory.length(0), memory.length(1))}")
         slope = Block(gradient, "gradient", dtype, 1, True)
-        if vectors and slope.length() != self.n_parameters:
+        clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
+        if (vectors or clipped) and slope.length() != self.n_parameters:
             raise ValueError(f"gradient must have {self.n_parameters} elements, got {slope.length()}")
         # The vector may have become read-only since the task was built.
         Block(self._parameters(), "parameters", dtype, 1, True)

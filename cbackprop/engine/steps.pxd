@@ -7,8 +7,10 @@ from cbackprop.engine.plan cimport Rule
 
 
 cdef extern from "team.h":
+    enum:
+        TEAM_LARGEST
     ctypedef struct TeamBarrier:
-        pass
+        double* parts
     void team_begin(TeamBarrier*, long) noexcept nogil
     void team_break(TeamBarrier*) noexcept nogil
     int team_wait(TeamBarrier*) noexcept nogil
@@ -16,7 +18,7 @@ cdef extern from "team.h":
 
 cdef struct Training:
     const Rule* rule
-    void* gradient                  # (n_parameters,), not used by plain SGD
+    void* gradient                  # (n_parameters,), not used by plain SGD unless it clips
     void* state                     # (number of state vectors, n_parameters)
     Py_ssize_t n_parameters
     Py_ssize_t first                # rows first ... last of the task's order are trained on

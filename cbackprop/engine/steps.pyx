@@ -33,7 +33,7 @@ cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
 cdef void move(
     const Training* training, Py_ssize_t at, Py_ssize_t n, double rate, double l2, floating* parameters
 ) noexcept nogil:
-    """The optimizer's step on n parameters from `at`."""
+    """The optimizer's step on n parameters from `at`, none if n is 0."""
     cdef floating* gradient = <floating*>training.gradient
     cdef floating* first = <floating*>training.state
     cdef floating* second = first + (training.n_parameters if training.rule.optimizer == ADAM else 0)
@@ -45,28 +45,105 @@ cdef void move(
             parameters + at, gradient + at, first + at, second + at, n, training.rule, rate, l2)
 
 
+cdef struct Share:
+    # What one thread has of a layer: rows low ... high of [W; b]. Its weights are `weights` numbers from `at` of the
+    # vector; `biases` is n_out for the thread that has them, 0 for the others.
+    Py_ssize_t low
+    Py_ssize_t high
+    Py_ssize_t at
+    Py_ssize_t weights
+    Py_ssize_t biases
+
+
+cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index) noexcept nogil:
+    cdef Share share
+    cdef Py_ssize_t n_in = task.plan[index].n_in, n_out = task.plan[index].n_out
+    share.low = (n_in + 1) * training.thread // training.n_threads
+    share.high = (n_in + 1) * (training.thread + 1) // training.n_threads
+    share.at = task.plan[index].weights + share.low * n_out
+    share.weights = ((share.high if share.high < n_in else n_in) - share.low) * n_out
+    share.biases = n_out if share.high > n_in else 0
+    return share
+
+
 cdef double update_layer(
     const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t first, Py_ssize_t m,
     double weight, double rate, double l2, floating* parameters
 ) noexcept nogil:
     """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
-    cdef Py_ssize_t n_in = task.plan[index].n_in, n_out = task.plan[index].n_out
-    cdef Py_ssize_t low = (n_in + 1) * training.thread // training.n_threads
-    cdef Py_ssize_t high = (n_in + 1) * (training.thread + 1) // training.n_threads
-    cdef Py_ssize_t stop = high if high < n_in else n_in
-    cdef Py_ssize_t at = task.plan[index].weights + low * n_out
+    cdef Share share = share_of(task, training, index)
     cdef double norm = 0.0
-    if l2 != 0.0 and low < stop:
-        norm = squares(parameters + at, (stop - low) * n_out)
+    if l2 != 0.0:
+        norm = squares(parameters + share.at, share.weights)
     if training.rule.optimizer == SGD:
         # W := (1 - eta l2) W - eta A^T D / weight is one gemm, with no gradient kept.
-        layer_gradient(task, index, first, m, low, high, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
+        layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
         return norm
-    layer_gradient(task, index, first, m, low, high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
-    if low < stop:
-        move(training, at, (stop - low) * n_out, rate, l2, parameters)
-    if high > n_in:
-        move(training, task.plan[index].biases, n_out, rate, 0.0, parameters)
+    layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
+    move(training, share.at, share.weights, rate, l2, parameters)
+    move(training, task.plan[index].biases, share.biases, rate, 0.0, parameters)
+    return norm
+
+
+cdef void clip(floating* gradient, Py_ssize_t n, double bound) noexcept nogil:
+    if floating is float:
+        kernels.of_float.clip(gradient, n, bound)
+    else:
+        kernels.of_double.clip(gradient, n, bound)
+
+
+cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        x[i] *= <floating>factor
+
+
+cdef void add_decay(double l2, const floating* W, floating* gradient, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        kernels.of_float.add_scaled(<float>l2, W, gradient, n)
+    else:
+        kernels.of_double.add_scaled(l2, W, gradient, n)
+
+
+cdef double update_clipped(
+    const Task* task, const Training* training, Py_ssize_t first, Py_ssize_t m,
+    double weight, double rate, double l2, floating* parameters
+) noexcept nogil:
+    """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`.
+
+    The whole gradient stands before anything moves: its norm is everybody's. A barrier stands between.
+    """
+    cdef floating* gradient = <floating*>training.gradient
+    cdef Share share
+    cdef Py_ssize_t index, thread
+    cdef double norm = 0.0, length = 0.0, scale = 1.0
+    for index in range(task.n_layers):
+        share = share_of(task, training, index)
+        layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, gradient)
+        if l2 != 0.0:
+            norm += squares(parameters + share.at, share.weights)
+            add_decay(l2, parameters + share.at, gradient + share.at, share.weights)
+        if training.rule.clip_value > 0.0:
+            clip(gradient + share.at, share.weights, training.rule.clip_value)
+            clip(gradient + task.plan[index].biases, share.biases, training.rule.clip_value)
+        length += squares(gradient + share.at, share.weights)
+        length += squares(gradient + task.plan[index].biases, share.biases)
+    if training.rule.clip_norm > 0.0:
+        training.team.parts[training.thread] = length
+        if not team_wait(training.team):
+            return norm
+        length = 0.0
+        for thread in range(training.n_threads):
+            length += training.team.parts[thread]
+        if length > training.rule.clip_norm * training.rule.clip_norm:
+            scale = training.rule.clip_norm / sqrt(length)
+    for index in range(task.n_layers):
+        share = share_of(task, training, index)
+        if scale != 1.0:
+            multiply(gradient + share.at, share.weights, scale)
+            multiply(gradient + task.plan[index].biases, share.biases, scale)
+        move(training, share.at, share.weights, rate, 0.0, parameters)
+        move(training, task.plan[index].biases, share.biases, rate, 0.0, parameters)
     return norm
 
 
@@ -75,6 +152,7 @@ cdef double train(const Task* task, const Training* training, floating* tag) noe
     cdef Py_ssize_t start, stop
     cdef floating* parameters = <floating*>task.parameters
     cdef double losses = 0.0, loss, norm, weight, l2, rate
+    cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
     while first < training.last:
         m = training.batch_size if training.last - first > training.batch_size else training.last - first
         weight = total_weight(task, first, m, tag)
@@ -90,8 +168,11 @@ cdef double train(const Task* task, const Training* training, floating* tag) noe
             l2 = training.rule.l2 + training.rule.l2_batch / weight
             rate = rate_of_step(training.rule, step)
             norm = 0.0
-            for index in range(task.n_layers):
-                norm += update_layer(task, training, index, first, m, weight, rate, l2, parameters)
+            if clipped:
+                norm = update_clipped(task, training, first, m, weight, rate, l2, parameters)
+            else:
+                for index in range(task.n_layers):
+                    norm += update_layer(task, training, index, first, m, weight, rate, l2, parameters)
             losses += m * (task.loss_scale * loss / weight + 0.5 * l2 * norm)
             if not team_wait(training.team):
                 return losses

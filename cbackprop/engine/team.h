@@ -28,7 +28,10 @@ typedef long TeamCount;
 
 #define TEAM_SPINS 4000
 
+#define TEAM_LARGEST 256
+
 typedef struct {
+    double parts[TEAM_LARGEST]; /* a number of each thread's, to be read by all behind the next barrier */
     TeamCount size;
     char apart_1[64]; /* each count in a cache line of its own */
     TeamCount arrived;

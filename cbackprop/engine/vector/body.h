@@ -278,8 +278,25 @@ static double FN(softmax_log_loss)(T *RESTRICT z, T *RESTRICT delta, const T *y,
     return total;
 }
 
-/* Optimizers, one step on a slice: g = gradient + l2 w first, then the method's own rule. Plain SGD is not here:
-   its step is one gemm (steps.pyx). */
+static void FN(clip)(T *x, ptrdiff_t n, double bound)
+{
+    const T high = (T)bound, low = -high;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        T value = x[i] < low ? low : x[i]; /* NaN stays */
+        x[i] = value > high ? high : value;
+    }
+}
+
+/* Optimizers, one step on a slice: g = gradient + l2 w first, then the method's own rule. Plain SGD comes here only
+   where its gradient is clipped: its step is one gemm otherwise (steps.pyx). */
+
+static void FN(sgd_update)(T *RESTRICT w, const T *RESTRICT gradient, T *first, T *second, ptrdiff_t n,
+                           const Rule *rule, double rate, double l2)
+{
+    const T eta = (T)rate, decay = (T)l2;
+    (void)first, (void)second, (void)rule;
+    for (ptrdiff_t i = 0; i < n; i++) w[i] -= eta * (gradient[i] + decay * w[i]);
+}
 
 static void FN(momentum_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT velocity, T *second,
                                 ptrdiff_t n, const Rule *rule, double rate, double l2)
@@ -325,10 +342,11 @@ static const TABLE FN(table) = {
     {FN(identity_output), FN(logistic_output), FN(logistic_output), FN(softmax_output), FN(exp_output)},
     {FN(identity_squared_error), FN(logistic_squared_error), FN(logistic_log_loss), FN(softmax_log_loss),
      FN(exp_poisson)},
-    {NULL, FN(momentum_update), FN(nesterov_update), FN(adam_update)},
+    {FN(sgd_update), FN(momentum_update), FN(nesterov_update), FN(adam_update)},
     FN(column_sums),
     FN(gather),
     FN(sum_of_squares),
+    FN(clip),
     FN(all_finite),
     FN(add_scaled),
     FN(exponential),

@@ -18,8 +18,8 @@
            softmax; weights (m, k), each row's repeated, or NULL */                                                    \
         double (*loss[N_OUTPUTS])(T *z, T *delta, const T *y, const int32_t *labels, const T *weights, ptrdiff_t m,    \
                                   ptrdiff_t k);                                                                        \
-        /* one step on a slice of the vector, by Optimizer: w (n), its gradient, its state. SGD has none: its step is  \
-           one gemm */                                                                                                 \
+        /* one step on a slice of the vector, by Optimizer: w (n), its gradient, its state. For SGD only where the    \
+           gradient is clipped: its step is one gemm otherwise */                                                      \
         void (*update[N_OPTIMIZERS])(T *w, const T *gradient, T *first, T *second, ptrdiff_t n, const Rule *rule,      \
                                      double rate, double l2);                                                          \
         /* out (n) = keep * out + scale * (sum over the rows of d (m, n)); with keep 0 out is not read */              \
@@ -27,6 +27,8 @@
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
         void (*gather)(const T *X, const ptrdiff_t *rows, T *out, ptrdiff_t m, ptrdiff_t n);                           \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
+        /* x (n) kept within -bound ... bound */                                                                       \
+        void (*clip)(T *x, ptrdiff_t n, double bound);                                                                 \
         int (*all_finite)(const T *x, ptrdiff_t n);                                                                    \
         /* y (n) += a * x (n) */                                                                                       \
         void (*add_scaled)(T a, const T *x, T *y, ptrdiff_t n);                                                        \
