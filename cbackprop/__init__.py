@@ -2,7 +2,17 @@
 
 from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
+from cbackprop.history import History
 from cbackprop.network import Backprop, Network
 from cbackprop.optimizers import SGD, Adam
 
-__all__ = ["SGD", "Adam", "Backprop", "MLPClassifier", "MLPRegressor", "Network", "__version__"]
+__all__ = [
+    "SGD",
+    "Adam",
+    "Backprop",
+    "History",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Network",
+    "__version__",
+]

@@ -219,9 +219,7 @@ class _MLP(BaseEstimator):
         self.loss_ = float(result.fun)
         if self._loss_scale != 1.0:
             self.loss_ += (self._loss_scale - 1.0) * Sweep(
-                network.plan,
-                network.output,
-                network.parameters,
+                network,
                 X,
                 y=y,
                 sample_weight=sample_weight,
@@ -250,7 +248,7 @@ class _MLP(BaseEstimator):
         self._begin_curves()
         best = network.parameters.copy() if self.early_stopping and first_pass else None
         some = np.arange(n_samples)[:batch_size] if rows is None else rows[:batch_size]
-        before = Sweep(network.plan, network.output, network.parameters, X, y=y, rows=some).loss()
+        before = Sweep(network, X, y=y, rows=some).loss()
         warned = False
         self.n_iter_ = 0
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from itertools import pairwise
-from numbers import Integral
+from numbers import Integral, Real
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +14,13 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_array, check_consistent_length, check_random_state
 from sklearn.utils.validation import column_or_1d
 
+from cbackprop import training
 from cbackprop.engine import run
+from cbackprop.history import History, Metric, check_metrics
+from cbackprop.initializers import INITIALIZERS
+from cbackprop.optimizers import SGD, Optimizer
+from cbackprop.plan import Views, make_plan, views
+from cbackprop.summary import Summary
 from cbackprop.sweeps import BLOCK_ROWS, Sweep
 
 LARGEST_LAYER = 2**31 - 2
@@ -38,72 +46,6 @@ class Backprop(NamedTuple):
     deltas: list[NDArray]
     weight_gradients: list[NDArray]
     bias_gradients: list[NDArray]
-
-
-class Views(list):
-    """A list of views into the flat vector: assigning an item writes its values into the vector."""
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if not isinstance(index, Integral):
-            raise TypeError(
-                f"assign one layer at a time: the index must be an integer, got {index!r}"
-            )
-        view = self[index]
-        values = np.asarray(value)
-        if values.shape != view.shape:
-            raise ValueError(f"layer {index} has the shape {view.shape}, got {values.shape}")
-        view[...] = values
-
-    def __reduce__(self):
-        return list, (list(self),)
-
-    def __deepcopy__(self, memo):
-        return [view.copy() for view in self]
-
-
-def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
-    """Weights (fan_in, fan_out) and biases (fan_out,) of every layer, as views into a vector."""
-    weights, biases = Views(), Views()
-    for n_in, n_out, first, at, _ in plan.tolist():
-        weights.append(vector[first:at].reshape(n_in, n_out))
-        biases.append(vector[at : at + n_out])
-    return weights, biases
-
-
-def make_plan(layer_sizes: Sequence[int], activation: str) -> NDArray:
-    """One row a layer: units in and out, where its weights and biases start, its activation."""
-    plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
-    code, at = run.ACTIVATIONS[activation], 0
-    for row, (n_in, n_out) in zip(plan, pairwise(layer_sizes), strict=True):
-        row["n_in"], row["n_out"], row["activation"] = n_in, n_out, code
-        row["weights"], row["biases"] = at, at + n_in * n_out
-        at += (n_in + 1) * n_out
-    plan[-1]["activation"] = run.ACTIVATIONS["identity"]
-    plan.flags.writeable = False
-    return plan
-
-
-def _glorot_uniform(rng, fan_in: int, fan_out: int, activation: str):
-    """Weights, then biases, U(-b, b) with b = sqrt(6 / (fan_in + fan_out)); 2 for the logistic."""
-    bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (fan_in + fan_out))
-    return rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)
-
-
-def _normal(rng, fan_in: int, fan_out: int, activation: str):
-    """N(0, 1), weights and biases: the book's first, "large" initialiser."""
-    return rng.normal(size=(fan_in, fan_out)), rng.normal(size=fan_out)
-
-
-def _scaled_normal(rng, fan_in: int, fan_out: int, activation: str):
-    """Weights N(0, 1/fan_in), biases N(0, 1): the book's default from chapter 3 on."""
-    return rng.normal(size=(fan_in, fan_out)) / np.sqrt(fan_in), rng.normal(size=fan_out)
-
-
-INITIALIZERS: dict[str, Callable] = {
-    "glorot_uniform": _glorot_uniform,
-    "normal": _normal,
-    "scaled_normal": _scaled_normal,
-}
 
 
 def _one_of(name: str, value: Any, options) -> str:
@@ -316,7 +258,8 @@ class Network:
         X : array-like or sparse matrix of shape (n, n_features)
         y : array-like
             Integer labels of shape (n,), 0 <= y < n_outputs, for the softmax; numbers of shape
-            (n, n_outputs), or (n,) with one output, for the other losses.
+            (n, n_outputs), or (n,) with one output, for the other losses. Several logistic
+            outputs take labels, too: 1 for the label's output, 0 for the others.
         sample_weight : array-like of shape (n,), optional
         """
         return self._sweep(X, y, sample_weight).loss()
@@ -386,9 +329,9 @@ class Network:
             about 1e-9 in float64 and 1e-6 in float32 where the passes are right. A relu whose
             argument changes sign within a step adds a difference that is no error.
         """
-        wide = self.astype(np.float64)
-        vector = wide._parameters.copy()
-        sweep = wide._sweep(X, y, sample_weight, parameters=vector)
+        wide = self.copy(np.float64)
+        vector = wide._parameters
+        sweep = wide._sweep(X, y, sample_weight)
         numerical = np.empty_like(vector)
         for i, value in enumerate(vector.tolist()):
             h = step * max(1.0, abs(value))
@@ -401,6 +344,177 @@ class Network:
         largest = max(np.abs(gradient).max(), np.abs(numerical).max())
         difference = np.abs(gradient - numerical).max()
         return float(difference / largest) if largest > 0 else float(difference)
+
+    # Training.
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        optimizer: Optimizer | None = None,
+        epochs: int = 30,
+        batch_size: int | None = 10,
+        l2: float = 0.0,
+        sample_weight: ArrayLike | None = None,
+        evaluation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        metrics: Sequence[str] | Mapping[str, Metric] | str | None = "auto",
+        training_metrics: bool = False,
+        gradient_norms: bool = False,
+        shuffle: bool = True,
+        random_state: Any = None,
+        callbacks: Sequence[Callable[[Network, History], Any]] = (),
+        n_jobs: int | None = None,
+    ) -> History:
+        """Train in place by gradient descent: batch, mini-batch or stochastic.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `loss`.
+        optimizer : SGD or Adam, default=SGD()
+            It keeps its velocity or moments: pass it again to go on where it was.
+        epochs : int, default=30
+        batch_size : int or None, default=10
+            Rows of a mini-batch; 1 is stochastic descent, None takes all rows: batch descent.
+        l2 : float, default=0.0
+            The book's lambda: the cost gains ``l2 / (2 n) |W|^2`` with n the rows of X, so that
+            a step decays the weights by ``learning_rate * l2 / n``. scikit-learn's ``alpha`` is
+            divided by the rows of the mini-batch instead: ``alpha = l2 * batch_size / n``.
+        evaluation_data : (X, y), optional
+            Evaluated after every epoch.
+        metrics : 'accuracy', a list of such names, a mapping of names to functions, or None
+            What to evaluate besides the cost; functions are called with y and the outputs.
+            'auto', the default, is the accuracy for softmax and logistic outputs.
+        training_metrics : bool, default=False
+            Evaluate the metrics on X, too: a forward pass over X more in every epoch.
+        gradient_norms : bool, default=False
+            Record the length of each layer's gradient over all of X: a forward and a backward
+            pass more in every epoch.
+        shuffle : bool, default=True
+            Whether to shuffle the rows before every epoch.
+        random_state : int, RandomState instance or None, default=None
+            Draws the shuffles.
+        callbacks : sequence of callables
+            Each is called with the network and the history after every epoch. True stops.
+        n_jobs : int or None, default=None
+            Threads; None for as many as pay off.
+
+        Returns
+        -------
+        History
+            Lists by name, an entry per epoch.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters out of range; and when the parameters are no longer finite,
+            with the epoch in which that happened.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from cbackprop import SGD, Network
+        >>> X, y = load_digits(return_X_y=True)
+        >>> net = Network([64, 30, 10], activation="logistic", output_activation="logistic",
+        ...               init="scaled_normal", random_state=0)
+        >>> history = net.fit(X[:1500] / 16, y[:1500], optimizer=SGD(3.0), epochs=20,
+        ...                   evaluation_data=(X[1500:] / 16, y[1500:]), random_state=0)
+        >>> history.epochs, history.best("evaluation_accuracy") > 0.85
+        (20, True)
+        """
+        rows = self._check_X(X)
+        targets = self._check_y(y, rows)
+        weight = self._check_weight(sample_weight, rows)
+        if batch_size is None:
+            batch_size = rows.shape[0]
+        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+            if isinstance(value, bool) or not isinstance(value, Integral):
+                raise TypeError(f"{name} must be an integer, got {value!r}")
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if isinstance(l2, bool) or not isinstance(l2, Real):
+            raise TypeError(f"l2 must be a number, got {l2!r}")
+        if not 0 <= l2 < np.inf:
+            raise ValueError(f"l2 must not be negative or infinite, got {l2}")
+        optimizer = SGD() if optimizer is None else optimizer
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+        if isinstance(metrics, str) and metrics == "auto":
+            metrics = ["accuracy"] if self.output_activation in ("softmax", "logistic") else None
+        measured = check_metrics(metrics)
+        held_out = None
+        if evaluation_data is not None:
+            held_rows = self._check_X(evaluation_data[0])
+            held_out = held_rows, self._check_y(evaluation_data[1], held_rows)
+        history = History()
+        decay = float(l2) / rows.shape[0]
+        with closing(
+            training.epochs(
+                self,
+                rows,
+                targets,
+                optimizer,
+                batch_size=min(int(batch_size), rows.shape[0]),
+                max_epochs=int(epochs),
+                rng=check_random_state(random_state) if shuffle else None,
+                sample_weight=weight,
+                l2=decay,
+                n_jobs=n_jobs,
+            )
+        ) as run_of_epochs:
+            began = perf_counter()
+            for cost in run_of_epochs:
+                seconds = perf_counter() - began
+                rate = optimizer.learning_rate
+                history.record(cost=cost, learning_rate=rate, seconds=seconds)
+                if not np.isfinite(cost) and not run.all_finite(self._parameters):
+                    raise ValueError(
+                        f"the parameters are no longer finite in epoch {history.epochs}: cost "
+                        f"{cost:.3g}, learning rate {rate:.3g}. Try a smaller learning rate, "
+                        "clip_norm, and scaled inputs."
+                    )
+                if training_metrics:
+                    history.record(**self._measure(rows, targets, measured, n_jobs))
+                if held_out is not None:
+                    evaluated = self._measure(*held_out, measured, n_jobs)
+                    evaluated["cost"] = Sweep(self, held_out[0], y=held_out[1]).loss()
+                    history.record(**{f"evaluation_{k}": v for k, v in evaluated.items()})
+                if gradient_norms:
+                    history.record(
+                        gradient_norms=self._gradient_norms(rows, targets, weight, decay)
+                    )
+                # Every callback is called, also where an earlier one asks to stop.
+                if any([bool(callback(self, history)) for callback in callbacks]):
+                    break
+                began = perf_counter()
+        return history
+
+    def _measure(self, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
+        outputs = self._predict(X, n_jobs) if metrics else None
+        return {name: metric(y, outputs) for name, metric in metrics.items() if outputs is not None}
+
+    def _gradient_norms(self, X, y, weight, decay: float) -> list[float]:
+        gradient = np.empty_like(self._parameters)
+        Sweep(self, X, y=y, sample_weight=weight).loss_and_gradient(gradient, l2=decay)
+        starts = [*self.plan["weights"].tolist(), gradient.size]
+        return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
+
+    # Showing.
+
+    def summary(self) -> Summary:
+        """Layers, shapes, parameters and bytes: a table as text, and in notebooks.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> print(Network([784, 30, 10], activation="logistic").summary())
+        layer  weights    biases  activation  parameters    bytes
+            1  (784, 30)  (30,)   logistic        23,550  188,400
+            2  (30, 10)   (10,)   identity           310    2,480
+        total                                     23,860  190,880
+        """
+        return Summary(self)
 
     # Checked data for the engine.
 
@@ -421,14 +535,12 @@ class Network:
         )
 
     def _predict(self, X, n_jobs: int | None = None) -> NDArray:
-        return Sweep(self.plan, self.output, self._parameters, X, n_jobs=n_jobs).predict()
+        return Sweep(self, X, n_jobs=n_jobs).predict()
 
-    def _sweep(self, X, y, sample_weight, *, block_rows=BLOCK_ROWS, parameters=None) -> Sweep:
+    def _sweep(self, X, y, sample_weight, *, block_rows=BLOCK_ROWS) -> Sweep:
         X = self._check_X(X)
         return Sweep(
-            self.plan,
-            self.output,
-            self._parameters if parameters is None else parameters,
+            self,
             X,
             y=self._check_y(y, X),
             sample_weight=self._check_weight(sample_weight, X),
@@ -451,13 +563,11 @@ class Network:
             labels = column_or_1d(y)
             if labels.dtype.kind not in "biu":
                 raise TypeError(f"y must be integer labels for the softmax, got {labels.dtype}")
-            check_consistent_length(X, labels)
-            if labels.min() < 0 or labels.max() >= n_outputs:
-                raise ValueError(
-                    f"labels must lie between 0 and {n_outputs - 1}, "
-                    f"got {labels.min()} to {labels.max()}"
-                )
-            return np.ascontiguousarray(labels, dtype=np.int32)
+            return self._check_labels(labels, X)
+        if self.output_activation == "logistic" and n_outputs > 1 and np.ndim(y) == 1:
+            labels = np.asarray(y)
+            if labels.dtype.kind in "biu":
+                return self._check_labels(labels, X)
         values = check_array(y, dtype=self.dtype, order="C", ensure_2d=False, input_name="y")
         if values.ndim == 1:
             values = values.reshape(-1, 1)
@@ -474,6 +584,16 @@ class Network:
                 f"got {values.min()} to {values.max()}"
             )
         return values
+
+    def _check_labels(self, labels: NDArray, X) -> NDArray:
+        check_consistent_length(X, labels)
+        n_outputs = self.layer_sizes[-1]
+        if labels.min() < 0 or labels.max() >= n_outputs:
+            raise ValueError(
+                f"labels must lie between 0 and {n_outputs - 1}, "
+                f"got {labels.min()} to {labels.max()}"
+            )
+        return np.ascontiguousarray(labels, dtype=np.int32)
 
     def _check_weight(self, sample_weight, X) -> NDArray | None:
         if sample_weight is None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
+from cbackprop.plan import Model
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
 BLOCK_ROWS = 256  # rows that go through together: their activations stay in the cache
@@ -31,7 +32,8 @@ class Sweep:
 
     Parameters
     ----------
-    plan, output, parameters, X, y, sample_weight, rows, loss_scale
+    model : Network, or anything with its plan, output and parameters
+    X, y, sample_weight, rows, loss_scale
         As for `cbackprop.engine.run.Task`.
     block_rows : int, optional
         Rows that go through together.
@@ -41,9 +43,7 @@ class Sweep:
 
     def __init__(
         self,
-        plan: NDArray,
-        output: int,
-        parameters: NDArray,
+        model: Model,
         X: Any,
         *,
         y: NDArray | None = None,
@@ -54,8 +54,9 @@ class Sweep:
         n_jobs: int | None = None,
     ):
         self.n_rows = X.shape[0] if rows is None else rows.size
-        self.plan, self.parameters, self.sample_weight = plan, parameters, sample_weight
-        per_row = flops_per_row(plan, X) * (1.0 if y is None else 3.0)
+        self.plan, self.parameters = model.plan, model.parameters
+        self.sample_weight = sample_weight
+        per_row = flops_per_row(self.plan, X) * (1.0 if y is None else 3.0)
         self.small = self.n_rows * per_row < SMALL_FLOPS
         n_threads = 1
         if not self.small:
@@ -66,9 +67,9 @@ class Sweep:
             self.bounds = [self.n_rows * i // n_threads for i in range(n_threads + 1)]
         self.tasks = [
             run.Task(
-                plan,
-                output,
-                parameters,
+                self.plan,
+                model.output,
+                self.parameters,
                 X,
                 y=y,
                 sample_weight=sample_weight,

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
-from cbackprop.network import Network
 from cbackprop.optimizers import Optimizer
+from cbackprop.plan import Model
 from cbackprop.sweeps import SLICE_FLOPS, Sweep, flops_per_row
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
@@ -24,7 +24,7 @@ SCIPY_PRINTS = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (
 
 
 def epochs(
-    network: Network,
+    model: Model,
     X: Any,
     y: NDArray,
     optimizer: Optimizer,
@@ -43,7 +43,7 @@ def epochs(
 
     Parameters
     ----------
-    network : Network
+    model : Network, or anything with its plan, output and parameters
     X : C-contiguous array or CSR matrix of shape (n, n_features), of the network's dtype
     y : int32 labels (n,), or numbers (n, n_outputs)
     optimizer : SGD or Adam
@@ -75,9 +75,9 @@ def epochs(
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
     task = run.Task(
-        network.plan,
-        network.output,
-        network.parameters,
+        model.plan,
+        model.output,
+        model.parameters,
         X,
         y=y,
         sample_weight=sample_weight,
@@ -85,10 +85,12 @@ def epochs(
         capacity=batch_size,
         loss_scale=loss_scale,
     )
-    state = optimizer._ready(network.parameters)
+    state = optimizer._ready(model.parameters)
     keeps_gradient = state.shape[0] > 0 or optimizer._clips
-    gradient = np.empty(network.parameters.size if keeps_gradient else 0, dtype=network.dtype)
-    step_flops = 3.0 * batch_size * flops_per_row(network.plan, X)
+    gradient = np.empty(
+        model.parameters.size if keeps_gradient else 0, dtype=model.parameters.dtype
+    )
+    step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     slice_rows = batch_size * max(1, int(SLICE_FLOPS / step_flops))
     with Team(number_of_threads(n_jobs, step_flops)) as team:
@@ -135,7 +137,7 @@ class Schedule:
 
 
 def lbfgs(
-    network: Network,
+    model: Model,
     X: Any,
     y: NDArray,
     *,
@@ -152,10 +154,8 @@ def lbfgs(
     The network is trained in place: SciPy works on a copy of its vector, in float64. The result
     is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed.
     """
-    vector = network.parameters
-    sweep = Sweep(
-        network.plan, network.output, vector, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs
-    )
+    vector = model.parameters
+    sweep = Sweep(model, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs)
 
     def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
         vector[...] = point

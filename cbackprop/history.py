@@ -1,0 +1,86 @@
+"""What `Network.fit` reports: a list per quantity, an entry per epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Metric = Callable[[NDArray, NDArray], float]
+
+
+def accuracy(y: NDArray, outputs: NDArray) -> float:
+    """Share of the rows whose class is right.
+
+    Parameters
+    ----------
+    y : ndarray
+        Labels (n,), or targets (n, k) of which the largest is the class; 0 or 1 for one output.
+    outputs : ndarray of shape (n, k)
+        The network's outputs: the largest is its class; with one, over one half is class 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cbackprop.history import accuracy
+    >>> accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
+    0.6666666666666666
+    """
+    if outputs.shape[1] == 1:
+        predicted, actual = outputs[:, 0] > 0.5, np.ravel(y) > 0.5
+    else:
+        predicted = outputs.argmax(axis=1)
+        actual = y if y.ndim == 1 else y.argmax(axis=1)
+    return float(np.mean(predicted == actual))
+
+
+METRICS: dict[str, Metric] = {"accuracy": accuracy}
+
+
+def check_metrics(metrics: Sequence[str] | Mapping[str, Metric] | str | None) -> dict[str, Metric]:
+    """Names or functions as a mapping of functions."""
+    if metrics is None:
+        return {}
+    if isinstance(metrics, Mapping):
+        for name, metric in metrics.items():
+            if not callable(metric):
+                raise TypeError(f"metric {name!r} must be callable, got {metric!r}")
+        return dict(metrics)
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    for name in names:
+        if name not in METRICS:
+            raise ValueError(f"metrics must be among {sorted(METRICS)} or a mapping, got {name!r}")
+    return {name: METRICS[name] for name in names}
+
+
+class History(dict[str, list]):
+    """Quantities by name, each a list with an entry per epoch.
+
+    Always: ``cost`` (the mean over the epoch's mini-batches before each one's step, L2 term
+    included), ``learning_rate``, and ``seconds`` (the training alone, without the evaluation).
+    With evaluation data: ``evaluation_cost`` (without the L2 term) and ``evaluation_accuracy``
+    or what other metrics were asked for. If asked for: the metrics on the training data, under
+    their own names, and ``gradient_norms`` (a list with the length of each layer's gradient).
+
+    Examples
+    --------
+    >>> from cbackprop.history import History
+    >>> history = History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9])
+    >>> history.epochs, history.best("evaluation_accuracy")
+    (2, 0.9)
+    """
+
+    @property
+    def epochs(self) -> int:
+        """Epochs recorded."""
+        return len(self.get("cost", ()))
+
+    def record(self, **quantities: object) -> None:
+        """Append one epoch's entries."""
+        for name, value in quantities.items():
+            self.setdefault(name, []).append(value)
+
+    def best(self, name: str) -> float:
+        """The best entry: the smallest of a cost, the largest of anything else."""
+        return min(self[name]) if name.endswith("cost") else max(self[name])

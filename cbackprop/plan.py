@@ -1,0 +1,69 @@
+"""The plan and the vector: where every layer's weights and biases stand, and views of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.engine import run
+
+
+class Model(Protocol):
+    """What training and sweeps need of a network: a plan, an output code and one flat vector."""
+
+    @property
+    def plan(self) -> NDArray: ...
+
+    @property
+    def output(self) -> int: ...
+
+    @property
+    def parameters(self) -> NDArray: ...
+
+
+class Views(list):
+    """A list of views into the flat vector: assigning an item writes its values into the vector."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if not isinstance(index, Integral):
+            raise TypeError(
+                f"assign one layer at a time: the index must be an integer, got {index!r}"
+            )
+        view = self[index]
+        values = np.asarray(value)
+        if values.shape != view.shape:
+            raise ValueError(f"layer {index} has the shape {view.shape}, got {values.shape}")
+        view[...] = values
+
+    def __reduce__(self):
+        return list, (list(self),)
+
+    def __deepcopy__(self, memo):
+        return [view.copy() for view in self]
+
+
+def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
+    """Weights (fan_in, fan_out) and biases (fan_out,) of every layer, as views into a vector."""
+    weights, biases = Views(), Views()
+    for n_in, n_out, first, at, _ in plan.tolist():
+        weights.append(vector[first:at].reshape(n_in, n_out))
+        biases.append(vector[at : at + n_out])
+    return weights, biases
+
+
+def make_plan(layer_sizes: Sequence[int], activation: str) -> NDArray:
+    """One row a layer: units in and out, where its weights and biases start, its activation."""
+    plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
+    code, at = run.ACTIVATIONS[activation], 0
+    for row, (n_in, n_out) in zip(plan, pairwise(layer_sizes), strict=True):
+        row["n_in"], row["n_out"], row["activation"] = n_in, n_out, code
+        row["weights"], row["biases"] = at, at + n_in * n_out
+        at += (n_in + 1) * n_out
+    plan[-1]["activation"] = run.ACTIVATIONS["identity"]
+    plan.flags.writeable = False
+    return plan
