@@ -51,6 +51,7 @@ def _rows(X: Any, dtype: np.dtype) -> Any:
 class MLP(BaseEstimator):
     """What the two estimators share."""
 
+    _no_improvement_count: int
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
@@ -374,7 +375,7 @@ class MLP(BaseEstimator):
             self.best_loss_: float | None = None
             self.validation_scores_: list[float] | None = None
             self.best_validation_score_: float | None = None
-            self._no_improvement_count: int = 0
+            self._no_improvement_count = 0
         if self.early_stopping and self.validation_scores_ is None:
             self.validation_scores_, self.best_validation_score_ = [], -np.inf
         if not self.early_stopping and self.best_loss_ is None:
