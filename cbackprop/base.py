@@ -17,6 +17,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cbackprop import training
+from cbackprop.checks import one_index_type
 from cbackprop.engine import run
 from cbackprop.network import Network
 from cbackprop.optimizers import SGD, Adam
@@ -42,10 +43,7 @@ def _rows(X: Any, dtype: np.dtype) -> Any:
     """What the engine takes: C-ordered rows or CSR with one index type, of this dtype."""
     if not hasattr(X, "tocsr"):
         return np.ascontiguousarray(X, dtype=dtype)
-    X = X.tocsr().astype(dtype, copy=False)
-    if X.indices.dtype != X.indptr.dtype or X.indices.dtype not in (np.int32, np.int64):
-        X = type(X)((X.data, X.indices.astype(np.int64), X.indptr.astype(np.int64)), shape=X.shape)
-    return X
+    return one_index_type(X.tocsr().astype(dtype, copy=False))
 
 
 class MLP(BaseEstimator):

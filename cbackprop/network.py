@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from itertools import pairwise
-from numbers import Integral, Real
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from sklearn.utils import check_array, check_consistent_length, check_random_state
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils import check_random_state
 
 from cbackprop import training
+from cbackprop.checks import (
+    check_integer,
+    check_layer_sizes,
+    check_number,
+    check_option,
+    check_rows,
+    check_targets,
+    check_weight,
+    fits,
+)
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.initializers import INITIALIZERS
@@ -22,8 +30,6 @@ from cbackprop.optimizers import SGD, Optimizer
 from cbackprop.plan import Views, make_plan, views
 from cbackprop.summary import Summary
 from cbackprop.sweeps import BLOCK_ROWS, Sweep
-
-LARGEST_LAYER = 2**31 - 2
 
 
 class Backprop(NamedTuple):
@@ -46,29 +52,6 @@ class Backprop(NamedTuple):
     deltas: list[NDArray]
     weight_gradients: list[NDArray]
     bias_gradients: list[NDArray]
-
-
-def _one_of(name: str, value: Any, options) -> str:
-    if not isinstance(value, str) or value not in options:
-        raise ValueError(f"{name} must be one of {sorted(options)}, got {value!r}")
-    return value
-
-
-def _checked_sizes(layer_sizes: Any) -> tuple[int, ...]:
-    try:
-        sizes = tuple(layer_sizes)
-    except TypeError:
-        raise TypeError(
-            f"layer_sizes must be a sequence of integers, got {layer_sizes!r}"
-        ) from None
-    if len(sizes) < 2:
-        raise ValueError(f"layer_sizes needs at least an input and an output size, got {sizes}")
-    for size in sizes:
-        if isinstance(size, bool | np.bool_) or not isinstance(size, Integral):
-            raise TypeError(f"layer_sizes must be integers, got {size!r} in {sizes}")
-        if not 1 <= int(size) <= LARGEST_LAYER:
-            raise ValueError(f"layer_sizes must lie between 1 and {LARGEST_LAYER}, got {size}")
-    return tuple(int(size) for size in sizes)
 
 
 class Network:
@@ -126,19 +109,19 @@ class Network:
         dtype: DTypeLike = np.float64,
         random_state: Any = None,
     ):
-        self.layer_sizes = _checked_sizes(layer_sizes)
-        self.activation = _one_of("activation", activation, run.ACTIVATIONS)
-        self.output_activation = _one_of(
+        self.layer_sizes = check_layer_sizes(layer_sizes)
+        self.activation = check_option("activation", activation, run.ACTIVATIONS)
+        self.output_activation = check_option(
             "output_activation", output_activation, {output for output, _ in run.OUTPUTS}
         )
-        self.loss_name = _one_of("loss", loss, {name for _, name in run.OUTPUTS})
+        self.loss_name = check_option("loss", loss, {name for _, name in run.OUTPUTS})
         if (output_activation, loss) not in run.OUTPUTS:
             allowed = ", ".join(f"{output} with {name}" for output, name in run.OUTPUTS)
             raise ValueError(
                 f"the output activation {output_activation!r} does not go with the loss {loss!r}; "
                 f"these do: {allowed}"
             )
-        self._initialize = INITIALIZERS[_one_of("init", init, INITIALIZERS)]
+        self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
         if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
             raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
         self.plan = make_plan(self.layer_sizes, activation)
@@ -426,17 +409,11 @@ class Network:
         rows = self._check_X(X)
         targets = self._check_y(y, rows)
         weight = self._check_weight(sample_weight, rows)
+        check_integer("epochs", epochs, at_least=1)
         if batch_size is None:
             batch_size = rows.shape[0]
-        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, Integral):
-                raise TypeError(f"{name} must be an integer, got {value!r}")
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if isinstance(l2, bool) or not isinstance(l2, Real):
-            raise TypeError(f"l2 must be a number, got {l2!r}")
-        if not 0 <= l2 < np.inf:
-            raise ValueError(f"l2 must not be negative or infinite, got {l2}")
+        check_integer("batch_size", batch_size, at_least=1)
+        check_number("l2", l2, 0.0, np.inf, open_high=True)
         optimizer = SGD() if optimizer is None else optimizer
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
@@ -514,25 +491,10 @@ class Network:
             2  (30, 10)   (10,)   identity           310    2,480
         total                                     23,860  190,880
         """
-        return Summary(self)
+        hidden = [self.activation] * (len(self.layer_sizes) - 2)
+        return Summary(self.plan, [*hidden, self.output_activation], self.dtype.itemsize)
 
     # Checked data for the engine.
-
-    def takes(self, X: Any) -> bool:
-        """Whether X can go to the engine as it is: a plain array all of whose properties fit.
-
-        What scikit-learn's validation would find is looked at here in a few microseconds: type,
-        dtype, C order, dimensions, rows, features, and that every value is finite.
-        """
-        return (
-            type(X) is np.ndarray
-            and X.dtype == self._parameters.dtype
-            and X.ndim == 2
-            and X.shape[0] > 0
-            and X.shape[1] == self.layer_sizes[0]
-            and X.flags.c_contiguous
-            and run.all_finite(X)
-        )
 
     def _predict(self, X, n_jobs: int | None = None) -> NDArray:
         return Sweep(self, X, n_jobs=n_jobs).predict()
@@ -547,63 +509,16 @@ class Network:
             block_rows=block_rows,
         )
 
+    def takes(self, X: Any) -> bool:
+        """Whether X can go to the engine as it is: see `cbackprop.checks.fits`."""
+        return fits(X, self.layer_sizes[0], self.dtype)
+
     def _check_X(self, X):
-        if self.takes(X):
-            return X
-        X = check_array(X, accept_sparse="csr", dtype=self.dtype, order="C", input_name="X")
-        if X.shape[1] != self.layer_sizes[0]:
-            raise ValueError(
-                f"X must have the network's {self.layer_sizes[0]} features, got {X.shape[1]}"
-            )
-        return X
+        return check_rows(X, self.layer_sizes[0], self.dtype)
 
     def _check_y(self, y, X) -> NDArray:
         n_outputs = self.layer_sizes[-1]
-        if self.loss_name == "log_loss":
-            labels = column_or_1d(y)
-            if labels.dtype.kind not in "biu":
-                raise TypeError(f"y must be integer labels for the softmax, got {labels.dtype}")
-            return self._check_labels(labels, X)
-        if self.output_activation == "logistic" and n_outputs > 1 and np.ndim(y) == 1:
-            labels = np.asarray(y)
-            if labels.dtype.kind in "biu":
-                return self._check_labels(labels, X)
-        values = check_array(y, dtype=self.dtype, order="C", ensure_2d=False, input_name="y")
-        if values.ndim == 1:
-            values = values.reshape(-1, 1)
-        check_consistent_length(X, values)
-        if values.ndim != 2 or values.shape[1] != n_outputs:
-            raise ValueError(
-                f"y must have the shape (n, {n_outputs}) for {n_outputs} outputs, got {np.shape(y)}"
-            )
-        if self.loss_name == "poisson" and values.min() < 0:
-            raise ValueError(f"y must not be negative for the Poisson loss, got {values.min()}")
-        if self.loss_name == "binary_log_loss" and (values.min() < 0 or values.max() > 1):
-            raise ValueError(
-                "y must lie between 0 and 1 for the binary log loss, "
-                f"got {values.min()} to {values.max()}"
-            )
-        return values
-
-    def _check_labels(self, labels: NDArray, X) -> NDArray:
-        check_consistent_length(X, labels)
-        n_outputs = self.layer_sizes[-1]
-        if labels.min() < 0 or labels.max() >= n_outputs:
-            raise ValueError(
-                f"labels must lie between 0 and {n_outputs - 1}, "
-                f"got {labels.min()} to {labels.max()}"
-            )
-        return np.ascontiguousarray(labels, dtype=np.int32)
+        return check_targets(y, X, n_outputs, self.output_activation, self.loss_name, self.dtype)
 
     def _check_weight(self, sample_weight, X) -> NDArray | None:
-        if sample_weight is None:
-            return None
-        weight = check_array(
-            sample_weight, dtype=self.dtype, ensure_2d=False, order="C", input_name="sample_weight"
-        )
-        if weight.ndim != 1:
-            raise ValueError(f"sample_weight must have 1 dimension, got {weight.ndim}")
-        check_consistent_length(X, weight)
-        if weight.min() < 0 or not weight.any():
-            raise ValueError("sample_weight must not be negative, nor zero for every row")
-        return weight
+        return check_weight(sample_weight, X, self.dtype)

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 
+from cbackprop.checks import check_number
 from cbackprop.engine import run
 
 
-def _checked(name: str, value: Any, low: float, high: float, *, open_low: bool, open_high: bool):
-    """`value` as a float if it is a number in the interval; else an error that says so."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    number = float(value)
-    inside = (low < number if open_low else low <= number) and (
-        number < high if open_high else number <= high
-    )
-    if not inside:
-        interval = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        raise ValueError(f"{name} must lie in {interval}, got {value!r}")
-    return number
-
-
 def _positive(name: str, value: Any) -> float:
-    return _checked(name, value, 0.0, float("inf"), open_low=True, open_high=True)
+    return check_number(name, value, 0.0, float("inf"), open_low=True, open_high=True)
 
 
 class Optimizer:
@@ -141,7 +127,7 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
     ):
         self.learning_rate = _positive("learning_rate", learning_rate)
-        self.momentum = _checked("momentum", momentum, 0.0, 1.0, open_low=False, open_high=False)
+        self.momentum = check_number("momentum", momentum, 0.0, 1.0)
         self.nesterov = bool(nesterov)
         self._set_clipping(clip_value, clip_norm)
 
@@ -198,8 +184,8 @@ class Adam(Optimizer):
         clip_norm: float | None = None,
     ):
         self.learning_rate = _positive("learning_rate", learning_rate)
-        self.beta_1 = _checked("beta_1", beta_1, 0.0, 1.0, open_low=False, open_high=True)
-        self.beta_2 = _checked("beta_2", beta_2, 0.0, 1.0, open_low=False, open_high=True)
+        self.beta_1 = check_number("beta_1", beta_1, 0.0, 1.0, open_high=True)
+        self.beta_2 = check_number("beta_2", beta_2, 0.0, 1.0, open_high=True)
         self.epsilon = _positive("epsilon", epsilon)
         self._set_clipping(clip_value, clip_norm)
 

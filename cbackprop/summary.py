@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from cbackprop.network import Network
+from numpy.typing import NDArray
 
 HEADINGS = ("layer", "weights", "biases", "activation", "parameters", "bytes")
 
@@ -13,19 +12,17 @@ HEADINGS = ("layer", "weights", "biases", "activation", "parameters", "bytes")
 class Summary:
     """Layers, shapes, parameters and bytes of a network, as they are at this moment."""
 
-    def __init__(self, network: Network):
-        itemsize = network.dtype.itemsize
-        hidden = [network.activation] * (len(network.weights) - 1)
+    def __init__(self, plan: NDArray, activations: Sequence[str], itemsize: int):
         self.rows: list[tuple[str, ...]] = []
-        for index, (weights, biases, activation) in enumerate(
-            zip(network.weights, network.biases, [*hidden, network.output_activation], strict=True)
-        ):
-            size = weights.size + biases.size
-            shapes = str(weights.shape), str(biases.shape)
+        total = 0
+        for index, layer in enumerate(plan):
+            n_in, n_out = int(layer["n_in"]), int(layer["n_out"])
+            size = (n_in + 1) * n_out
+            total += size
+            shapes = str((n_in, n_out)), str((n_out,))
             sizes = f"{size:,}", f"{size * itemsize:,}"
-            self.rows.append((str(index + 1), *shapes, activation, *sizes))
-        size = network.parameters.size
-        self.rows.append(("total", "", "", "", f"{size:,}", f"{size * itemsize:,}"))
+            self.rows.append((str(index + 1), *shapes, activations[index], *sizes))
+        self.rows.append(("total", "", "", "", f"{total:,}", f"{total * itemsize:,}"))
 
     def __str__(self) -> str:
         table = [HEADINGS, *self.rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def epochs(
     l2_batch: float = 0.0,
     loss_scale: float = 1.0,
     n_jobs: int | None = None,
-) -> Iterator[float]:
+) -> Generator[float, None, None]:
     """Train the network in place, an epoch at every ``next``.
 
     Parameters
