@@ -77,6 +77,8 @@ class MLP(BaseEstimator):
             Options(Real, {np.inf}),
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "clip_value": [None, Interval(Real, 0, None, closed="neither")],
+        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
         "n_jobs": [None, Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
     }
 
@@ -221,15 +223,16 @@ class MLP(BaseEstimator):
             ).loss()
 
     def _new_optimizer(self):
+        clipping = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
         if self.solver == "sgd":
-            return SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum)
+            return SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum, **clipping)
         if self.learning_rate != "constant":
             warnings.warn(
                 f"learning_rate={self.learning_rate!r} has no effect with solver='adam': schedules "
                 "are for solver='sgd'.",
                 stacklevel=5,
             )
-        return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
+        return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, **clipping)
 
     def _fit_stochastic(self, network, X, y, sample_weight, rng, first_pass, incremental):
         if not incremental or not hasattr(self, "_optimizer"):

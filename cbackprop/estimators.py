@@ -72,9 +72,15 @@ class MLPClassifier(ClassifierMixin, MLP):
         Epochs without improvement after which to stop, or to lower an adaptive rate.
     max_fun : int, default=15000
         Most loss evaluations of lbfgs.
+    clip_value : float, optional
+        Keep every component of the gradient within -clip_value ... clip_value (sgd, adam). Not
+        in scikit-learn, nor are the next two.
+    clip_norm : float, optional
+        Shorten the gradient over all layers to this length if it is longer. One of the two at
+        most.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
-        all those. Not in scikit-learn, where BLAS decides.
+        all those. In scikit-learn BLAS decides.
 
     Attributes
     ----------
@@ -146,6 +152,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        clip_value=None,
+        clip_norm=None,
         n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -171,6 +179,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.clip_value = clip_value
+        self.clip_norm = clip_norm
         self.n_jobs = n_jobs
 
     def _n_outputs(self, y) -> int:
@@ -365,9 +375,15 @@ class MLPRegressor(RegressorMixin, MLP):
         Epochs without improvement after which to stop, or to lower an adaptive rate.
     max_fun : int, default=15000
         Most loss evaluations of lbfgs.
+    clip_value : float, optional
+        Keep every component of the gradient within -clip_value ... clip_value (sgd, adam). Not
+        in scikit-learn, nor are the next two.
+    clip_norm : float, optional
+        Shorten the gradient over all layers to this length if it is longer. One of the two at
+        most.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
-        all those. Not in scikit-learn, where BLAS decides.
+        all those. In scikit-learn BLAS decides.
 
     Attributes
     ----------
@@ -444,6 +460,8 @@ class MLPRegressor(RegressorMixin, MLP):
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        clip_value=None,
+        clip_norm=None,
         n_jobs=None,
     ):
         self.loss = loss
@@ -470,6 +488,8 @@ class MLPRegressor(RegressorMixin, MLP):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.clip_value = clip_value
+        self.clip_norm = clip_norm
         self.n_jobs = n_jobs
 
     def _n_outputs(self, y) -> int:

@@ -1,0 +1,77 @@
+"""scikit-learn's checks of an estimator's contract: all that the installed version has."""
+
+from collections import Counter
+from functools import partial
+from unittest import SkipTest
+
+import pytest
+import sklearn
+from sklearn import neural_network
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.fixes import parse_version
+from threadpoolctl import threadpool_limits
+
+from cbackprop import MLPClassifier, MLPRegressor
+
+# The number of epochs is the one that scikit-learn checks its own MLPs with.
+ESTIMATORS = [
+    MLPClassifier(max_iter=100),
+    MLPClassifier(max_iter=100, solver="lbfgs", hidden_layer_sizes=(10,)),
+    MLPRegressor(max_iter=100),
+    MLPRegressor(max_iter=100, solver="lbfgs", hidden_layer_sizes=(10,)),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """These networks are small: threads would only wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+def of_sklearn(estimator):
+    """scikit-learn's estimator with the same parameters."""
+    kind = getattr(neural_network, type(estimator).__name__)
+    params = estimator.get_params()
+    return kind(**{name: params[name] for name in kind().get_params()})
+
+
+def name_of(check) -> str:
+    if not isinstance(check, partial):
+        return check.__name__
+    given = ",".join(f"{name}={value}" for name, value in check.keywords.items())
+    return f"{check.func.__name__}({given})" if given else check.func.__name__
+
+
+# What parametrize_with_checks does; before 1.9 it hands pytest a generator, which pytest warns of.
+CHECKS = [
+    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{estimator.solver}-{name}")
+    for estimator in ESTIMATORS
+    for check, name in ((c, name_of(c)) for _, c in estimator_checks_generator(estimator))
+]
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
+@pytest.mark.filterwarnings("ignore")
+def test_estimator_passes_the_check(estimator, check):
+    try:
+        check(estimator)
+    except SkipTest:
+        with pytest.raises(SkipTest):
+            check(of_sklearn(estimator))
+        raise
+
+
+def names_of_checks(estimator) -> Counter:
+    return Counter(name_of(check) for _, check in estimator_checks_generator(estimator))
+
+
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.7"),
+    reason="scikit-learn takes sample_weight, and checks it, from 1.7 on",
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS[::2], ids=lambda e: type(e).__name__)
+def test_checks_are_those_that_sklearns_own_estimator_gets(estimator):
+    checks = names_of_checks(estimator)
+    assert checks == names_of_checks(of_sklearn(estimator))
+    assert checks.total() > 50
