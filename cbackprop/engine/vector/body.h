@@ -118,7 +118,7 @@ static void FN(relu)(T *z, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i++) z[i] = z[i] < C(0.0) ? C(0.0) : z[i]; /* NaN stays */
 }
 
-static void FN(exponential)(T *x, ptrdiff_t n)
+static NOINLINE void FN(exponential)(T *x, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) x[i] = FN(vexp)(x[i]);
 }
@@ -166,7 +166,7 @@ static void FN(exp_output)(T *z, ptrdiff_t m, ptrdiff_t k)
 }
 
 /* e^(z - max z) / sum, for `rows` <= LANES rows of a transposed tile (k, LANES) */
-static void FN(softmax_tile)(T *RESTRICT tile, ptrdiff_t k)
+static NOINLINE void FN(softmax_tile)(T *RESTRICT tile, ptrdiff_t k)
 {
     T highest[LANES], total[LANES];
     for (ptrdiff_t r = 0; r < LANES; r++) highest[r] = tile[r], total[r] = 0;
@@ -186,7 +186,8 @@ static void FN(softmax_row)(T *z, ptrdiff_t k)
 {
     T highest = z[0];
     for (ptrdiff_t j = 1; j < k; j++) highest = z[j] > highest ? z[j] : highest;
-    for (ptrdiff_t j = 0; j < k; j++) z[j] = FN(vexp)(z[j] - highest);
+    for (ptrdiff_t j = 0; j < k; j++) z[j] -= highest;
+    FN(exponential)(z, k);
     T total = (T)FN(sum)(z, k);
     for (ptrdiff_t j = 0; j < k; j++) z[j] /= total;
 }

@@ -13,8 +13,10 @@
 
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
+#define NOINLINE __attribute__((noinline)) /* a loop that is vectorised by itself, and would not be inside another */
 #else
 #define PREFETCH(p) ((void)(p))
+#define NOINLINE
 #endif
 
 #if (defined(__x86_64__) || defined(_M_X64)) && defined(__GNUC__) && !defined(CBACKPROP_PLAIN)
