@@ -156,7 +156,7 @@ class MLP(BaseEstimator):
             dtype = np.float64 if self.solver == "lbfgs" else X.dtype
             network = self._start(X.shape[1], hidden, y, dtype, rng)
         else:
-            network = self._writable_network()
+            network = self.network_.writable()
         dtype = network.dtype
         X, y = _rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
@@ -186,12 +186,6 @@ class MLP(BaseEstimator):
         self.t_ = 0
         for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_"):
             self.__dict__.pop(name, None)
-        return self.network_
-
-    def _writable_network(self) -> Network:
-        """The network at hand; a copy of it where its vector came read-only from a memory map."""
-        if not self.network_.parameters.flags.writeable:
-            self.network_ = self.network_.copy()
         return self.network_
 
     @property

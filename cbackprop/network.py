@@ -156,7 +156,7 @@ class Network:
         values = np.asarray(values)
         if values.shape != self._parameters.shape:
             raise ValueError(f"parameters has shape {self._parameters.shape}, got {values.shape}")
-        self._parameters[...] = values
+        self.writable()._parameters[...] = values
 
     @property
     def weights(self) -> list[NDArray]:
@@ -164,7 +164,7 @@ class Network:
 
     @weights.setter
     def weights(self, values: Sequence[ArrayLike]) -> None:
-        self._assign(self._weights, values, "weights")
+        self._assign(self.writable()._weights, values, "weights")
 
     @property
     def biases(self) -> list[NDArray]:
@@ -172,7 +172,7 @@ class Network:
 
     @biases.setter
     def biases(self, values: Sequence[ArrayLike]) -> None:
-        self._assign(self._biases, values, "biases")
+        self._assign(self.writable()._biases, values, "biases")
 
     @staticmethod
     def _assign(layers: Views, values: Sequence[ArrayLike], name: str) -> None:
@@ -192,6 +192,12 @@ class Network:
         self.__dict__.update(state)
         self.plan.flags.writeable = False
         self._own(state["_parameters"])
+
+    def writable(self) -> Network:
+        """This network, with a vector of its own if it came read-only from a memory map."""
+        if not self._parameters.flags.writeable:
+            self._own(self._parameters.copy())
+        return self
 
     def astype(self, dtype: DTypeLike) -> Network:
         """The same network with parameters of another dtype: itself if they have it already."""
@@ -406,6 +412,7 @@ class Network:
         >>> history.epochs, history.best("evaluation_accuracy") > 0.85
         (20, True)
         """
+        self.writable()
         rows = self._check_X(X)
         targets = self._check_y(y, rows)
         weight = self._check_weight(sample_weight, rows)

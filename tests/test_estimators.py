@@ -1,0 +1,1086 @@
+"""The estimators' contract: parameters that can be changed and stored, messages, errors, inputs."""
+
+import copy
+import inspect
+import io
+import pickle
+import re
+import sys
+import warnings
+
+import joblib
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import sklearn
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import neural_network
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
+from sklearn.utils.fixes import parse_version, sp_version
+from threadpoolctl import threadpool_limits
+
+import cbackprop
+from cbackprop import MLPClassifier
+
+sklearn_version = parse_version(sklearn.__version__)
+WEIGHTED = sklearn_version >= parse_version("1.7")
+KINDS = ["MLPClassifier", "MLPRegressor"]
+quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(12)
+X = RNG.standard_normal((40, 4))
+LABELS = (X[:, 0] - X[:, 1] > 0).astype(int)
+NUMBERS = X @ np.array([1.0, -0.5, 0.2, 0.0]) + 0.1 * RNG.standard_normal(40)
+TARGETS = {"MLPClassifier": LABELS, "MLPRegressor": NUMBERS}
+SETTINGS = {"hidden_layer_sizes": (5, 3), "max_iter": 4, "random_state": 0, "batch_size": 10}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    """These networks are small: threads would only wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+def new(kind: str, module=cbackprop, **settings):
+    return getattr(module, kind)(**{**SETTINGS, **settings})
+
+
+def fitted(kind: str, module=cbackprop, **settings):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return new(kind, module, **settings).fit(X, TARGETS[kind])
+
+
+def outputs(estimator, rows=X):
+    method = getattr(estimator, "predict_proba", None) or estimator.predict
+    return method(rows)
+
+
+def parameters(estimator) -> np.ndarray:
+    return np.concatenate([a.ravel() for a in estimator.coefs_ + estimator.intercepts_])
+
+
+# ---------------------------------------------------------------------------------------------
+# coefs_ and intercepts_.
+
+
+def test_coefs_are_views_into_the_networks_vector():
+    estimator = fitted("MLPClassifier")
+    assert [w.shape for w in estimator.coefs_] == [(4, 5), (5, 3), (3, 1)]
+    assert [b.shape for b in estimator.intercepts_] == [(5,), (3,), (1,)]
+    for array in estimator.coefs_ + estimator.intercepts_:
+        assert np.shares_memory(array, estimator.network_.parameters)
+
+
+def multiply_in_place(estimator):
+    for array in estimator.coefs_ + estimator.intercepts_:
+        array *= 0.5
+
+
+def multiply_an_item(estimator):
+    estimator.coefs_[1] *= 2.0
+    estimator.intercepts_[0] += 0.25
+
+
+def write_into_an_item(estimator):
+    estimator.coefs_[0][1, 2] = 3.0
+    estimator.intercepts_[-1][:] = -1.0
+
+
+def assign_items(estimator):
+    estimator.coefs_[2] = np.full((3, 1), 0.5)
+    estimator.intercepts_[1] = np.arange(3.0)
+
+
+def assign_lists_of_arrays(estimator):
+    estimator.coefs_ = [np.full(w.shape, 0.1) for w in estimator.coefs_]
+    estimator.intercepts_ = [np.zeros(b.shape) for b in estimator.intercepts_]
+
+
+def assign_own_arrays(estimator):
+    estimator.coefs_ = [w.copy() - 0.1 for w in estimator.coefs_]
+    estimator.intercepts_ = list(estimator.intercepts_)
+
+
+CHANGES = [
+    multiply_in_place,
+    multiply_an_item,
+    write_into_an_item,
+    assign_items,
+    assign_lists_of_arrays,
+    assign_own_arrays,
+]
+
+
+@quiet
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("then", ["predict", "partial_fit", "fit"])
+def test_changed_parameters_are_used_by_what_comes_next_as_in_sklearn(then, kind, change):
+    pair = [fitted(kind, module, warm_start=True) for module in (cbackprop, neural_network)]
+    before = outputs(pair[0])
+    for estimator in pair:
+        change(estimator)
+        if then != "predict":
+            getattr(estimator, then)(X, TARGETS[kind])
+    ours, theirs = pair
+    assert not np.allclose(outputs(ours), before)
+    assert_allclose(outputs(ours), outputs(theirs), rtol=1e-9)
+    assert_allclose(parameters(ours), parameters(theirs), rtol=1e-9)
+
+
+def test_nested_lists_are_taken_for_coefs():
+    estimator = fitted("MLPClassifier", hidden_layer_sizes=(2,))
+    estimator.coefs_ = [[[1, 2]] * 4, [[3], [4]]]
+    estimator.intercepts_ = [[5, 6], [7]]
+    assert_array_equal(estimator.coefs_[0], [[1.0, 2.0]] * 4)
+    assert_array_equal(estimator.network_.parameters[-3:], [3, 4, 7])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("coefs_", []),
+        ("coefs_", [np.zeros((4, 5)), np.zeros((5, 3))]),
+        ("coefs_", [np.zeros((5, 4)), np.zeros((5, 3)), np.zeros((3, 1))]),
+        ("intercepts_", [np.zeros(5), np.zeros(3), np.zeros(())]),
+        ("intercepts_", [np.zeros((1, 5)), np.zeros(3), np.zeros(1)]),
+    ],
+)
+def test_parameters_of_other_shapes_are_refused_and_change_nothing(name, values):
+    estimator = fitted("MLPRegressor")
+    before = parameters(estimator)
+    with pytest.raises(ValueError, match=r"must have the shapes \[.*\], got \["):
+        setattr(estimator, name, values)
+    assert_array_equal(parameters(estimator), before)
+
+
+def test_an_item_of_another_shape_is_refused_and_changes_nothing():
+    estimator = fitted("MLPRegressor")
+    before = parameters(estimator)
+    with pytest.raises(ValueError, match=r"layer 1 has the shape \(5, 3\), got \(3, 5\)"):
+        estimator.coefs_[1] = np.zeros((3, 5))
+    with pytest.raises(ValueError, match="layer 0 has the shape"):
+        estimator.intercepts_[0] = 1.0
+    assert_array_equal(parameters(estimator), before)
+
+
+@pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
+def test_parameters_before_fit_are_an_attribute_error(name):
+    estimator = new("MLPClassifier")
+    assert not hasattr(estimator, name)
+    with pytest.raises(AttributeError, match=f"'MLPClassifier' object has no attribute '{name}'"):
+        getattr(estimator, name)
+    with pytest.raises(AttributeError, match="before it is fitted"):
+        setattr(estimator, name, [])
+
+
+# ---------------------------------------------------------------------------------------------
+# Stored and copied.
+
+
+def through_pickle(estimator, folder):
+    return pickle.loads(pickle.dumps(estimator))
+
+
+def through_old_pickle(estimator, folder):
+    return pickle.loads(pickle.dumps(estimator, protocol=2))
+
+
+def through_deepcopy(estimator, folder):
+    return copy.deepcopy(estimator)
+
+
+def through_joblib(estimator, folder):
+    joblib.dump(estimator, folder / "model")
+    return joblib.load(folder / "model")
+
+
+def through_compressed_joblib(estimator, folder):
+    joblib.dump(estimator, folder / "model", compress=3)
+    return joblib.load(folder / "model")
+
+
+def through_memory_map(estimator, folder):
+    joblib.dump(estimator, folder / "model")
+    return joblib.load(folder / "model", mmap_mode="r")
+
+
+JOURNEYS = [
+    through_pickle,
+    through_old_pickle,
+    through_deepcopy,
+    through_joblib,
+    through_compressed_joblib,
+    through_memory_map,
+]
+
+
+@quiet
+@pytest.mark.parametrize("journey", JOURNEYS)
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_stored_estimator_is_the_same_and_goes_on_the_same(kind, solver, journey, tmp_path):
+    original = fitted(kind, solver=solver, warm_start=True)
+    stored = journey(original, tmp_path)
+    assert_array_equal(outputs(stored), outputs(original))
+    assert_array_equal(parameters(stored), parameters(original))
+    assert stored.get_params() == original.get_params()
+    steps = ["fit"] if solver == "lbfgs" else ["partial_fit", "fit", "partial_fit"]
+    for step in steps:
+        for estimator in (original, stored):
+            getattr(estimator, step)(X, TARGETS[kind])
+        assert_array_equal(parameters(stored), parameters(original))
+        assert (stored.n_iter_, stored.t_) == (original.n_iter_, original.t_)
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_stored_estimators_coefs_are_its_own_networks(journey, tmp_path):
+    original = fitted("MLPClassifier")
+    stored = journey(original, tmp_path)
+    for array in stored.coefs_ + stored.intercepts_:
+        assert np.shares_memory(array, stored.network_.parameters)
+        assert not np.shares_memory(array, original.network_.parameters)
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_coefs_can_be_assigned_after_storing(journey, tmp_path):
+    stored = journey(fitted("MLPRegressor"), tmp_path)
+    stored.coefs_ = [np.ones(w.shape) for w in stored.coefs_]
+    stored.intercepts_ = [np.zeros(b.shape) for b in stored.intercepts_]
+    assert_allclose(stored.predict(np.ones((1, 4))), [4 * 5 * 3])
+
+
+def test_memory_mapped_estimator_predicts_without_a_copy(tmp_path):
+    stored = through_memory_map(fitted("MLPClassifier"), tmp_path)
+    assert not stored.network_.parameters.flags.writeable
+    stored.predict(X)
+    stored.score(X, LABELS)
+    assert not stored.network_.parameters.flags.writeable
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("settings", "copies"),
+    [
+        ({"solver": "lbfgs"}, 1),
+        ({"solver": "sgd", "momentum": 0.0}, 1),
+        ({"solver": "sgd"}, 2),
+        ({"solver": "adam"}, 3),
+        ({"solver": "adam", "early_stopping": True, "validation_fraction": 0.2}, 3),
+    ],
+    ids=str,
+)
+def test_file_holds_the_parameters_once_and_the_optimizers_state(settings, copies, tmp_path):
+    estimator = MLPClassifier((300, 50), max_iter=1, **settings).fit(X, LABELS)
+    size = estimator.network_.parameters.nbytes
+    small = 6000  # everything else
+    assert len(pickle.dumps(estimator)) < copies * size + small
+    joblib.dump(estimator, tmp_path / "model")
+    assert (tmp_path / "model").stat().st_size < copies * size + small
+    # Reading the lists must not add them to the file.
+    assert len(estimator.coefs_ + estimator.intercepts_) == 6
+    assert len(pickle.dumps(estimator)) < copies * size + small
+
+
+def test_deep_copy_is_independent():
+    original = fitted("MLPClassifier")
+    other = copy.deepcopy(original)
+    before = outputs(original)
+    other.coefs_[0][...] = 7.0
+    other.partial_fit(X, LABELS)
+    assert_array_equal(outputs(original), before)
+
+
+def test_clone_is_unfitted_with_the_same_parameters():
+    original = fitted("MLPRegressor", loss="poisson")
+    other = clone(original)
+    assert not hasattr(other, "network_")
+    assert other.get_params() == original.get_params()
+
+
+# ---------------------------------------------------------------------------------------------
+# The constructor and what is public.
+
+
+def of_sklearn(kind: str):
+    return getattr(neural_network, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_constructor_has_sklearns_parameters_in_order_with_the_same_defaults(kind):
+    ours = dict(inspect.signature(getattr(cbackprop, kind)).parameters)
+    theirs = dict(inspect.signature(of_sklearn(kind)).parameters)
+    assert ours.pop("n_jobs").default is None
+    if kind == "MLPRegressor" and not WEIGHTED:
+        assert ours.pop("loss").default == "squared_error"  # scikit-learn has it from 1.7 on
+    assert list(ours.values()) == list(theirs.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_get_params_returns_what_was_given(kind):
+    given = {name: object() for name in inspect.signature(getattr(cbackprop, kind)).parameters}
+    estimator = getattr(cbackprop, kind)(**given)
+    assert estimator.get_params() == given
+    assert vars(estimator) == given
+
+
+@pytest.mark.skipif(not WEIGHTED, reason="scikit-learn takes sample_weight from 1.7 on")
+@pytest.mark.parametrize("kind", KINDS)
+def test_public_methods_have_sklearns_signatures(kind):
+    for name, theirs in inspect.getmembers(of_sklearn(kind)(), inspect.ismethod):
+        if not name.startswith("_"):
+            ours = getattr(getattr(cbackprop, kind)(), name)
+            expected = inspect.signature(theirs).replace(return_annotation=None)
+            assert inspect.signature(ours).replace(return_annotation=None) == expected, name
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_fitted_attributes_are_all_of_sklearns(kind, early_stopping, solver):
+    settings = {"solver": solver, "early_stopping": early_stopping}
+    theirs, ours = (fitted(kind, m, **settings) for m in (neural_network, cbackprop))
+    public = [name for name in vars(theirs) if name.endswith("_") and not name.startswith("_")]
+    assert len(public) > 8
+    assert [name for name in public if not hasattr(ours, name)] == []
+    for name in ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
+        assert hasattr(ours, name) == hasattr(theirs, name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tags_are_sklearns(kind):
+    assert get_tags(getattr(cbackprop, kind)()) == get_tags(of_sklearn(kind)())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_repr_is_sklearns(kind):
+    assert repr(new(kind, alpha=1)) == repr(new(kind, neural_network, alpha=1))
+
+
+# ---------------------------------------------------------------------------------------------
+# partial_fit.
+
+
+def test_partial_fit_is_one_epoch_from_the_parameters_at_hand():
+    estimator = new("MLPClassifier", max_iter=50)
+    for epoch in range(1, 4):
+        assert estimator.partial_fit(X, LABELS, classes=[0, 1]) is estimator
+        assert (estimator.n_iter_, estimator.t_) == (1, epoch * 40)
+        assert len(estimator.loss_curve_) == epoch
+
+
+@quiet
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_partial_fits_of_rows_in_order_are_a_fit(kind, solver):
+    settings = {"solver": solver, "shuffle": False, "max_iter": 3}
+    whole = fitted(kind, **settings)
+    steps = new(kind, **settings)
+    first = {"classes": [0, 1]} if kind == "MLPClassifier" else {}
+    for _ in range(3):
+        steps.partial_fit(X, TARGETS[kind], **first)
+    assert_array_equal(parameters(steps), parameters(whole))
+    assert steps.loss_curve_ == whole.loss_curve_
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_partial_fit_is_no_attribute_with_lbfgs(kind):
+    estimator = new(kind, solver="lbfgs")
+    assert not hasattr(estimator, "partial_fit")
+    with pytest.raises(
+        AttributeError, match=f"^This '{kind}' has no attribute 'partial_fit'$"
+    ) as raised:
+        estimator.partial_fit(X, LABELS)
+    assert str(raised.value.__cause__) == (
+        "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# What is printed.
+
+VERBOSE = [
+    {"solver": "adam"},
+    {"solver": "sgd", "max_iter": 60, "tol": 10.0, "n_iter_no_change": 2},
+    {"solver": "sgd", "max_iter": 60, "tol": 10.0, "n_iter_no_change": 1, "verbose": 10},
+    {
+        "solver": "sgd",
+        "learning_rate": "adaptive",
+        "learning_rate_init": 0.01,
+        "max_iter": 60,
+        "tol": 10.0,
+        "n_iter_no_change": 1,
+    },
+    {"solver": "adam", "early_stopping": True, "validation_fraction": 0.3},
+    {
+        "solver": "sgd",
+        "learning_rate": "adaptive",
+        "early_stopping": True,
+        "max_iter": 60,
+        "tol": 10.0,
+        "n_iter_no_change": 1,
+    },
+]
+
+
+@quiet
+@pytest.mark.parametrize("settings", VERBOSE, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_verbose_prints_sklearns_lines(kind, settings, capsys):
+    settings = {"verbose": True, **settings}
+    fitted(kind, neural_network, **settings)
+    expected = capsys.readouterr().out
+    estimator = fitted(kind, **settings)
+    assert capsys.readouterr().out == expected
+    assert "Iteration 1, loss = " in expected
+    assert ("Stopping." in expected) == ("tol" in settings)
+    if settings.get("learning_rate") == "adaptive":
+        assert "Setting learning rate to" in expected
+        assert "Learning rate too small. Stopping." in expected
+    assert hasattr(estimator, "network_")
+
+
+def test_verbose_partial_fit_prints_sklearns_lines(capsys):
+    printed = []
+    for module in (neural_network, cbackprop):
+        estimator = new("MLPRegressor", module, verbose=True)
+        for _ in range(3):
+            estimator.partial_fit(X, NUMBERS)
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert printed[0].count("Iteration 1, loss") == 3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_printed_without_verbose(kind, capfd):
+    for solver in ("sgd", "adam", "lbfgs"):
+        fitted(kind, solver=solver)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(sp_version < parse_version("1.15"), reason="SciPy itself prints")
+def test_verbose_lbfgs_prints_nothing_as_in_sklearn(capfd):
+    fitted("MLPClassifier", solver="lbfgs", verbose=True)
+    assert capfd.readouterr() == ("", "")
+
+
+# ---------------------------------------------------------------------------------------------
+# Warnings.
+
+
+def warned_by(call) -> list:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [(w.category, str(w.message)) for w in caught]
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_max_iter_reached_warns_as_sklearn_does(kind, solver):
+    settings = {"solver": solver, "max_iter": 2}
+    expected = warned_by(lambda: new(kind, neural_network, **settings).fit(X, TARGETS[kind]))
+    assert [category for category, _ in expected] == [ConvergenceWarning]
+    assert warned_by(lambda: new(kind, **settings).fit(X, TARGETS[kind])) == expected
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_filter_for_sklearns_modules_silences_the_convergence_warning(solver):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
+        for module in (neural_network, cbackprop):
+            new("MLPClassifier", module, solver=solver, max_iter=2).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batch_larger_than_the_data_warns_as_sklearn_does(kind):
+    settings = {"batch_size": 41, "max_iter": 300, "tol": 1.0}
+    expected = warned_by(lambda: new(kind, neural_network, **settings).fit(X, TARGETS[kind]))
+    assert [category for category, _ in expected] == [UserWarning]
+    assert warned_by(lambda: new(kind, **settings).fit(X, TARGETS[kind])) == expected
+
+
+def test_column_of_targets_warns_as_sklearn_does():
+    settings = {"max_iter": 300, "tol": 1.0}
+    column = LABELS.reshape(-1, 1)
+    expected = warned_by(lambda: new("MLPClassifier", neural_network, **settings).fit(X, column))
+    assert "A column-vector y was passed" in expected[0][1]
+    assert warned_by(lambda: new("MLPClassifier", **settings).fit(X, column)) == expected
+
+
+@pytest.mark.parametrize("schedule", ["invscaling", "adaptive"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_learning_rate_given_to_adam_warns_once(kind, schedule):
+    estimator = new(kind, learning_rate=schedule, max_iter=300, tol=1.0)
+    message = (
+        f"learning_rate='{schedule}' has no effect with solver='adam': schedules are for "
+        "solver='sgd'."
+    )
+    assert warned_by(lambda: estimator.fit(X, TARGETS[kind])) == [(UserWarning, message)]
+
+    def feed():
+        first = {"classes": [0, 1]} if kind == "MLPClassifier" else {}
+        part = new(kind, learning_rate=schedule)
+        for _ in range(3):
+            part.partial_fit(X, TARGETS[kind], **first)
+
+    assert warned_by(feed) == [(UserWarning, message)]
+
+
+@pytest.mark.parametrize("settings", [{"solver": "sgd"}, {"solver": "lbfgs"}, {}], ids=str)
+def test_learning_rate_warns_of_nothing_where_it_counts_or_is_constant(settings):
+    schedule = {} if settings == {} else {"learning_rate": "adaptive"}
+    estimator = new("MLPRegressor", max_iter=400, tol=1.0, **settings, **schedule)
+    assert warned_by(lambda: estimator.fit(X, NUMBERS)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loss_that_has_blown_up_warns_once_and_names_epoch_loss_and_learning_rate(kind):
+    estimator = new(kind, learning_rate_init=1e30, activation="identity", max_iter=6)
+    with pytest.warns(ConvergenceWarning) as caught:
+        estimator.fit(X, TARGETS[kind])
+    blown = [str(w.message) for w in caught if "blown up" in str(w.message)]
+    assert len(blown) == 1
+    epoch, loss, rate = re.search(
+        r"The loss has blown up from \S+\. Epoch (\d+): loss (\S+), learning rate (\S+)\. "
+        "Try a smaller learning_rate_init, and scaled inputs.",
+        blown[0],
+    ).groups()
+    assert float(rate) == 1e30
+    assert float(loss) == pytest.approx(estimator.loss_curve_[int(epoch) - 1], rel=1e-2)
+
+
+@quiet
+def test_loss_that_only_rises_warns_of_nothing_else():
+    estimator = new("MLPRegressor", solver="sgd", learning_rate_init=0.3, max_iter=3)
+    caught = warned_by(lambda: estimator.fit(X, NUMBERS))
+    assert [text[:20] for _, text in caught] == ["Stochastic Optimizer"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_non_finite_parameters_raise_with_sklearns_words(solver, kind):
+    huge = np.finfo(float).max * (np.abs(X) / np.abs(X).max())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(
+            ValueError, match=r"^Solver produced non-finite parameter weights\. The"
+        ):
+            new(kind, solver=solver, activation="identity").fit(huge, TARGETS[kind])
+
+
+def test_lbfgs_that_cannot_make_a_step_warns_as_sklearn_does_and_keeps_its_start():
+    estimators = [
+        new("MLPClassifier", module, solver="lbfgs", activation="identity")
+        for module in (neural_network, cbackprop)
+    ]
+    expected = warned_by(lambda: estimators[0].fit(X * 1e160, LABELS))
+    assert warned_by(lambda: estimators[1].fit(X * 1e160, LABELS)) == expected
+    assert [category for category, _ in expected] == [ConvergenceWarning]
+    assert_array_equal(parameters(estimators[1]), parameters(estimators[0]))
+
+
+def test_non_finite_parameters_name_epoch_loss_and_learning_rate():
+    estimator = new("MLPRegressor", solver="sgd", activation="identity", learning_rate_init=1e200)
+    with pytest.raises(
+        ValueError,
+        match=r"need to be preprocessed\. Epoch 1: loss (nan|inf), learning rate 1e\+200\. Try a "
+        r"smaller learning_rate_init, and scaled inputs\.$",
+    ):
+        estimator.fit(X, NUMBERS)
+
+
+class Interrupting(io.StringIO):
+    """An output at whose fourth epoch the user presses Ctrl-C."""
+
+    def write(self, text):
+        if text.startswith("Iteration 4"):
+            raise KeyboardInterrupt
+        return super().write(text)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_interrupted_fit_warns_and_leaves_sklearns_model(kind, solver, early_stopping, monkeypatch):
+    settings = {"solver": solver, "early_stopping": early_stopping, "max_iter": 100}
+    models = []
+    for module in (neural_network, cbackprop):
+        estimator = new(kind, module, verbose=True, validation_fraction=0.3, **settings)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", Interrupting())
+            with pytest.warns(UserWarning, match=r"^Training interrupted by user\.$"):
+                estimator.fit(X, TARGETS[kind])
+        models.append(estimator)
+    theirs, ours = models
+    assert (ours.n_iter_, len(ours.loss_curve_)) == (4, 4)
+    assert_allclose(parameters(ours), parameters(theirs), rtol=1e-9)
+    assert_allclose(outputs(ours), outputs(theirs), rtol=1e-9)
+    ours.set_params(verbose=False, early_stopping=False).partial_fit(X, TARGETS[kind])
+
+
+# ---------------------------------------------------------------------------------------------
+# What the data may be.
+
+
+@quiet
+@pytest.mark.parametrize("dtype", ["float16", "int8", "int64", "uint8", "bool", "object", ">f8"])
+def test_rows_of_any_numbers_are_trained_in_float64(dtype):
+    rows = np.round(np.abs(X)).astype(dtype)
+    estimator = new("MLPClassifier").fit(rows, LABELS)
+    expected = new("MLPClassifier").fit(rows.astype("float64"), LABELS)
+    assert estimator.coefs_[0].dtype == np.float64
+    assert_array_equal(parameters(estimator), parameters(expected))
+    assert_array_equal(estimator.predict(rows), expected.predict(rows.astype("float64")))
+
+
+@quiet
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_rows_are_trained_in_float32(kind):
+    estimator = new(kind).fit(X.astype("float32"), TARGETS[kind])
+    assert {a.dtype for a in estimator.coefs_ + estimator.intercepts_} == {np.dtype("float32")}
+    assert outputs(estimator, X.astype("float32")).dtype == np.float32
+    assert outputs(estimator, X).dtype == np.float64
+
+
+@quiet
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "layout",
+    [
+        np.asfortranarray,
+        lambda rows: rows.tolist(),
+        lambda rows: np.repeat(rows, 2, axis=0)[::2],
+        lambda rows: np.repeat(rows, 2, axis=1)[:, ::2],
+        lambda rows: rows[::-1][::-1],
+        sp.csr_matrix,
+        sp.csc_matrix,
+        sp.coo_matrix,
+        sp.csr_array,
+        sp.csc_array,
+        sp.lil_array,
+    ],
+    ids=["F", "list", "rows", "columns", "reversed", "csr", "csc", "coo", "csra", "csca", "lila"],
+)
+def test_layout_of_the_rows_does_not_matter(layout, kind):
+    expected = fitted(kind)
+    estimator = new(kind).fit(layout(X), TARGETS[kind])
+    assert_allclose(parameters(estimator), parameters(expected), rtol=1e-9)
+    assert_allclose(outputs(estimator, layout(X)), outputs(expected), rtol=1e-9)
+
+
+@quiet
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_data_are_left_as_they_were_and_may_be_read_only(early_stopping):
+    rows, labels, weight = X.copy(), LABELS.copy(), np.ones(40)
+    sparse = sp.csr_array(rows)
+    for array in (rows, labels, weight, sparse.data, sparse.indices, sparse.indptr):
+        array.flags.writeable = False
+    for given in (rows, sparse):
+        estimator = new("MLPClassifier", early_stopping=early_stopping)
+        estimator.fit(given, labels, sample_weight=weight)
+        estimator.predict(given)
+    assert_array_equal(rows, X)
+    assert_array_equal(sparse.toarray(), X)
+
+
+@quiet
+@pytest.mark.parametrize("kind", KINDS)
+def test_pandas_frames_give_feature_names(kind):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    target = pd.Series(TARGETS[kind])
+    estimator = new(kind).fit(frame, target)
+    assert_array_equal(estimator.feature_names_in_, ["a", "b", "c", "d"])
+    assert_array_equal(outputs(estimator, frame), outputs(fitted(kind)))
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        estimator.predict(X)
+    with pytest.raises(ValueError, match="The feature names should match"):
+        estimator.predict(frame[["b", "a", "c", "d"]])
+    estimator.partial_fit(frame, target)
+    assert not hasattr(new(kind).fit(X, TARGETS[kind]), "feature_names_in_")
+
+
+@quiet
+def test_pandas_frames_of_mixed_numbers_and_float32_keep_sklearns_dtypes():
+    pd = pytest.importorskip("pandas")
+    single = pd.DataFrame(X.astype("float32"))
+    mixed = pd.DataFrame({"a": X[:, 0].astype("float32"), "b": np.arange(40), "c": LABELS > 0})
+    assert new("MLPClassifier").fit(single, LABELS).coefs_[0].dtype == np.float32
+    assert new("MLPClassifier").fit(mixed, LABELS).coefs_[0].dtype == np.float64
+
+
+@quiet
+@pytest.mark.parametrize("kind", KINDS)
+def test_polars_frames_are_taken(kind):
+    pl = pytest.importorskip("polars")
+    frame = pl.DataFrame({name: X[:, i] for i, name in enumerate("abcd")})
+    theirs, ours = (
+        new(kind, module).fit(frame, pl.Series(TARGETS[kind]))
+        for module in (neural_network, cbackprop)
+    )
+    assert_array_equal(outputs(ours, frame), outputs(fitted(kind)))
+    # Which versions of scikit-learn read the names depends on that of polars.
+    assert hasattr(ours, "feature_names_in_") == hasattr(theirs, "feature_names_in_")
+    if hasattr(theirs, "feature_names_in_"):
+        assert_array_equal(ours.feature_names_in_, ["a", "b", "c", "d"])
+        with pytest.raises(ValueError, match="The feature names should match"):
+            ours.predict(frame.rename({"a": "z"}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_score_counts_the_weights(kind):
+    estimator = fitted(kind)
+    weight = np.arange(40.0)
+    predicted = estimator.predict(X)
+    metric = accuracy_score if kind == "MLPClassifier" else r2_score
+    expected = metric(TARGETS[kind], predicted, sample_weight=weight)
+    assert estimator.score(X, TARGETS[kind], sample_weight=weight) == expected
+    assert expected != estimator.score(X, TARGETS[kind])
+
+
+@quiet
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_weights_are_repeated_rows(kind, solver):
+    weight = np.tile([1, 2, 3, 1], 10)
+    settings = {"solver": solver, "batch_size": "auto", "shuffle": False}
+    weighted = new(kind, **settings).fit(X, TARGETS[kind], sample_weight=weight)
+    repeated = new(kind, **settings).fit(
+        np.repeat(X, weight, axis=0), np.repeat(TARGETS[kind], weight)
+    )
+    assert_allclose(parameters(weighted), parameters(repeated), rtol=1e-6)
+
+
+# ---------------------------------------------------------------------------------------------
+# Metadata routing.
+
+
+@quiet
+def test_weights_are_routed_through_a_pipeline():
+    weight = np.where(LABELS, 3.0, 0.5)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, new("MLPClassifier").set_fit_request(sample_weight=True))
+        pipeline.fit(X, LABELS, sample_weight=weight)
+    expected = new("MLPClassifier")
+    expected.fit(StandardScaler().fit_transform(X), LABELS, sample_weight=weight)
+    assert_array_equal(parameters(pipeline[-1]), parameters(expected))
+
+
+@quiet
+def test_weights_are_routed_through_a_search():
+    weight = np.where(LABELS, 3.0, 0.5)
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = new("MLPClassifier").set_fit_request(sample_weight=True)
+        search = GridSearchCV(estimator.set_score_request(sample_weight=True), {"alpha": [0.1]})
+        search.fit(X, LABELS, sample_weight=weight)
+    expected = new("MLPClassifier", alpha=0.1).fit(X, LABELS, sample_weight=weight)
+    assert_array_equal(parameters(search.best_estimator_), parameters(expected))
+
+
+def test_requests_for_metadata_are_those_of_sklearns_classifier():
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = MLPClassifier()
+        estimator.set_fit_request(sample_weight=True)
+        estimator.set_partial_fit_request(classes=True, sample_weight=False)
+        estimator.set_score_request(sample_weight=True)
+        requests = estimator.get_metadata_routing()
+    assert requests.fit.requests == {"sample_weight": True}
+    assert requests.partial_fit.requests == {"classes": True, "sample_weight": False}
+    assert requests.score.requests == {"sample_weight": True}
+
+
+def test_weights_without_a_request_are_refused_by_a_pipeline():
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        pytest.raises(ValueError, match=r"\[sample_weight\] are passed but are not explicitly"),
+    ):
+        make_pipeline(new("MLPClassifier")).fit(X, LABELS, sample_weight=np.ones(40))
+
+
+# ---------------------------------------------------------------------------------------------
+# Threads.
+
+
+@quiet
+@pytest.mark.parametrize("n_jobs", [2, 3, -1, None])
+@pytest.mark.parametrize("kind", KINDS)
+def test_number_of_threads_does_not_change_the_model(kind, n_jobs):
+    with threadpool_limits(2):
+        several = fitted(kind, n_jobs=n_jobs)
+    assert_allclose(parameters(several), parameters(fitted(kind, n_jobs=1)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n_jobs", [0, -2, 1.5, "2", np.nan])
+def test_number_of_threads_must_be_positive_minus_one_or_none(n_jobs):
+    with pytest.raises(
+        ValueError, match=r"The 'n_jobs' parameter of MLPRegressor must be None, an int in the "
+    ):
+        new("MLPRegressor", n_jobs=n_jobs).fit(X, NUMBERS)
+
+
+# ---------------------------------------------------------------------------------------------
+# Bad inputs: an error of the expected type and text, and scikit-learn's is the same.
+
+
+def with_one(value) -> np.ndarray:
+    rows = X.copy()
+    rows[3, 1] = value
+    return rows
+
+
+def fit(kind="MLPClassifier", rows=X, target=None, sample_weight=None, **settings):
+    target = TARGETS[kind] if target is None else target
+    weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+
+    def call(module):
+        return new(kind, module, **settings).fit(rows, target, **weight)
+
+    return call
+
+
+def after_fit(method, *arguments, kind="MLPClassifier", **settings):
+    def call(module):
+        estimator = new(kind, module, warm_start=method == "fit", **settings)
+        return getattr(estimator.fit(X, TARGETS[kind]), method)(*arguments)
+
+    return call
+
+
+def unfitted(method, *arguments, kind="MLPClassifier"):
+    return lambda module: getattr(new(kind, module), method)(*arguments)
+
+
+def partial_fits(*calls, kind="MLPClassifier", **settings):
+    def call(module):
+        estimator = new(kind, module, **settings)
+        for rows, target, more in calls:
+            estimator.partial_fit(rows, target, **more)
+
+    return call
+
+
+def parameter(name, value, kind="MLPClassifier"):
+    text = rf"The '{name}' parameter of {kind} must be .* Got .* instead\."
+    return fit(kind, **{name: value}), ValueError, text
+
+
+THREE = np.arange(40) % 3
+BOTH = {"classes": [0, 1]}
+NAN = "contains NaN"
+FEATURES = "X has 2 features, but MLP.* is expecting 4 features as input"
+LENGTHS = "Found input variables with inconsistent numbers of samples"
+
+BAD = {
+    "activation": parameter("activation", "sigmoid"),
+    "solver": parameter("solver", "newton"),
+    "alpha_negative": parameter("alpha", -1e-3),
+    "alpha_nan": parameter("alpha", np.nan),
+    "alpha_text": parameter("alpha", "1"),
+    "batch_size_zero": parameter("batch_size", 0),
+    "batch_size_fraction": parameter("batch_size", 2.5),
+    "batch_size_text": parameter("batch_size", "all"),
+    "learning_rate": parameter("learning_rate", "fast"),
+    "learning_rate_init": parameter("learning_rate_init", 0.0),
+    "power_t": parameter("power_t", -0.5),
+    "max_iter_zero": parameter("max_iter", 0),
+    "max_iter_fraction": parameter("max_iter", 1.5),
+    "shuffle": parameter("shuffle", "yes"),
+    "random_state_negative": parameter("random_state", -1),
+    "random_state_text": parameter("random_state", "seed"),
+    "tol": parameter("tol", -1.0),
+    "verbose": parameter("verbose", "loud"),
+    "warm_start": parameter("warm_start", 2),
+    "momentum": parameter("momentum", 1.1),
+    "nesterovs_momentum": parameter("nesterovs_momentum", None),
+    "early_stopping": parameter("early_stopping", None),
+    "validation_fraction": parameter("validation_fraction", 1.0),
+    "beta_1": parameter("beta_1", 1.0),
+    "beta_2": parameter("beta_2", -0.1),
+    "epsilon": parameter("epsilon", 0.0),
+    "n_iter_no_change": parameter("n_iter_no_change", 0),
+    "max_fun": parameter("max_fun", 0),
+    "loss": parameter("loss", "absolute_error", "MLPRegressor"),
+    "hidden_negative": parameter("hidden_layer_sizes", -1),
+    "hidden_none": parameter("hidden_layer_sizes", None),
+    "hidden_zero": (
+        fit(hidden_layer_sizes=(3, 0)),
+        ValueError,
+        r"hidden_layer_sizes must be > 0, got \[3, 0\]\.",
+    ),
+    "hidden_fraction": (fit(hidden_layer_sizes=(2.5,)), TypeError, "integer"),
+    "hidden_bool": (fit(hidden_layer_sizes=(True,)), TypeError, "integer"),
+    "X_nan": (fit(rows=with_one(np.nan)), ValueError, f"Input X {NAN}"),
+    "X_nan_regressor": (fit("MLPRegressor", with_one(np.nan)), ValueError, f"Input X {NAN}"),
+    "X_infinite": (fit(rows=with_one(np.inf)), ValueError, "Input X contains infinity"),
+    "X_sparse_nan": (fit(rows=sp.csr_array(with_one(np.nan))), ValueError, f"Input X {NAN}"),
+    "X_one_dimension": (fit(rows=X[:, 0]), ValueError, "Expected 2D array, got 1D array"),
+    "X_three_dimensions": (fit(rows=X[None]), ValueError, "Found array with dim 3"),
+    "X_no_rows": (fit(rows=X[:0], target=LABELS[:0]), ValueError, "Found array with 0 sample"),
+    "X_no_columns": (fit(rows=X[:, :0]), ValueError, r"Found array with 0 feature\(s\)"),
+    "X_text": (fit(rows=np.full((40, 4), "a")), ValueError, "could not convert|dtype='numeric'"),
+    "X_complex": (fit(rows=X * 1j), ValueError, "Complex data not supported"),
+    "X_objects": (fit(rows=np.full((40, 4), object())), TypeError, "float"),
+    "X_none": (
+        lambda module: new("MLPClassifier", module).fit(None, LABELS),
+        ValueError,
+        "Expected 2D array, got scalar array instead",
+    ),
+    "y_short": (fit(target=LABELS[:5]), ValueError, LENGTHS),
+    "y_short_regressor": (fit("MLPRegressor", target=NUMBERS[:5]), ValueError, LENGTHS),
+    "y_none": (
+        lambda module: new("MLPClassifier", module).fit(X, None),
+        ValueError,
+        "requires y to be passed, but the target y is None",
+    ),
+    "y_nan": (fit("MLPRegressor", target=with_one(np.nan)), ValueError, f"Input y {NAN}"),
+    "y_infinite": (fit("MLPRegressor", target=np.full(40, np.inf)), ValueError, "Input y contains"),
+    "y_labels_nan": (fit(target=np.where(LABELS, np.nan, 1)), ValueError, f"Input y {NAN}"),
+    "y_continuous": (fit(target=NUMBERS), ValueError, "Unknown label type: "),
+    "y_multioutput": (fit(target=np.c_[LABELS, THREE]), ValueError, "Multioutput target data"),
+    "y_three_dimensions": (fit(target=np.zeros((40, 2, 2))), ValueError, "dim 3"),
+    "weight_short": (fit(sample_weight=np.ones(5)), ValueError, r"sample_weight.shape == \(5,\)"),
+    "weight_matrix": (fit(sample_weight=np.ones((40, 2))), ValueError, "Sample weights must be"),
+    "weight_nan": (fit(sample_weight=np.full(40, np.nan)), ValueError, f"sample_weight {NAN}"),
+    "weight_infinite": (fit(sample_weight=np.full(40, np.inf)), ValueError, "contains infinity"),
+    "predict_unfitted": (unfitted("predict", X), NotFittedError, "instance is not fitted yet"),
+    "proba_unfitted": (unfitted("predict_proba", X), NotFittedError, "is not fitted yet"),
+    "log_proba_unfitted": (unfitted("predict_log_proba", X), NotFittedError, "is not fitted yet"),
+    "score_unfitted": (unfitted("score", X, LABELS), NotFittedError, "is not fitted yet"),
+    "regressor_unfitted": (
+        unfitted("predict", X, kind="MLPRegressor"),
+        NotFittedError,
+        "This MLPRegressor instance is not fitted yet",
+    ),
+    "predict_features": (after_fit("predict", X[:, :2]), ValueError, FEATURES),
+    "proba_features": (after_fit("predict_proba", X[:, :2]), ValueError, FEATURES),
+    "predict_nan": (after_fit("predict", with_one(np.nan)), ValueError, f"Input X {NAN}"),
+    "predict_one_row": (after_fit("predict", X[0]), ValueError, "Expected 2D array, got 1D"),
+    "predict_no_rows": (after_fit("predict", X[:0]), ValueError, "Found array with 0 sample"),
+    "score_lengths": (after_fit("score", X, LABELS[:3]), ValueError, LENGTHS),
+    "warm_features": (after_fit("fit", X[:, :2], LABELS), ValueError, FEATURES),
+    "warm_classes": (
+        after_fit("fit", X, THREE),
+        ValueError,
+        r"warm_start can only be used where `y` has the same classes as in the previous call to "
+        r"fit. Previously got \[0 1\], `y` has \[0 1 2\]",
+    ),
+    "partial_no_classes": (
+        partial_fits((X, LABELS, {})),
+        ValueError,
+        "classes must be passed on the first call to partial_fit",
+    ),
+    "partial_other_classes": (
+        partial_fits((X, LABELS, BOTH), (X, LABELS, {"classes": [0, 2]})),
+        ValueError,
+        "`classes=.*` is not the same as on last call to partial_fit",
+    ),
+    "partial_new_class": (
+        partial_fits((X, LABELS, BOTH), (X, THREE, {})),
+        ValueError,
+        r"`y` has classes not in `self.classes_`. `self.classes_` has \[0 1\]. 'y' has \[0 1 2\]",
+    ),
+    "partial_class_missing_at_first": (
+        partial_fits((X, THREE, BOTH)),
+        ValueError,
+        "`y` has classes not in `self.classes_`",
+    ),
+    "partial_features": (
+        partial_fits((X, LABELS, BOTH), (X[:, :2], LABELS, {})),
+        ValueError,
+        FEATURES,
+    ),
+    "partial_early_stopping": (
+        partial_fits((X, LABELS, BOTH), early_stopping=True),
+        ValueError,
+        "^partial_fit does not support early_stopping=True$",
+    ),
+    "partial_early_stopping_regressor": (
+        partial_fits((X, NUMBERS, {}), kind="MLPRegressor", early_stopping=True),
+        ValueError,
+        "^partial_fit does not support early_stopping=True$",
+    ),
+    "partial_lbfgs": (
+        partial_fits((X, LABELS, BOTH), solver="lbfgs"),
+        AttributeError,
+        "^This 'MLPClassifier' has no attribute 'partial_fit'$",
+    ),
+    "partial_classes_regressor": (
+        partial_fits((X, NUMBERS, BOTH), kind="MLPRegressor"),
+        TypeError,
+        "unexpected keyword argument 'classes'",
+    ),
+    "stopping_one_of_a_class": (
+        fit(target=np.arange(40) == 7, early_stopping=True),
+        ValueError,
+        "The least populated class(es)? in y ha(s|ve) only 1 member",
+    ),
+    "stopping_few_rows": (
+        fit("MLPRegressor", X[:2], NUMBERS[:2], early_stopping=True, batch_size=1),
+        ValueError,
+        "The validation set is too small. Increase 'validation_fraction'",
+    ),
+    "stopping_no_fraction": (
+        fit(early_stopping=True, validation_fraction=0.0),
+        ValueError,
+        "test_size=0.0 should be",
+    ),
+    "decision_function": (
+        after_fit("decision_function", X),
+        AttributeError,
+        "'MLPClassifier' object has no attribute 'decision_function'",
+    ),
+    "proba_regressor": (
+        after_fit("predict_proba", X, kind="MLPRegressor"),
+        AttributeError,
+        "'MLPRegressor' object has no attribute 'predict_proba'",
+    ),
+    "unknown_parameter": (
+        lambda module: new("MLPClassifier", module, dropout=0.5),
+        TypeError,
+        "unexpected keyword argument 'dropout'",
+    ),
+    "solver_by_position": (
+        lambda module: module.MLPClassifier((4,), "relu", "adam"),
+        TypeError,
+        "positional arguments",
+    ),
+}
+# What scikit-learn raises for the same reason with other words.
+OTHER_WORDS = {"hidden_fraction", "hidden_bool"}
+FROM_1_7_ON = {"loss", "weight_short", "weight_matrix", "weight_nan", "weight_infinite"}
+FROM_1_7_ON |= {"stopping_few_rows"}
+
+
+def with_sorted_options(error) -> str:
+    """Its text, the set of what a parameter may be in alphabetical order."""
+    return re.sub(r"\{(.*?)\}", lambda m: str(sorted(m[1].split(", "))), str(error.value))
+
+
+@quiet
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_as_sklearn_refuses_it(name):
+    call, kind, text = BAD[name]
+    with pytest.raises(kind, match=text) as ours:
+        call(cbackprop)
+    if name in FROM_1_7_ON and not WEIGHTED:
+        return
+    with pytest.raises(kind) as theirs:
+        call(neural_network)
+    assert type(ours.value) is type(theirs.value)
+    if name not in OTHER_WORDS:
+        assert with_sorted_options(ours) == with_sorted_options(theirs)
+
+
+def test_table_of_bad_inputs_is_long_enough():
+    assert len(BAD) >= 40
