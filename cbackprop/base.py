@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from contextlib import closing
 from numbers import Integral, Real
@@ -20,7 +21,7 @@ from cbackprop import training
 from cbackprop.checks import one_index_type
 from cbackprop.engine import run
 from cbackprop.network import Network
-from cbackprop.optimizers import SGD, Adam
+from cbackprop.optimizers import SGD, Adam, Optimizer
 from cbackprop.sweeps import Sweep
 
 NOT_FINITE = (
@@ -44,6 +45,18 @@ def _rows(X: Any, dtype: np.dtype) -> Any:
     if not hasattr(X, "tocsr"):
         return np.ascontiguousarray(X, dtype=dtype)
     return one_index_type(X.tocsr().astype(dtype, copy=False))
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn in the name of whoever called into this package.
+
+    That is scikit-learn's wrapper of `fit`, so that filters for scikit-learn's modules, which
+    its own examples set, hold here.
+    """
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("cbackprop"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
 
 
 class MLP(BaseEstimator):
@@ -157,6 +170,8 @@ class MLP(BaseEstimator):
             network = self._start(X.shape[1], hidden, y, dtype, rng)
         else:
             network = self.network_.writable()
+            if self.solver == "lbfgs":
+                network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
         X, y = _rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
@@ -175,7 +190,7 @@ class MLP(BaseEstimator):
         self.n_layers_ = len(hidden) + 2
         self.out_activation_, loss = self._output()
         self.network_ = Network(
-            [n_features, *(int(size) for size in hidden), self.n_outputs_],
+            [n_features, *hidden, self.n_outputs_],
             activation=self.activation,
             output_activation=self.out_activation_,
             loss=loss,
@@ -216,21 +231,24 @@ class MLP(BaseEstimator):
                 sample_weight=sample_weight,
             ).loss()
 
-    def _new_optimizer(self):
+    def _new_optimizer(self) -> tuple[Optimizer, training.Schedule]:
+        """Both hold until the next fit that is not a partial one, whatever is set meanwhile."""
         clipping = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
+        rate = self.learning_rate_init
         if self.solver == "sgd":
-            return SGD(self.learning_rate_init, self.momentum, self.nesterovs_momentum, **clipping)
+            optimizer: Optimizer = SGD(rate, self.momentum, self.nesterovs_momentum, **clipping)
+            return optimizer, training.Schedule(self.learning_rate, rate, self.power_t)
         if self.learning_rate != "constant":
-            warnings.warn(
+            warn(
                 f"learning_rate={self.learning_rate!r} has no effect with solver='adam': schedules "
-                "are for solver='sgd'.",
-                stacklevel=5,
+                "are for solver='sgd'."
             )
-        return Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon, **clipping)
+        optimizer = Adam(rate, self.beta_1, self.beta_2, self.epsilon, **clipping)
+        return optimizer, training.Schedule("constant", rate, self.power_t)
 
     def _fit_stochastic(self, network, X, y, sample_weight, rng, first_pass, incremental):
         if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer = self._new_optimizer()
+            self._optimizer, self._schedule = self._new_optimizer()
         rows, validation = self._split(X, y, sample_weight, rng)
         n_samples = X.shape[0] if rows is None else rows.size
         batch_size = self._batch_size(n_samples)
@@ -266,20 +284,15 @@ class MLP(BaseEstimator):
                     if self._stops() or incremental:
                         break
                     if self.n_iter_ == self.max_iter:
-                        self._warn(
+                        warn(
                             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
                             "reached and the optimization hasn't converged yet.",
                             ConvergenceWarning,
                         )
         except KeyboardInterrupt:
-            self._warn("Training interrupted by user.")
+            warn("Training interrupted by user.")
         if best is not None:
             network.parameters = best
-
-    @staticmethod
-    def _warn(message: str, category: type[Warning] = UserWarning) -> None:
-        """Warn at the line of the caller's that called fit."""
-        warnings.warn(message, category, stacklevel=6)
 
     def _record(self, loss: float, n_samples: int) -> None:
         self.n_iter_ += 1
@@ -294,13 +307,13 @@ class MLP(BaseEstimator):
         if not np.isfinite(self.loss_) and not run.all_finite(network.parameters):
             if not keeps_best:
                 raise ValueError(f"{NOT_FINITE} {self._where()}")
-            self._warn(
+            warn(
                 f"{NOT_FINITE} {self._where()} The best parameters so far are kept.",
                 ConvergenceWarning,
             )
             return True
         if not self.loss_ <= BLOWN_UP * max(self._loss_before, 1.0):
-            self._warn(
+            warn(
                 f"The loss has blown up from {self._loss_before:.3g}. {self._where()}",
                 ConvergenceWarning,
             )
@@ -309,13 +322,10 @@ class MLP(BaseEstimator):
 
     def _stops(self) -> bool:
         """The end of an epoch as the learning rate's schedule sees it: whether to stop."""
-        optimizer = self._optimizer
-        name = self.learning_rate if isinstance(optimizer, SGD) else "constant"
-        schedule = training.Schedule(name, self.learning_rate_init, self.power_t)
-        schedule.epoch_ended(optimizer, self.t_)
+        self._schedule.epoch_ended(self._optimizer, self.t_)
         if self._no_improvement_count <= self.n_iter_no_change:
             return False
-        what = schedule.no_progress(optimizer)
+        what = self._schedule.no_progress(self._optimizer)
         if self.verbose:
             print(f"{self._no_improvement_message()} {what}")
         if what.endswith("Stopping."):
@@ -356,10 +366,8 @@ class MLP(BaseEstimator):
         if isinstance(self.batch_size, str):
             return min(200, n_samples)
         if self.batch_size > n_samples:
-            warnings.warn(
-                "Got `batch_size` less than 1 or larger than "
-                "sample size. It is going to be clipped",
-                stacklevel=5,
+            warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
             )
         return int(min(self.batch_size, n_samples))
 
