@@ -512,7 +512,7 @@ def test_parameters_set_before_a_warm_fit_count_as_in_sklearn(schedule, change, 
     assert_same_model(ours, theirs)
 
 
-@pytest.mark.parametrize(("first", "then"), SOLVERS_IN_TURN, ids="-".join)
+@pytest.mark.parametrize(("first", "then"), SOLVERS_IN_TURN)
 @pytest.mark.parametrize("dtypes", [("float64", "float32"), ("float32", "float64")], ids="-".join)
 def test_warm_fit_with_another_dtype_keeps_to_sklearns_precision(first, then, dtypes, small):
     X, y = small
