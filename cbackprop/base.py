@@ -43,7 +43,7 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
 def _rows(X: Any, dtype: np.dtype) -> Any:
     """What the engine takes: C-ordered rows or CSR with one index type, of this dtype."""
     if not hasattr(X, "tocsr"):
-        return np.ascontiguousarray(X, dtype=dtype)
+        return np.require(X, dtype=dtype, requirements=["C", "A"])
     return one_index_type(X.tocsr().astype(dtype, copy=False))
 
 

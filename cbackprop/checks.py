@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
@@ -53,6 +53,13 @@ def check_integer(name: str, value: Any, *, at_least: int) -> int:
     return int(value)
 
 
+def check_dtype(dtype: DTypeLike) -> np.dtype:
+    """float32 or float64."""
+    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    return np.dtype(dtype)
+
+
 def check_layer_sizes(layer_sizes: Any) -> tuple[int, ...]:
     """At least two positive integers that BLAS can count."""
     try:
@@ -82,6 +89,7 @@ def fits(X: Any, n_features: int, dtype: np.dtype) -> bool:
         and X.shape[0] > 0
         and X.shape[1] == n_features
         and X.flags.c_contiguous
+        and X.flags.aligned
         and run.all_finite(X)
     )
 
@@ -93,7 +101,12 @@ def check_rows(X: Any, n_features: int, dtype: np.dtype) -> Any:
     X = check_array(X, accept_sparse="csr", dtype=dtype, order="C", input_name="X")
     if X.shape[1] != n_features:
         raise ValueError(f"X must have the network's {n_features} features, got {X.shape[1]}")
-    return one_index_type(X)
+    return one_index_type(_aligned(X))
+
+
+def _aligned(array: Any) -> Any:
+    """The array, copied if its items stand at odd addresses, as those of a memory map may."""
+    return array if hasattr(array, "indptr") else np.require(array, requirements=["C", "A"])
 
 
 def one_index_type(X: Any) -> Any:
@@ -134,7 +147,7 @@ def check_targets(
         raise ValueError(
             f"y must lie between 0 and 1 for the binary log loss, got {lowest} to {highest}"
         )
-    return values
+    return _aligned(values)
 
 
 def _check_labels(labels: NDArray, X: Any, n_outputs: int) -> NDArray:
@@ -144,7 +157,7 @@ def _check_labels(labels: NDArray, X: Any, n_outputs: int) -> NDArray:
         raise ValueError(
             f"labels must lie between 0 and {n_outputs - 1}, got {lowest} to {highest}"
         )
-    return np.ascontiguousarray(labels, dtype=np.int32)
+    return _aligned(np.ascontiguousarray(labels, dtype=np.int32))
 
 
 def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
@@ -159,4 +172,4 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     check_consistent_length(X, weight)
     if weight.min() < 0 or not weight.any():
         raise ValueError("sample_weight must not be negative, nor zero for every row")
-    return weight
+    return _aligned(weight)

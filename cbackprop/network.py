@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 
 from cbackprop import training
 from cbackprop.checks import (
+    check_dtype,
     check_integer,
     check_layer_sizes,
     check_number,
@@ -122,8 +123,7 @@ class Network:
                 f"these do: {allowed}"
             )
         self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
-        if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
-            raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+        dtype = check_dtype(dtype)
         self.plan = make_plan(self.layer_sizes, activation)
         self.output = run.OUTPUTS[output_activation, loss]
         self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
@@ -205,6 +205,7 @@ class Network:
 
     def copy(self, dtype: DTypeLike | None = None) -> Network:
         """The same network with a vector of its own, of this dtype if one is given."""
+        dtype = check_dtype(self.dtype if dtype is None else dtype)
         other = object.__new__(type(self))
         state = self.__getstate__()
         state["_parameters"] = np.array(self._parameters, dtype=dtype)

@@ -58,6 +58,8 @@ def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
 
 def make_plan(layer_sizes: Sequence[int], activation: str) -> NDArray:
     """One row a layer: units in and out, where its weights and biases start, its activation."""
+    if sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)) > 2**60:
+        raise ValueError(f"a network of layers {tuple(layer_sizes)} has more than 2**60 parameters")
     plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
     code, at = run.ACTIVATIONS[activation], 0
     for row, (n_in, n_out) in zip(plan, pairwise(layer_sizes), strict=True):

@@ -51,26 +51,38 @@ def allowed_threads() -> int:
         return int(library.get_num_threads() or 1)
 
 
+def _set_threads(library: Any, threads: int) -> None:
+    """Whichever thread asks: since threadpoolctl 3.8 OpenBLAS obeys one thread until it lets go."""
+    let_go = getattr(library, "clear_controlling_thread", None)
+    if let_go is not None:
+        let_go(force=True)
+    library.set_num_threads(threads)
+    if let_go is not None:
+        let_go(force=True)
+
+
 @contextmanager
 def blas_held_to_one_thread() -> Iterator[None]:
     """BLAS works in the calling thread only; several may hold it, the last one out lets go."""
     global _holders
+    process = os.getpid()
     with _lock:
         if _holders == 0:
             for library in _libraries():
                 threads = library.get_num_threads()
                 if threads != 1:
                     _before.append((library, threads))
-                    library.set_num_threads(1)
+                    _set_threads(library, 1)
         _holders += 1
     try:
         yield
     finally:
         with _lock:
-            _holders -= 1
+            if os.getpid() == process:  # a forked child has forgotten its parent's holders
+                _holders -= 1
             if _holders == 0:
                 for library, threads in _before:
-                    library.set_num_threads(threads)
+                    _set_threads(library, threads)
                 _before.clear()
 
 
@@ -80,7 +92,7 @@ def _forget_holders() -> None:
     _lock = threading.Lock()
     _holders = 0
     for library, threads in _before:
-        library.set_num_threads(threads)
+        _set_threads(library, threads)
     _before.clear()
 
 

@@ -110,7 +110,7 @@ def epochs(
                         )
 
                     total += team.together(train)
-                    optimizer.n_steps += -(-(last - first) // batch_size)
+                    optimizer.n_steps += task.n_steps
             yield total / n
 
 

@@ -96,7 +96,8 @@ def report(name, run):
     began = perf_counter()
     accuracies = 100 * np.array([run(seed) for seed in range(args.seeds)])
     seconds = (perf_counter() - began) / args.seeds
-    figures = zip(accuracies.mean(axis=0), accuracies.std(axis=0), strict=True)
+    spreads = accuracies.std(axis=0, ddof=min(1, args.seeds - 1))
+    figures = zip(accuracies.mean(axis=0), spreads, strict=True)
     columns = "".join(f"{f'{mean:.2f} +- {std:.2f}':>16}" for mean, std in figures)
     print(f"{name:<46}{columns}{seconds:>9.2f} s", flush=True)
 

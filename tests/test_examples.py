@@ -87,7 +87,7 @@ def test_one_row_of_the_book_writes_every_run(run, mnist, tmp_path):
     file = tmp_path / "runs.csv"
     run("book_mnist.py", "--data", mnist, "--row", "deep-2", "--seeds", 2, "--output", file)
     header, *runs = file.read_text().splitlines()
-    assert header == "row,seed,best,best_epoch,last,seconds"
+    assert header == "row,seed,best,best_epoch,last,milliseconds"
     assert [line.split(",")[:2] for line in runs] == [["deep-2", "0"], ["deep-2", "1"]]
     assert all(0 <= float(line.split(",")[2]) <= 100 for line in runs)
 

@@ -19,6 +19,7 @@ class Team:
 class Task:
     n_rows: int
     n_parameters: int
+    n_steps: int
     workspace: NDArray[Any]
     plan: NDArray[np.void]
     def __init__(

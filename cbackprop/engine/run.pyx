@@ -166,14 +166,16 @@ cdef class Task:
     cdef Py_ssize_t n_values        # stored values of a CSR X
     cdef readonly object workspace
     cdef readonly object plan
+    cdef readonly Py_ssize_t n_steps        # steps made by the last call of train
     cdef bint trainable
 
-    def __init__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
+    def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
                  Py_ssize_t capacity=256, double loss_scale=1.0):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
-        plan_block = struct_block(plan, LAYER, "plan", 1)
-        self.plan = plan
+        struct_block(plan, LAYER, "plan", 1)
+        self.plan = np.array(plan)      # nobody changes it later
+        plan_block = struct_block(self.plan, LAYER, "plan", 1)
         self.n_parameters = check_plan(plan_block)
         vector = Block(parameters, "parameters", "float32 float64", 1)
         dtype = vector.kind()
@@ -230,6 +232,8 @@ cdef class Task:
         cdef Block values, indices, indptr
         cdef Py_ssize_t n_features
         if hasattr(X, "indptr"):
+            if getattr(X, "format", "csr") != "csr":
+                raise TypeError(f"a sparse X must be CSR, got {X.format}")
             values = Block(X.data, "X.data", dtype, 1)
             indices = Block(X.indices, "X.indices", "int32 int64", 1)
             indptr = Block(X.indptr, "X.indptr", indices.kind(), 1)
@@ -253,9 +257,13 @@ cdef class Task:
         self.blocks.append(values)
         return 0
 
+    cdef int64_t _n_labels(self):
+        cdef int64_t k = self.task.plan[self.task.n_layers - 1].n_out
+        return 2 if k == 1 and self.task.output != SOFTMAX_LOG_LOSS else k
+
     cdef int _check_range(self, Py_ssize_t first, Py_ssize_t last) except -1:
         """Every index that the loops will follow for these rows."""
-        cdef Py_ssize_t i, row, k = self.task.plan[self.task.n_layers - 1].n_out, bad = -1
+        cdef Py_ssize_t i, row, n_labels = self._n_labels(), bad = -1
         cdef int64_t at, start, stop, column
         if not 0 <= first < last <= self.n_rows:
             raise ValueError(f"rows {first} to {last} asked for, of {self.n_rows}; at least one is needed")
@@ -265,7 +273,7 @@ cdef class Task:
                 if row < 0 or row >= self.n_stored:
                     bad = 0
                     break
-                if self.task.labels != NULL and not 0 <= self.task.labels[row] < (2 if k == 1 else k):
+                if self.task.labels != NULL and not 0 <= self.task.labels[row] < n_labels:
                     bad = 1
                     break
                 if self.task.index_size == 0:
@@ -286,7 +294,7 @@ cdef class Task:
             raise IndexError(f"rows must lie between 0 and {self.n_stored - 1}, got {row} at {i}")
         if bad == 1:
             raise ValueError(
-                f"labels must lie between 0 and {(2 if k == 1 else k) - 1}, got {self.task.labels[row]} in row {row}")
+                f"labels must lie between 0 and {n_labels - 1}, got {self.task.labels[row]} in row {row}")
         if bad == 2:
             raise ValueError(
                 f"X.indptr must grow from 0 to at most {self.n_values}, got {start} and {stop} at row {row}")
@@ -378,12 +386,15 @@ cdef class Task:
         training.batch_size = batch_size
         training.team = &team.barrier
         training.thread = thread
+        training.step = training.rule.step
         training.n_threads = team.size
         with nogil:
             if self.single:
                 losses = steps.train(&self.task, &training, <float*>NULL)
             else:
                 losses = steps.train(&self.task, &training, <double*>NULL)
+        if thread == 0:
+            self.n_steps = training.step - training.rule.step
         return losses
 
     cdef object _parameters(self):
@@ -396,6 +407,8 @@ cdef class Task:
         widths = [int(n) for n in self.plan["n_out"]]
         start = 0
         blocks = []
+        if not 0 <= rows <= capacity:
+            raise ValueError(f"rows must lie between 0 and the task's capacity {capacity}, got {rows}")
         if self.task.rows != NULL and self.task.index_size == 0:
             start = int(self.plan["n_in"][0]) * capacity
         for width in widths + (widths if self.trainable else []):

@@ -21,6 +21,7 @@ cdef struct Training:
     void* gradient                  # (n_parameters,), not used by plain SGD unless it clips
     void* state                     # (number of state vectors, n_parameters)
     Py_ssize_t n_parameters
+    Py_ssize_t step                 # updates made so far, counted on by `train`
     Py_ssize_t first                # rows first ... last of the task's order are trained on
     Py_ssize_t last
     Py_ssize_t batch_size
@@ -29,7 +30,7 @@ cdef struct Training:
     Py_ssize_t n_threads
 
 # The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
-cdef double train(const Task* task, const Training* training, floating* tag) noexcept nogil
+cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
 # gradients, divided likewise, is added to it. `capacity` rows at a time.
 cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,

@@ -6,7 +6,7 @@ gradient there and moves the parameters. A barrier stands behind each half; noth
 repeatable.
 """
 
-from libc.math cimport pow, sqrt
+from libc.math cimport isfinite, pow, sqrt
 from libc.string cimport memcpy
 
 from cbackprop.engine cimport kernels
@@ -24,8 +24,15 @@ cdef double rate_of_step(const Rule* rule, Py_ssize_t step) noexcept nogil:
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
+    cdef double total
+    cdef Py_ssize_t i
     if floating is float:
-        return kernels.of_float.sum_of_squares(x, n)
+        total = kernels.of_float.sum_of_squares(x, n)
+        if not isfinite(total):     # a square may be too large for float32 where its number is not
+            total = 0.0
+            for i in range(n):
+                total += <double>x[i] * <double>x[i]
+        return total
     else:
         return kernels.of_double.sum_of_squares(x, n)
 
@@ -147,8 +154,8 @@ cdef double update_clipped(
     return norm
 
 
-cdef double train(const Task* task, const Training* training, floating* tag) noexcept nogil:
-    cdef Py_ssize_t first = training.first, m, index, step = training.rule.step
+cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil:
+    cdef Py_ssize_t first = training.first, m, index
     cdef Py_ssize_t start, stop
     cdef floating* parameters = <floating*>task.parameters
     cdef double losses = 0.0, loss, norm, weight, l2, rate
@@ -156,8 +163,8 @@ cdef double train(const Task* task, const Training* training, floating* tag) noe
     while first < training.last:
         m = training.batch_size if training.last - first > training.batch_size else training.last - first
         weight = total_weight(task, first, m, tag)
-        step += 1
         if weight != 0.0:       # rows that weigh nothing say nothing: no loss, no step
+            training.step += 1
             start = m * training.thread // training.n_threads
             stop = m * (training.thread + 1) // training.n_threads
             forward(task, first, start, stop, tag)
@@ -166,7 +173,7 @@ cdef double train(const Task* task, const Training* training, floating* tag) noe
             if not team_wait(training.team):
                 return losses
             l2 = training.rule.l2 + training.rule.l2_batch / weight
-            rate = rate_of_step(training.rule, step)
+            rate = rate_of_step(training.rule, training.step)
             norm = 0.0
             if clipped:
                 norm = update_clipped(task, training, first, m, weight, rate, l2, parameters)

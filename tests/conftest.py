@@ -1,0 +1,182 @@
+"""What several test files share: the one table of tolerances, networks with data, guards."""
+
+import faulthandler
+import os
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cbackprop import Network, reference
+from cbackprop.engine import kernels, run
+from cbackprop.sweeps import Sweep
+
+# How closely two ways of computing the same must agree, relative to the largest element: the
+# rounding of a few hundred additions in each dtype.
+TOLERANCES = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request):
+    return np.dtype(request.param)
+
+
+@pytest.fixture
+def tolerance(dtype):
+    return TOLERANCES[dtype]
+
+
+@pytest.fixture
+def assert_close():
+    """Compare (lists of) arrays: |actual - expected| <= tolerance max(1, |expected|), the largest.
+
+    The tolerance is the table's for the actual array's dtype unless another one is given.
+    """
+
+    def check(actual, expected, tolerance=None):
+        if isinstance(expected, list | tuple):
+            assert len(actual) == len(expected)
+            for one, other in zip(actual, expected, strict=True):
+                check(one, other, tolerance)
+            return
+        actual, expected = np.asarray(actual), np.asarray(expected)
+        assert actual.shape == expected.shape
+        bound = TOLERANCES[actual.dtype] if tolerance is None else tolerance
+        scale = max(1.0, float(np.abs(expected).max(initial=0.0)))
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=bound * scale)
+
+    return check
+
+
+@pytest.fixture(params=kernels.available())
+def instructions(request):
+    """Each set of vector instructions in turn; afterwards the one that was in use before."""
+    before = kernels.use(request.param)
+    yield request.param
+    kernels.use(before)
+
+
+@pytest.fixture
+def restored_instructions():
+    """Whatever the test puts to use, afterwards the instructions are those from before."""
+    before = kernels.in_use()
+    yield before
+    kernels.use(before)
+
+
+@pytest.fixture
+def ends_if_it_hangs(capfd):
+    """Where a test hangs, even in compiled code, the process says where and ends."""
+    with capfd.disabled():
+        stderr = os.dup(2)
+    faulthandler.dump_traceback_later(60, exit=True, file=stderr)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+    os.close(stderr)
+
+
+def _targets(rng, n, k, loss, dtype):
+    if loss == "log_loss":
+        return rng.integers(0, k, n).astype(np.int32)
+    if loss == "binary_log_loss":
+        return rng.integers(0, 2, (n, k)).astype(dtype)
+    if loss == "poisson":
+        return rng.poisson(1.0, (n, k)).astype(dtype)
+    return rng.normal(size=(n, k)).astype(dtype)
+
+
+def _distance_from_kink(network, X):
+    """Smallest |z| of a hidden unit: relu's derivative jumps at 0."""
+    if network.activation != "relu" or len(network.layer_sizes) == 2:
+        return np.inf
+    activations = reference.forward(network.weights, network.biases, X, activation="relu")
+    z = [a @ W + b for a, W, b in zip(activations, network.weights, network.biases, strict=False)]
+    return min(float(np.abs(z_l).min()) for z_l in z[:-1])
+
+
+@pytest.fixture
+def make_problem():
+    """A network of small parameters with n rows for it, none close to a kink of relu.
+
+    Called with a network's arguments, gives `network`, `X`, `y`, `weight` (some of it zero) and
+    `options`, what the reference wants to know. Data has the dtype and the layout of the engine.
+    """
+
+    def make(
+        sizes,
+        n,
+        *,
+        activation="tanh",
+        output_activation="identity",
+        loss="squared_error",
+        dtype=np.float64,
+        seed=0,
+    ):
+        rng = np.random.default_rng(seed)
+        network = Network(
+            sizes,
+            activation=activation,
+            output_activation=output_activation,
+            loss=loss,
+            dtype=dtype,
+            random_state=seed,
+        )
+        for _ in range(1000):
+            for W, b in zip(network.weights, network.biases, strict=True):
+                W[...] = rng.normal(0.0, W.shape[0] ** -0.5, W.shape)
+                b[...] = rng.normal(0.0, 0.5, b.shape)
+            X = rng.normal(size=(n, sizes[0])).astype(dtype)
+            if _distance_from_kink(network, X) > 1e-4:
+                break
+        else:
+            raise RuntimeError("no problem whose hidden units all stay away from relu's kink")
+        weight = rng.integers(0, 4, n).astype(dtype) / 2
+        weight[0] = 1.0
+        return SimpleNamespace(
+            network=network,
+            X=X,
+            y=_targets(rng, n, sizes[-1], loss, dtype),
+            weight=weight,
+            options={
+                "activation": activation,
+                "output_activation": output_activation,
+                "loss": loss,
+            },
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_task():
+    """The engine's task for a problem of `make_problem`."""
+
+    def make(problem, *, X=None, weighted=False, **more):
+        network = problem.network
+        return run.Task(
+            network.plan,
+            network.output,
+            network.parameters,
+            problem.X if X is None else X,
+            y=problem.y,
+            sample_weight=problem.weight if weighted else None,
+            **more,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_sweep():
+    """The same for all rows, in blocks."""
+
+    def make(problem, *, X=None, weighted=False, **more):
+        return Sweep(
+            problem.network,
+            problem.X if X is None else X,
+            y=problem.y,
+            sample_weight=problem.weight if weighted else None,
+            **more,
+        )
+
+    return make
