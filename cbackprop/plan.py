@@ -40,6 +40,12 @@ class Views(list):
             raise ValueError(f"layer {index} has the shape {view.shape}, got {values.shape}")
         view[...] = values
 
+    def _fixed(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("the network's layers are fixed: assign to one, or to its elements")
+
+    append = extend = insert = pop = remove = clear = _fixed
+    reverse = sort = __delitem__ = __iadd__ = __imul__ = _fixed
+
     def __reduce__(self):
         return list, (list(self),)
 

@@ -170,7 +170,7 @@ cdef class Task:
     cdef bint trainable
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
-                 Py_ssize_t capacity=256, double loss_scale=1.0):
+                  Py_ssize_t capacity=256, double loss_scale=1.0):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
@@ -239,9 +239,10 @@ cdef class Task:
             indptr = Block(X.indptr, "X.indptr", indices.kind(), 1)
             self.n_stored, n_features = X.shape
             self.n_values = min(values.length(), indices.length())
-            if indptr.length() != self.n_stored + 1:
+            if indptr.length() - 1 != self.n_stored:    # the largest number of rows plus 1 would overflow
                 raise ValueError(
-                    f"X.indptr must have {self.n_stored + 1} elements for {self.n_stored} rows, got {indptr.length()}")
+                    f"X.indptr must have {int(self.n_stored) + 1} elements for {self.n_stored} rows, "
+                    f"got {indptr.length()}")
             self.task.indices = indices.view.buf
             self.task.indptr = indptr.view.buf
             self.task.index_size = <int>indices.view.itemsize
