@@ -55,11 +55,11 @@ class Views(list):
 
 def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
     """Weights (fan_in, fan_out) and biases (fan_out,) of every layer, as views into a vector."""
-    weights, biases = Views(), Views()
-    for n_in, n_out, first, at, _ in plan.tolist():
-        weights.append(vector[first:at].reshape(n_in, n_out))
-        biases.append(vector[at : at + n_out])
-    return weights, biases
+    layers = plan.tolist()
+    return (
+        Views(vector[first:at].reshape(n_in, n_out) for n_in, n_out, first, at, _ in layers),
+        Views(vector[at : at + n_out] for _, n_out, _, at, _ in layers),
+    )
 
 
 def make_plan(layer_sizes: Sequence[int], activation: str) -> NDArray:
