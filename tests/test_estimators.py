@@ -300,7 +300,7 @@ def test_deep_copy_is_independent():
 
 
 def test_clone_is_unfitted_with_the_same_parameters():
-    original = fitted("MLPRegressor", loss="poisson")
+    original = fitted("MLPRegressor", alpha=0.5)
     other = clone(original)
     assert not hasattr(other, "network_")
     assert other.get_params() == original.get_params()

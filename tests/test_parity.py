@@ -90,6 +90,10 @@ def test_same_seed_gives_sklearns_coefficients(solver, activation, name):
         assert_allclose(ours.loss_, theirs.loss_, rtol=RTOL)
     else:
         assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=RTOL)
+    answers = "predict" if name == "diabetes" else "predict_proba"
+    assert_allclose(
+        getattr(ours, answers)(X), getattr(theirs, answers)(X), rtol=RTOL, atol=RTOL * 1e-3
+    )
 
 
 # ---------------------------------------------------------------------------------------------
@@ -594,3 +598,171 @@ def test_partial_fit_of_some_classes_gives_sklearns_model(small):
     assert_same_model(ours, theirs)
     assert_array_equal(ours.classes_, theirs.classes_)
     assert_array_equal(ours.predict(X), theirs.predict(X))
+
+
+def duplicates(X):
+    """Every value twice, halved, and columns out of order."""
+    indices = np.tile([4, 2, 0, 1, 3], 2 * len(X))
+    data = np.concatenate([X[:, [4, 2, 0, 1, 3]]] * 2, axis=1).ravel() / 2
+    return sp.csr_matrix((data, indices, np.arange(0, data.size + 1, 10)), shape=X.shape)
+
+
+def stored_zeros(X):
+    matrix = sp.csr_array(np.ones_like(X))
+    matrix.data[:] = np.where(X > 0, X, 0.0).ravel()
+    return matrix
+
+
+def long_indices(X):
+    matrix = sp.csr_matrix(X)
+    matrix.indices, matrix.indptr = matrix.indices.astype("int64"), matrix.indptr.astype("int64")
+    return matrix
+
+
+def empty_rows(X):
+    return sp.csr_array(X * (np.arange(len(X)) % 5 != 0)[:, None])
+
+
+def one_column(X):
+    return X[:, :1]
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("form", [duplicates, stored_zeros, long_indices, empty_rows, one_column])
+def test_rows_in_unusual_forms_give_sklearns_model(form, early_stopping, small):
+    X, y = form(small[0]), small[1]
+    settings = {**SMALL, "early_stopping": early_stopping}
+    theirs, ours = fitted_pair("MLPClassifier", settings, lambda e: e.fit(X, y))
+    assert_same_model(ours, theirs)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=RTOL)
+
+
+def frames():
+    return pytest.importorskip("pandas")
+
+
+def halves(X):
+    return (X[:, :3] > 0).astype(int)
+
+
+LABELS_IN_FORMS = {
+    "float": lambda y, X: y.astype(float),
+    "float16": lambda y, X: y.astype("float16"),
+    "int8": lambda y, X: y.astype("int8"),
+    "uint64": lambda y, X: y.astype("uint64"),
+    "huge": lambda y, X: y * 2**40,
+    "list_of_text": lambda y, X: ["yes" if label else "no" for label in y],
+    "series": lambda y, X: frames().Series(y),
+    "series_text": lambda y, X: frames().Series(np.array(["u", "v"])[y]),
+    "series_nullable": lambda y, X: frames().Series(y, dtype="Int64"),
+    "series_nullable_bool": lambda y, X: frames().Series(y > 0, dtype="boolean"),
+    "categories": lambda y, X: frames().Series(frames().Categorical(np.array(["u", "v"])[y])),
+    "multilabel_lists": lambda y, X: halves(X).tolist(),
+    "multilabel_bool": lambda y, X: halves(X) > 0,
+    "multilabel_float": lambda y, X: halves(X).astype(float),
+    "multilabel_frame": lambda y, X: frames().DataFrame(halves(X)),
+    "multilabel_with_empty_column": lambda y, X: halves(X) * [1, 0, 1],
+}
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("form", LABELS_IN_FORMS)
+def test_labels_in_all_forms_give_sklearns_model(form, early_stopping, small):
+    X, y = small
+    labels = LABELS_IN_FORMS[form](y, X)
+    kind = np.asarray(labels).dtype.kind
+    skip_where_sklearn_fails(early_stopping and not form.startswith("multilabel"), kind)
+    settings = {**SMALL, "early_stopping": early_stopping}
+    theirs, ours = fitted_pair("MLPClassifier", settings, lambda e: e.fit(X, labels))
+    assert_same_model(ours, theirs)
+    mine, other = ours.predict(X), theirs.predict(X)
+    assert mine.dtype == other.dtype
+    assert_array_equal(mine, other)
+
+
+NUMBERS_IN_FORMS = {
+    "int": lambda y: (3 * y).astype(int),
+    "bool": lambda y: y > 0,
+    "float16": lambda y: y.astype("float16"),
+    "objects": lambda y: y.astype(object),
+    "list": lambda y: y.tolist(),
+    "series": lambda y: frames().Series(y),
+    "series_nullable": lambda y: frames().Series(y, dtype="Float64"),
+    "column_frame": lambda y: frames().DataFrame(y),
+    "frame": lambda y: frames().DataFrame({"a": y, "b": -y}),
+    "fortran": lambda y: np.asfortranarray(np.column_stack([y, -y, y**2])),
+    "constant": lambda y: np.zeros_like(y),
+}
+
+
+@pytest.mark.parametrize("form", NUMBERS_IN_FORMS)
+def test_numbers_in_all_forms_give_sklearns_model(form, small):
+    X, _ = small
+    y = NUMBERS_IN_FORMS[form](X[:, 0])
+    theirs, ours = fitted_pair("MLPRegressor", SMALL, lambda e: e.fit(X, y))
+    assert_same_model(ours, theirs)
+    assert_allclose(ours.predict(X), theirs.predict(X), rtol=RTOL)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(("solver", "n_jobs"), [("sgd", 2), ("adam", 3), ("lbfgs", 2)])
+def test_threads_end_with_sklearns_model(solver, n_jobs, sparse):
+    X, y = real_data("digits")
+    X = sp.csr_matrix(X) if sparse else X
+    settings = {"hidden_layer_sizes": (50, 20), "solver": solver, "max_iter": 4, "random_state": 2}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = neural_network.MLPClassifier(**settings).fit(X, y)
+        ours = cbackprop.MLPClassifier(**settings, n_jobs=n_jobs).fit(X, y)
+    assert_same_model(ours, theirs)
+    assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=RTOL, atol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_early_stopping_on_many_rows_scores_as_sklearn_does(solver):
+    X, y = load_digits(return_X_y=True)
+    settings = {"hidden_layer_sizes": (20,), "solver": solver, "max_iter": 8, "random_state": 2}
+    settings |= {"early_stopping": True, "validation_fraction": 0.4}
+    theirs, ours = fitted_pair("MLPClassifier", settings, lambda e: e.fit(X / 16, y))
+    assert ours.validation_scores_ == theirs.validation_scores_
+    assert_same_model(ours, theirs)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_unseeded_estimator_draws_from_numpys_global_state_as_sklearns(solver, small):
+    models = []
+    before = np.random.get_state()  # noqa: NPY002
+    try:
+        for module in (neural_network, cbackprop):
+            np.random.seed(77)  # noqa: NPY002
+            estimator = module.MLPClassifier(**{**SMALL, "random_state": None, "solver": solver})
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                models.append(estimator.fit(*small).fit(*small))
+    finally:
+        np.random.set_state(before)  # noqa: NPY002
+    assert_same_model(*models[::-1])
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_epochs_in_many_slices_end_with_the_same_model(solver, small, monkeypatch):
+    settings = {**SMALL, "solver": solver}
+    _, whole = fitted_pair("MLPClassifier", settings, lambda e: e.fit(*small))
+    monkeypatch.setattr("cbackprop.training.SLICE_FLOPS", 1.0)
+    theirs, sliced = fitted_pair("MLPClassifier", settings, lambda e: e.fit(*small))
+    assert_same_model(sliced, theirs)
+    for mine, other in zip(sliced.coefs_, whole.coefs_, strict=True):
+        assert_array_equal(mine, other)
+    assert_allclose(sliced.loss_curve_, theirs.loss_curve_, rtol=RTOL)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("tol", [0.0, 1e-4])
+def test_loss_that_stays_the_same_stops_or_goes_on_as_in_sklearn(tol, early_stopping, small):
+    settings = {**SMALL, "learning_rate_init": 1e-300, "n_iter_no_change": 2, "tol": tol}
+    settings |= {"batch_size": 100, "max_iter": 9, "alpha": 0.0, "shuffle": False}
+    settings["early_stopping"] = early_stopping
+    theirs, ours = fitted_pair("MLPClassifier", settings, lambda e: e.fit(*small))
+    assert_same_model(ours, theirs)
+    assert len(set(ours.loss_curve_)) == 1
+    assert ours.n_iter_ == (9 if tol == 0.0 else 4)
