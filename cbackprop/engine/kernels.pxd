@@ -7,7 +7,7 @@ from cbackprop.engine.plan cimport Rule
 
 cdef extern from "vector/table.h":
     ctypedef struct FloatKernels:
-        void (**activate)(float*, Py_ssize_t) noexcept nogil
+        void (**activate)(float*, const float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (**derivative)(const float*, float*, Py_ssize_t) noexcept nogil
         void (**output)(float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
@@ -16,6 +16,7 @@ cdef extern from "vector/table.h":
                         double) noexcept nogil
         void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*prefetch)(const float*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
         void (*clip)(float*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const float*, Py_ssize_t) noexcept nogil
@@ -24,7 +25,7 @@ cdef extern from "vector/table.h":
         void (*logarithm)(float*, Py_ssize_t) noexcept nogil
 
     ctypedef struct DoubleKernels:
-        void (**activate)(double*, Py_ssize_t) noexcept nogil
+        void (**activate)(double*, const double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (**derivative)(const double*, double*, Py_ssize_t) noexcept nogil
         void (**output)(double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
@@ -33,6 +34,7 @@ cdef extern from "vector/table.h":
                         double) noexcept nogil
         void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*prefetch)(const double*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
         void (*clip)(double*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const double*, Py_ssize_t) noexcept nogil

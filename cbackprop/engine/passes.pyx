@@ -9,11 +9,14 @@ not touch each other, so threads run them side by side.
 """
 
 from libc.stdint cimport int64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from cbackprop.engine.blas cimport gemm
 from cbackprop.engine cimport kernels
-from cbackprop.engine.plan cimport SOFTMAX_LOG_LOSS
+from cbackprop.engine.plan cimport IDENTITY, SOFTMAX_LOG_LOSS
+
+# More than this is not asked for ahead: it would push out of the cache what is at work there.
+cdef Py_ssize_t PREFETCH_BYTES = 131072
 
 
 cdef inline bint gathered(const Task* task) noexcept nogil:
@@ -78,16 +81,6 @@ cdef void gather(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_
         kernels.of_double.gather(<const double*>task.X, task.rows + first + start, out, stop - start, n)
 
 
-cdef void fill_rows(const floating* row, floating* out, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
-    """out (m, n) := row in every row, by doubling."""
-    cdef Py_ssize_t filled = 1, more
-    memcpy(out, row, n * sizeof(floating))
-    while filled < m:
-        more = filled if 2 * filled <= m else m - filled
-        memcpy(out + filled * n, out, more * n * sizeof(floating))
-        filled += more
-
-
 cdef void add_sparse_product(
     const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const floating* W, floating* Z
 ) noexcept nogil:
@@ -110,6 +103,7 @@ cdef void add_sparse_product(
 cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
     """A_1 ... A_{L-1}, and Z_L where A_L will stand."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
+    cdef int64_t activation
     cdef const floating* a
     cdef floating* z
     cdef const floating* parameters = <const floating*>task.parameters
@@ -123,19 +117,30 @@ cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize
         n_in = layer.n_in
         n_out = layer.n_out
         z = activations(task, index + 1, tag) + start * n_out
-        # The bias goes in first: BLAS adds the product to it, and the activation is one flat sweep.
-        fill_rows(parameters + layer.biases, z, m, n_out)
         if index == 0 and task.index_size != 0:
+            memset(z, 0, m * n_out * sizeof(floating))
             add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
         else:
             a = inputs(task, first, tag) if index == 0 else activations(task, index, tag)
             gemm(False, False, m, n_out, n_in, 1.0, a + start * n_in, n_in,
-                 parameters + layer.weights, n_out, 1.0, z, n_out)
-        if index + 1 < task.n_layers:
-            if floating is float:
-                kernels.of_float.activate[layer.activation](z, m * n_out)
-            else:
-                kernels.of_double.activate[layer.activation](z, m * n_out)
+                 parameters + layer.weights, n_out, 0.0, z, n_out)
+        # The bias and the activation in one sweep; the output's activation comes with its loss.
+        activation = layer.activation if index + 1 < task.n_layers else IDENTITY
+        if floating is float:
+            kernels.of_float.activate[activation](z, parameters + layer.biases, m, n_out)
+        else:
+            kernels.of_double.activate[activation](z, parameters + layer.biases, m, n_out)
+
+
+cdef void prefetch(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+    """Rows start ... stop of the task's order will be gathered soon."""
+    cdef Py_ssize_t n = task.plan[0].n_in
+    if not gathered(task) or stop <= start or (stop - start) * n * <Py_ssize_t>sizeof(floating) > PREFETCH_BYTES:
+        return
+    if floating is float:
+        kernels.of_float.prefetch(<const float*>task.X, task.rows + start, stop - start, n)
+    else:
+        kernels.of_double.prefetch(<const double*>task.X, task.rows + start, stop - start, n)
 
 
 cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:

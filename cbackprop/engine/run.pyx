@@ -428,6 +428,7 @@ def apply_kernel(str name, x):
     """One of the elementwise functions on a copy of x, for the tests: exp, log, logistic, tanh, relu, identity."""
     out = np.array(x, order="C")
     cdef Block block = Block(out, "x", "float32 float64", 1, True)
+    cdef Block bias = Block(np.full_like(out, -0.0), "bias", "float32 float64", 1)    # x + -0.0 is x, -0.0 too
     cdef Py_ssize_t n = block.length()
     cdef int code = ACTIVATIONS.get(name, -1)
     if code < 0 and name not in ("exp", "log"):
@@ -438,14 +439,14 @@ def apply_kernel(str name, x):
         elif name == "log":
             kernels.of_float.logarithm(<float*>block.view.buf, n)
         else:
-            kernels.of_float.activate[code](<float*>block.view.buf, n)
+            kernels.of_float.activate[code](<float*>block.view.buf, <float*>bias.view.buf, 1, n)
     else:
         if name == "exp":
             kernels.of_double.exponential(<double*>block.view.buf, n)
         elif name == "log":
             kernels.of_double.logarithm(<double*>block.view.buf, n)
         else:
-            kernels.of_double.activate[code](<double*>block.view.buf, n)
+            kernels.of_double.activate[code](<double*>block.view.buf, <double*>bias.view.buf, 1, n)
     return out
 
 

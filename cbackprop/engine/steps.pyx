@@ -6,21 +6,32 @@ gradient there and moves the parameters. A barrier stands behind each half; noth
 repeatable.
 """
 
-from libc.math cimport isfinite, pow, sqrt
+from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
 from cbackprop.engine cimport kernels
 from cbackprop.engine.passes cimport (
-    activations, backward, finish, forward, layer_gradient, output_delta, total_weight,
+    activations, backward, finish, forward, layer_gradient, output_delta, prefetch, total_weight,
 )
 from cbackprop.engine.plan cimport ADAM, SGD
+
+
+cdef double power(double base, Py_ssize_t n) noexcept nogil:
+    """base^n by squaring: quicker than the library's, and no newer libm is needed."""
+    cdef double result = 1.0
+    while n > 0:
+        if n & 1:
+            result *= base
+        base *= base
+        n >>= 1
+    return result
 
 
 cdef double rate_of_step(const Rule* rule, Py_ssize_t step) noexcept nogil:
     """The factor before the update: Adam's bias corrections fold into it (Kingma and Ba, section 2)."""
     if rule.optimizer != ADAM:
         return rule.learning_rate
-    return rule.learning_rate * sqrt(1.0 - pow(rule.beta_2, <double>step)) / (1.0 - pow(rule.beta_1, <double>step))
+    return rule.learning_rate * sqrt(1.0 - power(rule.beta_2, step)) / (1.0 - power(rule.beta_1, step))
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -168,6 +179,8 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
             start = m * training.thread // training.n_threads
             stop = m * (training.thread + 1) // training.n_threads
             forward(task, first, start, stop, tag)
+            if first + m + stop <= training.last:
+                prefetch(task, first + m + start, first + m + stop, tag)
             loss = output_delta(task, first, start, stop, tag)
             backward(task, start, stop, tag)
             if not team_wait(training.team):

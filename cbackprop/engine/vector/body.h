@@ -47,6 +47,18 @@ static int FN(all_finite)(const T *x, ptrdiff_t n)
     return 1;
 }
 
+/* Short rows by whole vectors, the last one overlapping: a call of memcpy costs more than they do. */
+static inline void FN(copy)(const T *RESTRICT x, T *RESTRICT out, ptrdiff_t n)
+{
+    enum { STEP = 16 / sizeof(T) };
+    if (n < STEP || n > 64) {
+        memcpy(out, x, (size_t)n * sizeof(T));
+        return;
+    }
+    for (ptrdiff_t j = 0; j + STEP <= n; j += STEP) memcpy(out + j, x + j, 16);
+    memcpy(out + n - STEP, x + n - STEP, 16);
+}
+
 /* Rows picked at random come from anywhere in memory: they are asked for some rows ahead of their turn. */
 static void FN(gather)(const T *RESTRICT X, const ptrdiff_t *RESTRICT rows, T *RESTRICT out, ptrdiff_t m, ptrdiff_t n)
 {
@@ -57,8 +69,15 @@ static void FN(gather)(const T *RESTRICT X, const ptrdiff_t *RESTRICT rows, T *R
             const T *next = X + rows[i + ahead] * n;
             for (ptrdiff_t j = 0; j < n; j += line) PREFETCH(next + j);
         }
-        for (ptrdiff_t j = 0; j < n; j++) out[i * n + j] = row[j];
+        FN(copy)(row, out + i * n, n);
     }
+}
+
+static void FN(prefetch)(const T *X, const ptrdiff_t *rows, ptrdiff_t m, ptrdiff_t n)
+{
+    const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(T);
+    for (ptrdiff_t i = 0; i < m; i++)
+        for (ptrdiff_t j = 0; j < n; j += line) PREFETCH(X + rows[i] * n + j);
 }
 
 static void FN(add_scaled)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
@@ -78,13 +97,21 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
         for (ptrdiff_t first = 0; first < n; first += 64) {
             ptrdiff_t width = n - first < 64 ? n - first : 64;
             for (ptrdiff_t j = 0; j < width; j++) sums[j] = 0;
-            for (ptrdiff_t i = 0; i < m; i++)
+            ptrdiff_t i = 0;
+            for (; i + 4 <= m; i += 4) { /* four rows at a time: a quarter of the traffic to the sums */
+                const T *four = d + i * n + first;
+                for (ptrdiff_t j = 0; j < width; j++)
+                    sums[j] += (four[j] + four[n + j]) + (four[2 * n + j] + four[3 * n + j]);
+            }
+            for (; i < m; i++)
                 for (ptrdiff_t j = 0; j < width; j++) sums[j] += d[i * n + first + j];
             for (ptrdiff_t j = 0; j < width; j++) FN(put)(out + first + j, sums[j], scale, keep);
         }
     } else { /* narrow: several rows make one long one */
         ptrdiff_t rows = 64 / n, width = rows * n, i = 0;
         for (ptrdiff_t j = 0; j < width; j++) sums[j] = 0;
+        for (; i + 2 * rows <= m; i += 2 * rows)
+            for (ptrdiff_t j = 0; j < width; j++) sums[j] += d[i * n + j] + d[i * n + width + j];
         for (; i + rows <= m; i += rows)
             for (ptrdiff_t j = 0; j < width; j++) sums[j] += d[i * n + j];
         for (ptrdiff_t j = 0; j < (m - i) * n; j++) sums[j] += d[i * n + j];
@@ -98,25 +125,37 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
 
 /* Activations f and their derivatives, which f' = g(a) gives in terms of a = f(z). */
 
-static void FN(identity)(T *z, ptrdiff_t n)
+static inline T FN(videntity)(T z)
 {
-    (void)z, (void)n;
+    return z;
 }
 
-static void FN(logistic)(T *z, ptrdiff_t n)
+static inline T FN(vrelu)(T z)
 {
-    for (ptrdiff_t i = 0; i < n; i++) z[i] = FN(vlogistic)(z[i]);
+    return z < C(0.0) ? C(0.0) : z; /* NaN stays */
 }
 
-static void FN(tanh)(T *z, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) z[i] = FN(vtanh)(z[i]);
-}
+/* z (m, n) becomes f(z + b). Several narrow rows make one long one, with b repeated along it. */
+#define ACTIVATION(NAME, F)                                                                                            \
+    static void FN(NAME)(T *RESTRICT z, const T *RESTRICT b, ptrdiff_t m, ptrdiff_t n)                                 \
+    {                                                                                                                  \
+        T repeated[128];                                                                                               \
+        ptrdiff_t rows = n <= 64 ? 128 / n : 1, width = rows * n, i = 0;                                               \
+        if (rows > m) rows = 1, width = n;                                                                             \
+        if (rows > 1) {                                                                                                \
+            for (ptrdiff_t r = 0; r < rows; r++)                                                                       \
+                for (ptrdiff_t j = 0; j < n; j++) repeated[r * n + j] = b[j];                                          \
+            for (; i + rows <= m; i += rows)                                                                           \
+                for (ptrdiff_t j = 0; j < width; j++) z[i * n + j] = F(z[i * n + j] + repeated[j]);                    \
+        }                                                                                                              \
+        for (; i < m; i++)                                                                                             \
+            for (ptrdiff_t j = 0; j < n; j++) z[i * n + j] = F(z[i * n + j] + b[j]);                                   \
+    }
 
-static void FN(relu)(T *z, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) z[i] = z[i] < C(0.0) ? C(0.0) : z[i]; /* NaN stays */
-}
+ACTIVATION(identity, FN(videntity))
+ACTIVATION(logistic, FN(vlogistic))
+ACTIVATION(tanh, FN(vtanh))
+ACTIVATION(relu, FN(vrelu))
 
 static NOINLINE void FN(exponential)(T *x, ptrdiff_t n)
 {
@@ -152,12 +191,12 @@ static void FN(relu_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_
 
 static void FN(identity_output)(T *z, ptrdiff_t m, ptrdiff_t k)
 {
-    FN(identity)(z, m * k);
+    (void)z, (void)m, (void)k;
 }
 
 static void FN(logistic_output)(T *z, ptrdiff_t m, ptrdiff_t k)
 {
-    FN(logistic)(z, m * k);
+    for (ptrdiff_t i = 0; i < m * k; i++) z[i] = FN(vlogistic)(z[i]);
 }
 
 static void FN(exp_output)(T *z, ptrdiff_t m, ptrdiff_t k)
@@ -346,6 +385,7 @@ static const TABLE FN(table) = {
     {FN(sgd_update), FN(momentum_update), FN(nesterov_update), FN(adam_update)},
     FN(column_sums),
     FN(gather),
+    FN(prefetch),
     FN(sum_of_squares),
     FN(clip),
     FN(all_finite),
@@ -376,3 +416,4 @@ static const TABLE FN(table) = {
 #undef BLOCK
 #undef TILE_COLUMNS
 #undef ELEMENTWISE_LOSS
+#undef ACTIVATION

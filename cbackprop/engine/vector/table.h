@@ -8,8 +8,8 @@
 
 #define CBACKPROP_TABLE(NAME, T)                                                                                       \
     typedef struct {                                                                                                   \
-        /* z (n) becomes f(z), by Activation */                                                                        \
-        void (*activate[N_ACTIVATIONS])(T *z, ptrdiff_t n);                                                            \
+        /* z (m, n) becomes f(z + b), b (n), by Activation */                                                          \
+        void (*activate[N_ACTIVATIONS])(T *z, const T *b, ptrdiff_t m, ptrdiff_t n);                                   \
         /* delta (n) becomes delta * f'(z), where a = f(z), by Activation */                                           \
         void (*derivative[N_ACTIVATIONS])(const T *a, T *delta, ptrdiff_t n);                                          \
         /* z (m, k) becomes the output, by Output */                                                                   \
@@ -26,6 +26,8 @@
         void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
         void (*gather)(const T *X, const ptrdiff_t *rows, T *out, ptrdiff_t m, ptrdiff_t n);                           \
+        /* asks for those rows, so that they are near when their turn comes */                                         \
+        void (*prefetch)(const T *X, const ptrdiff_t *rows, ptrdiff_t m, ptrdiff_t n);                                 \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
         /* x (n) kept within -bound ... bound */                                                                       \
         void (*clip)(T *x, ptrdiff_t n, double bound);                                                                 \
