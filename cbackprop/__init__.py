@@ -5,6 +5,7 @@ from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.history import History
 from cbackprop.network import Backprop, Network
 from cbackprop.optimizers import SGD, Adam
+from cbackprop.saving import load
 
 __all__ = [
     "SGD",
@@ -15,4 +16,5 @@ __all__ = [
     "MLPRegressor",
     "Network",
     "__version__",
+    "load",
 ]

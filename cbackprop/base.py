@@ -18,6 +18,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cbackprop import training
+from cbackprop.atomic import PathLike
 from cbackprop.checks import one_index_type
 from cbackprop.engine import run
 from cbackprop.network import Network
@@ -120,6 +121,28 @@ class MLP(BaseEstimator):
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r} before it is fitted"
             ) from None
+
+    def save(self, path: PathLike) -> None:
+        """Save the fitted estimator to one safetensors file, from which `cbackprop.load` makes it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced as a whole or not at all; a symbolic link is followed.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If a label or a parameter is an object that cannot be saved, or the estimator is of a
+            subclass.
+        OSError
+            If the file cannot be written; what was at `path` is then as it was.
+        """
+        from cbackprop.saving import save
+
+        save(self, path)
 
     # Fitting.
 

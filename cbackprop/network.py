@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
 from cbackprop import training
+from cbackprop.atomic import PathLike
 from cbackprop.checks import (
     check_dtype,
     check_integer,
@@ -110,6 +111,13 @@ class Network:
         dtype: DTypeLike = np.float64,
         random_state: Any = None,
     ):
+        self._configure(layer_sizes, activation, output_activation, loss, init)
+        dtype = check_dtype(dtype)
+        self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
+        self.initialize(random_state)
+
+    def _configure(self, layer_sizes, activation, output_activation, loss, init) -> None:
+        """Everything but the vector: checked options, and the plan."""
         self.layer_sizes = check_layer_sizes(layer_sizes)
         self.activation = check_option("activation", activation, run.ACTIVATIONS)
         self.output_activation = check_option(
@@ -123,11 +131,8 @@ class Network:
                 f"these do: {allowed}"
             )
         self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
-        dtype = check_dtype(dtype)
         self.plan = make_plan(self.layer_sizes, activation)
         self.output = run.OUTPUTS[output_activation, loss]
-        self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
-        self.initialize(random_state)
 
     def _own(self, vector: NDArray) -> None:
         self._parameters = vector
@@ -211,6 +216,23 @@ class Network:
         state["_parameters"] = np.array(self._parameters, dtype=dtype)
         other.__setstate__(state)
         return other
+
+    def save(self, path: PathLike) -> None:
+        """Save to one safetensors file, from which `cbackprop.load` makes the same network.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced as a whole or not at all; a symbolic link is followed.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was at `path` is then as it was.
+        """
+        from cbackprop.saving import save
+
+        save(self, path)
 
     def __repr__(self) -> str:
         return (
