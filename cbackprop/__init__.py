@@ -1,6 +1,7 @@
 """Multilayer perceptrons for NumPy arrays, trained in compiled code."""
 
 from cbackprop._version import __version__
+from cbackprop.checkpoint import Checkpoint
 from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.history import History
 from cbackprop.network import Backprop, Network
@@ -11,6 +12,7 @@ __all__ = [
     "SGD",
     "Adam",
     "Backprop",
+    "Checkpoint",
     "History",
     "MLPClassifier",
     "MLPRegressor",

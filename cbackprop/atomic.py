@@ -30,15 +30,15 @@ def write(path: PathLike, data: bytes | bytearray) -> None:
         If the folder is missing or read-only, if `path` is a folder or a device, if the disk is
         full. What was at `path` is then as it was.
     """
-    target = _target(path)
+    target = target_of(path)
     try:
-        _remove_litter(target)
+        remove_litter(target)
         _replace(target, data)
     except OSError as error:
         raise _explained(error, path) from error
 
 
-def _target(path: PathLike) -> Path:
+def target_of(path: PathLike) -> Path:
     """The file to replace, links followed, if that is a thing to do."""
     target = Path(os.path.realpath(os.fspath(path)))
     if not target.parent.is_dir():
@@ -102,7 +102,7 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _remove_litter(target: Path) -> None:
+def remove_litter(target: Path) -> None:
     """Remove this target's temporary files that no living writer holds."""
     start = f".{target.name[:50]}."
     for name in os.listdir(target.parent):

@@ -20,6 +20,7 @@ from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.initializers import INITIALIZERS
 from cbackprop.network import Network
 from cbackprop.optimizers import SGD, Adam, Optimizer
+from cbackprop.training import Schedule
 from cbackprop.values import (
     declared_labels,
     from_json,
@@ -106,9 +107,8 @@ def load(path: PathLike) -> Any:
     ...     path = os.path.join(folder, "net.safetensors")
     ...     net.save(path)
     ...     again = cbackprop.load(path)
-    >>> again
-    Network([2, 3, 1], activation='relu', output_activation='identity', loss='squared_error', \
-dtype='float64')
+    >>> again.layer_sizes
+    (2, 3, 1)
     >>> bool((again.parameters == net.parameters).all())
     True
     """
@@ -116,8 +116,8 @@ dtype='float64')
         declared = declared_tensors(reader.description)
         reader.declare(declared)
         model = model_from(reader)
-        if "run.best" in declared:
-            model.network_.parameters = reader.tensor("run.best")
+        if "fit.best" in declared:
+            model.network_.parameters = reader.tensor("fit.best")
         return model
 
 
@@ -127,14 +127,19 @@ def content_of(model: Any) -> Content:
     about: dict[str, Any] = {"kind": kind, "cbackprop": _version.__version__}
     tensors: dict[str, NDArray] = {}
     if type(model) is OPTIMIZERS.get(kind):
-        _add_optimizer(model, about, tensors)
+        add_optimizer(model, about, tensors)
     elif type(model) is Network:
         _add_network(model, about, tensors)
     elif type(model) is ESTIMATORS.get(kind):
         check_is_fitted(model)
         _add_network(model.network_, about, tensors)
         if hasattr(model, "_optimizer"):
-            _add_optimizer(model._optimizer, about, tensors)
+            add_optimizer(model._optimizer, about, tensors)
+            schedule = model._schedule
+            about["schedule"] = [
+                to_json(value, "learning_rate")
+                for value in (schedule.name, schedule.initial, schedule.power_t)
+            ]
         _add_estimator(model, about, tensors)
     else:
         known = [*ESTIMATORS, "Network", *OPTIMIZERS]
@@ -159,19 +164,19 @@ def declared_tensors(about: dict[str, Any]) -> Declared:
         labels = declared_labels(about["labels"]["classes"]) if "labels" in about else None
         if labels is not None:
             declared["classes"] = labels
-        if "run" in about:
-            rows = about["run"]["n_rows"]
+        if "fit" in about:
+            rows = about["fit"]["n_rows"]
             index = "int32" if rows < 2**31 else "int64"
             for name in ("order", "held_out"):
-                if about["run"][name] is not None:
-                    declared[f"run.{name}"] = index, (about["run"][name],)
-            if about["run"]["best"]:
-                declared["run.best"] = dtype, (size,)
+                if about["fit"][name] is not None:
+                    declared[f"fit.{name}"] = index, (about["fit"][name],)
+            if about["fit"]["best"]:
+                declared["fit.best"] = dtype, (size,)
         for _, shape in declared.values():
             if not all(map(_count, shape)):
                 raise ModelFileError(f"the description implies a tensor of shape {shape}")
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise _strange(error) from None
+        raise strange(error) from None
     return declared
 
 
@@ -192,10 +197,10 @@ def model_from(reader: Reader) -> Any:
         estimator.__dict__.update(fitted_from(reader))
         return estimator
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise _strange(error) from None
+        raise strange(error) from None
 
 
-def _strange(error: Exception) -> ModelFileError:
+def strange(error: Exception) -> ModelFileError:
     """What is not as it must be, as an error about the file."""
     if isinstance(error, ModelFileError):
         return error
@@ -234,9 +239,7 @@ def _network(about: dict[str, Any], reader: Reader) -> Network:
 # An optimizer.
 
 
-def _add_optimizer(
-    optimizer: Optimizer, about: dict[str, Any], tensors: dict[str, NDArray]
-) -> None:
+def add_optimizer(optimizer: Optimizer, about: dict[str, Any], tensors: dict[str, NDArray]) -> None:
     kind = type(optimizer).__name__
     if type(optimizer) is not OPTIMIZERS.get(kind):
         raise TypeError(f"can save the optimizers {sorted(OPTIMIZERS)}, got {optimizer!r}")
@@ -268,6 +271,14 @@ def optimizer_from(reader: Reader) -> Optimizer:
 
 
 # An estimator.
+
+
+def _schedule(name: Any, initial: Any, power_t: Any) -> Schedule:
+    power_t = from_json(power_t)
+    numbers = type(initial) is float and type(power_t) in (int, float)
+    if name not in ("constant", "invscaling", "adaptive") or not numbers:
+        raise ModelFileError(f"a learning rate cannot be {(name, initial, power_t)}")
+    return Schedule(name, initial, power_t)
 
 
 def _add_estimator(model: Any, about: dict[str, Any], tensors: dict[str, NDArray]) -> None:
@@ -318,6 +329,7 @@ def fitted_from(reader: Reader) -> dict[str, Any]:
         values["feature_names_in_"] = np.array(names, dtype=object)
     if "optimizer" in about:
         values["_optimizer"] = optimizer_from(reader)
+        values["_schedule"] = _schedule(*about["schedule"])
     if about["kind"] == "MLPClassifier":
         values |= _labels(about["labels"], sizes[-1], reader)
     return values
