@@ -6,6 +6,7 @@ from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.history import History
 from cbackprop.network import Backprop, Network
 from cbackprop.optimizers import SGD, Adam
+from cbackprop.progress import Progress
 from cbackprop.saving import load
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "MLPClassifier",
     "MLPRegressor",
     "Network",
+    "Progress",
     "__version__",
     "load",
 ]
