@@ -21,6 +21,7 @@ OPERATORS = {
 OPTIONS = {
     "zipmap": [True, False, "columns"],
     "output_class_labels": [False, True],
+    "nocl": [False],  # it asks for this one wherever it looks up the classes
 }
 
 
