@@ -355,7 +355,7 @@ class MLP(CallbackSupportMixin, BaseEstimator):
                 batch_size=batch_size,
                 max_epochs=state.epochs_left,
                 rng=state.rng,
-                rows=state.order,
+                order=state.order,
                 sample_weight=sample_weight,
                 l2_batch=self.alpha,
                 loss_scale=self._loss_scale,

@@ -499,7 +499,7 @@ class Network:
                 batch_size=min(batch_size, state.n_rows),
                 max_epochs=state.epochs_left,
                 rng=state.rng,
-                rows=state.order,
+                order=state.order,
                 sample_weight=sample_weight,
                 l2=l2,
                 n_jobs=n_jobs,

@@ -33,6 +33,7 @@ def epochs(
     max_epochs: int,
     rng: np.random.RandomState | None,
     rows: NDArray[np.intp] | None = None,
+    order: NDArray[np.intp] | None = None,
     sample_weight: NDArray | None = None,
     l2: float = 0.0,
     l2_batch: float = 0.0,
@@ -55,8 +56,10 @@ def epochs(
         Shuffles the rows anew before every epoch, the permutation of the epoch before, with
         the same draws as `sklearn.utils.shuffle`. None: the rows stay in order.
     rows : intp array, optional
-        Train on these rows of X only. Shuffled in place: between two epochs it holds the order
-        of the one before, from which a call with it and the same `rng` goes on.
+        Train on these rows of X only.
+    order : intp array, optional
+        The same, but shuffled in place: between two epochs it holds the order of the one before,
+        from which a later call with it, and with `rng` as it is then, goes on.
     sample_weight : array (n,), optional
     l2, l2_batch : float
         A mini-batch of total weight m decays the weights by ``l2 + l2_batch / m`` times the
@@ -71,7 +74,8 @@ def epochs(
     float
         The epoch's loss: the mean over its rows of the losses before each mini-batch's step.
     """
-    order = np.arange(X.shape[0], dtype=np.intp) if rows is None and rng is not None else rows
+    if order is None and (rows is not None or rng is not None):
+        order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
     task = run.Task(
         model.plan,
