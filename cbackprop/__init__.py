@@ -1,18 +1,44 @@
 """Multilayer perceptrons for NumPy arrays, trained in compiled code."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.history import History
 from cbackprop.network import Backprop, Network
 from cbackprop.optimizers import SGD, Adam
 
+if TYPE_CHECKING:
+    from cbackprop.checkpoint import Checkpoint
+    from cbackprop.progress import Progress
+    from cbackprop.saving import load
+
 __all__ = [
     "SGD",
     "Adam",
     "Backprop",
+    "Checkpoint",
     "History",
     "MLPClassifier",
     "MLPRegressor",
     "Network",
+    "Progress",
     "__version__",
+    "load",
 ]
+
+# Imported at their first use, as not every program needs them.
+_LATER = {"Checkpoint": "checkpoint", "Progress": "progress", "load": "saving"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"cbackprop.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import closing
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -14,12 +15,22 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cbackprop import training
+from cbackprop.atomic import PathLike
+from cbackprop.callbacks import (
+    CallbackSupportMixin,
+    FitState,
+    check_callbacks,
+    listening,
+    not_listening,
+)
 from cbackprop.checks import one_index_type
 from cbackprop.engine import run
+from cbackprop.history import History
 from cbackprop.network import Network
 from cbackprop.optimizers import SGD, Adam, Optimizer
 from cbackprop.sweeps import Sweep
@@ -59,10 +70,12 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-class MLP(BaseEstimator):
+class MLP(CallbackSupportMixin, BaseEstimator):
     """What the two estimators share."""
 
     _no_improvement_count: int
+    # Callbacks are for the one call of fit: meta-estimators have nothing to route.
+    __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
@@ -121,10 +134,32 @@ class MLP(BaseEstimator):
                 f"{type(self).__name__!r} object has no attribute {name!r} before it is fitted"
             ) from None
 
+    def save(self, path: PathLike) -> None:
+        """Save the fitted estimator to one safetensors file, from which `cbackprop.load` makes it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced as a whole or not at all; a symbolic link is followed.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If a label or a parameter is an object that cannot be saved, or the estimator is of a
+            subclass.
+        OSError
+            If the file cannot be written; what was at `path` is then as it was.
+        """
+        from cbackprop.saving import save
+
+        save(self, path)
+
     # Fitting.
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, callbacks=None):
         """Fit the model to data.
 
         Parameters
@@ -135,6 +170,10 @@ class MLP(BaseEstimator):
             Class labels, or numbers for regression.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
+        callbacks : list, default=None
+            For this fit: objects with the hooks of `cbackprop.callbacks.Callback` (scikit-learn's
+            protocol), or functions of the estimator and its `History`, called after every epoch;
+            True stops. Callbacks set with `set_callbacks` (scikit-learn 1.9) are called, too.
 
         Returns
         -------
@@ -145,7 +184,8 @@ class MLP(BaseEstimator):
         ValueError
             For data or parameters out of range, and if the parameters end up non-finite.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        callbacks = check_callbacks(callbacks)
+        return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -155,7 +195,9 @@ class MLP(BaseEstimator):
             )
         return True
 
-    def _fit(self, X, y, sample_weight, *, incremental):
+    def _fit(self, X, y, sample_weight, *, incremental, callbacks=()):
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        given = {"X": X, "y": y, "metadata": metadata}
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -176,10 +218,15 @@ class MLP(BaseEstimator):
         X, y = _rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
-        if self.solver == "lbfgs":
-            self._fit_lbfgs(network, X, y, sample_weight)
+        if incremental:
+            listen = partial(not_listening, self)
         else:
-            self._fit_stochastic(network, X, y, sample_weight, rng, first_pass, incremental)
+            listen = partial(listening, self, callbacks=callbacks, **given)
+        if self.solver == "lbfgs":
+            self._fit_lbfgs(network, X, y, sample_weight, listen)
+        else:
+            data = X, y, sample_weight
+            self._fit_stochastic(network, data, rng, first_pass, incremental, listen)
         if not run.all_finite(network.parameters):
             raise ValueError(NOT_FINITE)
         return self
@@ -208,19 +255,30 @@ class MLP(BaseEstimator):
         """scikit-learn reports the squared error's mean over the outputs, and descends its sum."""
         return 1.0 / self.n_outputs_ if self.network_.loss_name == "squared_error" else 1.0
 
-    def _fit_lbfgs(self, network, X, y, sample_weight):
-        result = training.lbfgs(
-            network,
-            X,
-            y,
-            sample_weight=sample_weight,
-            l2_batch=self.alpha,
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=self.tol,
-            verbose=self.verbose is True or self.verbose >= 1,
-            n_jobs=self.n_jobs,
-        )
+    def _fit_lbfgs(self, network, X, y, sample_weight, listen):
+        state = FitState(history=History(), max_epochs=self.max_iter)
+        with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
+
+            def iterated(loss):
+                state.epoch += 1
+                state.history.record(cost=loss)
+                self.loss_ = loss
+                listeners.epoch_begins()
+                return listeners.epoch_ended()
+
+            result = training.lbfgs(
+                network,
+                X,
+                y,
+                sample_weight=sample_weight,
+                l2_batch=self.alpha,
+                max_iter=self.max_iter,
+                max_fun=self.max_fun,
+                tol=self.tol,
+                verbose=self.verbose is True or self.verbose >= 1,
+                n_jobs=self.n_jobs,
+                iterated=iterated,
+            )
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = float(result.fun)
         if self._loss_scale != 1.0:
@@ -246,53 +304,93 @@ class MLP(BaseEstimator):
         optimizer = Adam(rate, self.beta_1, self.beta_2, self.epsilon, **clipping)
         return optimizer, training.Schedule("constant", rate, self.power_t)
 
-    def _fit_stochastic(self, network, X, y, sample_weight, rng, first_pass, incremental):
+    def _fit_stochastic(self, network, data, rng, first_pass, incremental, listen):
+        X, y, _ = data
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer, self._schedule = self._new_optimizer()
-        rows, validation = self._split(X, y, sample_weight, rng)
-        n_samples = X.shape[0] if rows is None else rows.size
-        batch_size = self._batch_size(n_samples)
+        rows, held_out = self._split(X, y, rng)
+        if rows is None and self.shuffle:
+            rows = np.arange(X.shape[0])
+        batch_size = self._batch_size(X.shape[0] if rows is None else rows.size)
         if not incremental or not hasattr(self, "_loss_before"):
-            some = np.arange(n_samples)[:batch_size] if rows is None else rows[:batch_size]
+            some = np.arange(batch_size) if rows is None else rows[:batch_size]
             self._loss_before = Sweep(network, X, y=y, rows=some).loss()
         self._begin_curves()
-        best = network.parameters.copy() if self.early_stopping and first_pass else None
         self.n_iter_ = 0
-        try:
-            with closing(
-                training.epochs(
-                    network,
-                    X,
-                    y,
-                    self._optimizer,
-                    batch_size=batch_size,
-                    max_epochs=1 if incremental else self.max_iter,
-                    rng=rng if self.shuffle else None,
-                    rows=rows,
-                    sample_weight=sample_weight,
-                    l2_batch=self.alpha,
-                    loss_scale=self._loss_scale,
-                    n_jobs=self.n_jobs,
-                )
-            ) as epochs:
-                for loss in epochs:
-                    self._record(loss, n_samples)
-                    if self._diverged(network, keeps_best=best is not None):
-                        break
+        state = FitState(
+            history=self._history(),
+            max_epochs=1 if incremental else self.max_iter,
+            optimizer=self._optimizer,
+            rng=rng if self.shuffle else None,
+            order=rows,
+            held_out=held_out,
+            n_rows=X.shape[0],
+            best=network.parameters.copy() if self.early_stopping and first_pass else None,
+        )
+        with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
+            try:
+                self._train(network, data, batch_size, state, listeners)
+            except KeyboardInterrupt:
+                state.interrupted = True
+                warn("Training interrupted by user.")
+        if not (incremental or state.done or state.interrupted):
+            warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
+                "reached and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+            )
+        if state.best is not None:
+            network.parameters = state.best
+
+    def _train(self, network, data, batch_size, state, listeners):
+        """The epochs that are left of a fit."""
+        X, y, sample_weight = data
+        validation = self._validation(data, state.held_out)
+        with closing(
+            training.epochs(
+                network,
+                X,
+                y,
+                self._optimizer,
+                batch_size=batch_size,
+                max_epochs=state.epochs_left,
+                rng=state.rng,
+                order=state.order,
+                sample_weight=sample_weight,
+                l2_batch=self.alpha,
+                loss_scale=self._loss_scale,
+                n_jobs=self.n_jobs,
+            )
+        ) as epochs:
+            for _ in range(state.epochs_left):
+                listeners.epoch_begins()
+                self._record(next(epochs), X.shape[0] if state.order is None else state.order.size)
+                state.epoch = self.n_iter_
+                if self._diverged(network, keeps_best=state.best is not None):
+                    state.done = True
+                else:
                     if self._improved(network, validation):
-                        best = network.parameters.copy()
-                    if self._stops() or incremental:
-                        break
-                    if self.n_iter_ == self.max_iter:
-                        warn(
-                            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
-                            "reached and the optimization hasn't converged yet.",
-                            ConvergenceWarning,
-                        )
-        except KeyboardInterrupt:
-            warn("Training interrupted by user.")
+                        state.best = network.parameters.copy()
+                    state.done = self._stops()
+                # Callbacks are called also where training stops by itself.
+                state.done |= listeners.epoch_ended()
+                if state.done:
+                    break
+
+    def _history(self) -> History:
+        """The curves, as callbacks get them."""
+        history = History(cost=self.loss_curve_)
+        if self.validation_scores_ is not None:
+            history["evaluation_score"] = self.validation_scores_
+        return history
+
+    def _as_it_is(self) -> dict[str, Any]:
+        """What a copy of the estimator needs to predict as if this fit had just ended."""
+        best = self._fit_state.best
+        network = self.network_.copy()
         if best is not None:
             network.parameters = best
+        return {"network_": network}
 
     def _record(self, loss: float, n_samples: int) -> None:
         self.n_iter_ += 1
@@ -340,8 +438,8 @@ class MLP(BaseEstimator):
             "inputs."
         )
 
-    def _split(self, X, y, sample_weight, rng):
-        """Rows to train on (None for all) and what early stopping looks at (None without it)."""
+    def _split(self, X, y, rng):
+        """Rows to train on (None for all) and those of early stopping (None without it)."""
         if not self.early_stopping:
             return None, None
         stratify = None
@@ -359,8 +457,15 @@ class MLP(BaseEstimator):
                 "The validation set is too small. Increase 'validation_fraction' "
                 "or the size of your dataset."
             )
-        weight = None if sample_weight is None else sample_weight[held_out]
-        return train, (X[held_out], y[held_out], weight)
+        return train, held_out
+
+    @staticmethod
+    def _validation(data, held_out):
+        """Inputs, targets and weights of the rows that early stopping looks at."""
+        if held_out is None:
+            return None
+        X, y, sample_weight = data
+        return X[held_out], y[held_out], None if sample_weight is None else sample_weight[held_out]
 
     def _batch_size(self, n_samples: int) -> int:
         if isinstance(self.batch_size, str):

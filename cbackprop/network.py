@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import pairwise
 from time import perf_counter
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
 from cbackprop import training
+from cbackprop.atomic import PathLike
+from cbackprop.callbacks import FitState, Listeners, check_callbacks, listening
 from cbackprop.checks import (
     check_dtype,
     check_integer,
@@ -110,6 +112,13 @@ class Network:
         dtype: DTypeLike = np.float64,
         random_state: Any = None,
     ):
+        self._configure(layer_sizes, activation, output_activation, loss, init)
+        dtype = check_dtype(dtype)
+        self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
+        self.initialize(random_state)
+
+    def _configure(self, layer_sizes, activation, output_activation, loss, init) -> None:
+        """Everything but the vector: checked options, and the plan."""
         self.layer_sizes = check_layer_sizes(layer_sizes)
         self.activation = check_option("activation", activation, run.ACTIVATIONS)
         self.output_activation = check_option(
@@ -123,11 +132,8 @@ class Network:
                 f"these do: {allowed}"
             )
         self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
-        dtype = check_dtype(dtype)
         self.plan = make_plan(self.layer_sizes, activation)
         self.output = run.OUTPUTS[output_activation, loss]
-        self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
-        self.initialize(random_state)
 
     def _own(self, vector: NDArray) -> None:
         self._parameters = vector
@@ -186,6 +192,7 @@ class Network:
     def __getstate__(self) -> dict:
         state = self.__dict__.copy()
         del state["_weights"], state["_biases"]
+        state.pop("_fit_state", None)  # a fit in progress
         return state
 
     def __setstate__(self, state: dict) -> None:
@@ -211,6 +218,23 @@ class Network:
         state["_parameters"] = np.array(self._parameters, dtype=dtype)
         other.__setstate__(state)
         return other
+
+    def save(self, path: PathLike) -> None:
+        """Save to one safetensors file, from which `cbackprop.load` makes the same network.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced as a whole or not at all; a symbolic link is followed.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was at `path` is then as it was.
+        """
+        from cbackprop.saving import save
+
+        save(self, path)
 
     def __repr__(self) -> str:
         return (
@@ -353,7 +377,7 @@ class Network:
         gradient_norms: bool = False,
         shuffle: bool = True,
         random_state: Any = None,
-        callbacks: Sequence[Callable[[Network, History], Any]] = (),
+        callbacks: Sequence[Any] = (),
         n_jobs: int | None = None,
     ) -> History:
         """Train in place by gradient descent: batch, mini-batch or stochastic.
@@ -385,8 +409,9 @@ class Network:
             Whether to shuffle the rows before every epoch.
         random_state : int, RandomState instance or None, default=None
             Draws the shuffles.
-        callbacks : sequence of callables
-            Each is called with the network and the history after every epoch. True stops.
+        callbacks : list
+            Functions, called with the network and the history after every epoch: True stops. Or
+            objects with the hooks of `cbackprop.callbacks.Callback`, as `Checkpoint`, `Progress`.
         n_jobs : int or None, default=None
             Threads; None for as many as pay off.
 
@@ -432,48 +457,74 @@ class Network:
         if evaluation_data is not None:
             held_rows = self._check_X(evaluation_data[0])
             held_out = held_rows, self._check_y(evaluation_data[1], held_rows)
-        history = History()
         decay = float(l2) / rows.shape[0]
-        with closing(
-            training.epochs(
-                self,
-                rows,
-                targets,
-                optimizer,
-                batch_size=min(int(batch_size), rows.shape[0]),
-                max_epochs=int(epochs),
-                rng=check_random_state(random_state) if shuffle else None,
-                sample_weight=weight,
-                l2=decay,
-                n_jobs=n_jobs,
-            )
-        ) as run_of_epochs:
-            began = perf_counter()
-            for cost in run_of_epochs:
-                seconds = perf_counter() - began
-                rate = optimizer.learning_rate
-                history.record(cost=cost, learning_rate=rate, seconds=seconds)
-                if not np.isfinite(cost) and not run.all_finite(self._parameters):
-                    raise ValueError(
-                        f"the parameters are no longer finite in epoch {history.epochs}: cost "
-                        f"{cost:.3g}, learning rate {rate:.3g}. Try a smaller learning rate, "
-                        "clip_norm, and scaled inputs."
-                    )
+        state = FitState(
+            history=History(),
+            max_epochs=int(epochs),
+            optimizer=optimizer,
+            rng=check_random_state(random_state) if shuffle else None,
+            order=np.arange(rows.shape[0]) if shuffle else None,
+            n_rows=rows.shape[0],
+            settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
+        )
+        data = rows, targets, weight
+        with listening(self, state, check_callbacks(callbacks), X=X, y=y) as listeners:
+            for cost, seconds in self._epochs(
+                data, state, int(batch_size), decay, n_jobs, listeners
+            ):
+                self._record(state, cost, seconds)
                 if training_metrics:
-                    history.record(**self._measure(rows, targets, measured, n_jobs))
+                    state.history.record(**self._measure(rows, targets, measured, n_jobs))
                 if held_out is not None:
                     evaluated = self._measure(*held_out, measured, n_jobs)
                     evaluated["cost"] = Sweep(self, held_out[0], y=held_out[1]).loss()
-                    history.record(**{f"evaluation_{k}": v for k, v in evaluated.items()})
+                    state.history.record(**{f"evaluation_{k}": v for k, v in evaluated.items()})
                 if gradient_norms:
-                    history.record(
-                        gradient_norms=self._gradient_norms(rows, targets, weight, decay)
-                    )
-                # Every callback is called, also where an earlier one asks to stop.
-                if any([bool(callback(self, history)) for callback in callbacks]):
-                    break
+                    norms = self._gradient_norms(*data, decay)
+                    state.history.record(gradient_norms=norms)
+        return state.history
+
+    def _epochs(
+        self, data, state: FitState, batch_size: int, l2: float, n_jobs, listeners: Listeners
+    ) -> Iterator[tuple[float, float]]:
+        """Train the epochs that are left: the cost and the seconds of each, callbacks told."""
+        X, y, sample_weight = data
+        assert state.optimizer is not None
+        with closing(
+            training.epochs(
+                self,
+                X,
+                y,
+                state.optimizer,
+                batch_size=min(batch_size, state.n_rows),
+                max_epochs=state.epochs_left,
+                rng=state.rng,
+                order=state.order,
+                sample_weight=sample_weight,
+                l2=l2,
+                n_jobs=n_jobs,
+            )
+        ) as epochs:
+            for _ in range(state.epochs_left):
+                listeners.epoch_begins()
                 began = perf_counter()
-        return history
+                cost = next(epochs)
+                state.epoch += 1
+                yield cost, perf_counter() - began
+                state.done = listeners.epoch_ended()
+                if state.done:
+                    break
+
+    def _record(self, state: FitState, cost: float, seconds: float) -> None:
+        """The epoch in the history; an error if the parameters are lost."""
+        rate = state.optimizer.learning_rate if state.optimizer else 0.0
+        state.history.record(cost=cost, learning_rate=rate, seconds=seconds)
+        if not np.isfinite(cost) and not run.all_finite(self._parameters):
+            raise ValueError(
+                f"the parameters are no longer finite in epoch {state.history.epochs}: cost "
+                f"{cost:.3g}, learning rate {rate:.3g}. Try a smaller learning rate, clip_norm, "
+                "and scaled inputs."
+            )
 
     def _measure(self, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
         outputs = self._predict(X, n_jobs) if metrics else None

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cbackprop.atomic import PathLike
 from cbackprop.checks import check_number
 from cbackprop.engine import run
 
@@ -77,6 +78,23 @@ class Optimizer:
         for name in ("learning_rate", *self._hyper_parameters):
             rule[name] = getattr(self, name)
         return rule
+
+    def save(self, path: PathLike) -> None:
+        """Save hyper-parameters, state and steps made to a file for `cbackprop.load`.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Replaced as a whole or not at all; a symbolic link is followed.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was at `path` is then as it was.
+        """
+        from cbackprop.saving import save
+
+        save(self, path)
 
     def __repr__(self) -> str:
         names = ["learning_rate", *self._hyper_parameters]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ def epochs(
     max_epochs: int,
     rng: np.random.RandomState | None,
     rows: NDArray[np.intp] | None = None,
+    order: NDArray[np.intp] | None = None,
     sample_weight: NDArray | None = None,
     l2: float = 0.0,
     l2_batch: float = 0.0,
@@ -56,6 +57,9 @@ def epochs(
         the same draws as `sklearn.utils.shuffle`. None: the rows stay in order.
     rows : intp array, optional
         Train on these rows of X only.
+    order : intp array, optional
+        The same, but shuffled in place: between two epochs it holds the order of the one before,
+        from which a later call with it, and with `rng` as it is then, goes on.
     sample_weight : array (n,), optional
     l2, l2_batch : float
         A mini-batch of total weight m decays the weights by ``l2 + l2_batch / m`` times the
@@ -70,8 +74,7 @@ def epochs(
     float
         The epoch's loss: the mean over its rows of the losses before each mini-batch's step.
     """
-    order = None
-    if rows is not None or rng is not None:
+    if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
     task = run.Task(
@@ -136,6 +139,10 @@ class Schedule:
         return f"Setting learning rate to {optimizer.learning_rate:f}"
 
 
+class _Stopped(Exception):
+    """Ends SciPy's L-BFGS, in all versions of it."""
+
+
 def lbfgs(
     model: Model,
     X: Any,
@@ -148,25 +155,49 @@ def lbfgs(
     tol: float = 1e-4,
     verbose: bool = False,
     n_jobs: int | None = None,
+    iterated: Callable[[float], bool] = lambda loss: False,
 ) -> scipy.optimize.OptimizeResult:
     """Minimise the loss over all rows, plus ``l2_batch / (2 n) |W|^2``, with SciPy's L-BFGS.
 
     The network is trained in place: SciPy works on a copy of its vector, in float64. The result
-    is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed.
+    is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed. After every
+    iteration ``iterated(loss)`` is called, with the network as it is then; True stops.
     """
     vector = model.parameters
     sweep = Sweep(model, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs)
 
+    loss, iterations = 0.0, 0
+
     def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
+        nonlocal loss
         vector[...] = point
         gradient = np.empty_like(vector)
-        return sweep.loss_and_gradient(gradient, l2_batch=l2_batch), gradient
+        loss = sweep.loss_and_gradient(gradient, l2_batch=l2_batch)
+        return loss, gradient
+
+    def iteration_ended(point: NDArray) -> None:
+        # The point was the last to be evaluated: the line search ends where it accepts.
+        nonlocal iterations
+        iterations += 1
+        vector[...] = point
+        if iterated(loss):
+            raise _Stopped
 
     options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol}
     if verbose and SCIPY_PRINTS:
         options["iprint"] = 1
-    result = scipy.optimize.minimize(
-        loss_and_gradient, vector.copy(), method="L-BFGS-B", jac=True, options=options
-    )
+    try:
+        result = scipy.optimize.minimize(
+            loss_and_gradient,
+            vector.copy(),
+            method="L-BFGS-B",
+            jac=True,
+            options=options,
+            callback=iteration_ended,
+        )
+    except _Stopped:
+        return scipy.optimize.OptimizeResult(
+            x=vector.copy(), fun=loss, nit=iterations, status=0, success=True, message="STOPPED"
+        )
     vector[...] = result.x
     return result

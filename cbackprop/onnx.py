@@ -1,0 +1,169 @@
+"""Teach skl2onnx our estimators: their layers as ONNX nodes, their outputs as scikit-learn's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.estimators import MLPClassifier, MLPRegressor
+
+OPERATORS = {
+    "identity": "Identity",
+    "logistic": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "Relu",
+    "softmax": "Softmax",
+    "exp": "Exp",
+}
+# What scikit-learn's classifiers take in skl2onnx.
+OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "output_class_labels": [False, True],
+    "nocl": [False],  # it asks for this one wherever it looks up the classes
+}
+
+
+def register() -> None:
+    """Let skl2onnx convert `MLPClassifier` and `MLPRegressor`, by themselves and in pipelines.
+
+    To be called once in a process, before ``skl2onnx.to_onnx``. The options are those of
+    scikit-learn's classifiers, such as ``options={"zipmap": False}``. Needs the packages of
+    ``pip install cbackprop[onnx]``.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+
+    Examples
+    --------
+    ::
+
+        import cbackprop.onnx
+        from skl2onnx import to_onnx
+
+        cbackprop.onnx.register()
+        model = to_onnx(pipeline, X[:1])
+    """
+    try:
+        from skl2onnx import update_registered_converter
+    except ImportError as error:
+        raise ImportError("skl2onnx is missing: pip install cbackprop[onnx]") from error
+    update_registered_converter(
+        MLPClassifier, "CbackpropMLPClassifier", _classifier_shapes, _convert, options=OPTIONS
+    )
+    update_registered_converter(MLPRegressor, "CbackpropMLPRegressor", _regressor_shapes, _convert)
+
+
+def _element_type(operator: Any) -> tuple[int, Any]:
+    """What to compute in, as ONNX and skl2onnx name it: float64 if that comes in, or float32."""
+    from onnx import TensorProto
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    if isinstance(operator.inputs[0].type, DoubleTensorType):
+        return TensorProto.DOUBLE, DoubleTensorType
+    return TensorProto.FLOAT, FloatTensorType
+
+
+def _regressor_shapes(operator: Any) -> None:
+    _, tensor = _element_type(operator)
+    rows = operator.inputs[0].get_first_dimension()
+    operator.outputs[0].set_type(tensor([rows, operator.raw_operator.n_outputs_]))
+
+
+def _classifier_shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+
+    model, (_, tensor) = operator.raw_operator, _element_type(operator)
+    rows = operator.inputs[0].get_first_dimension()
+    if _is_multilabel(model):
+        operator.outputs[0].set_type(Int64TensorType([rows, model.n_outputs_]))
+    else:
+        labels = StringTensorType if _labels(model).dtype.kind == "U" else Int64TensorType
+        operator.outputs[0].set_type(labels([rows]))
+    columns = model.n_outputs_ + _is_binary(model)
+    operator.outputs[1].set_type(tensor([rows, columns]))
+
+
+def _is_multilabel(model: Any) -> bool:
+    return model._label_binarizer.y_type_ == "multilabel-indicator"
+
+
+def _is_binary(model: Any) -> bool:
+    """Whether one output stands for two classes, or for one."""
+    return model._label_binarizer.y_type_ == "binary"
+
+
+def _labels(model: Any) -> NDArray:
+    """The classes as ONNX can hold them: int64 or strings."""
+    classes = np.asarray(model.classes_)
+    if classes.dtype.kind == "U" or all(isinstance(label, str) for label in classes.tolist()):
+        return classes.astype(str)
+    if classes.dtype.kind in "biuf" and (classes == classes.astype(np.int64)).all():
+        return classes.astype(np.int64)
+    raise TypeError(f"ONNX holds classes that are integers or strings, got {classes!r}")
+
+
+class _Graph:
+    """Adds nodes, with names of their own."""
+
+    def __init__(self, scope: Any, container: Any):
+        self.scope, self.container = scope, container
+
+    def node(self, kind: str, *inputs: str, into: str | None = None, **attributes: Any) -> str:
+        """A node; the name of its output, which is made up unless it is given."""
+        output = into or self.scope.get_unique_variable_name(kind.lower())
+        name = self.scope.get_unique_operator_name(kind)
+        self.container.add_node(kind, list(inputs), output, name=name, **attributes)
+        return output
+
+    def constant(self, values: NDArray, element_type: int) -> str:
+        name = self.scope.get_unique_variable_name("constant")
+        self.container.add_initializer(name, element_type, list(values.shape), values.ravel())
+        return name
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    """The estimator's layers, then what it makes of their outputs."""
+    model, graph = operator.raw_operator, _Graph(scope, container)
+    element_type, _ = _element_type(operator)
+    activated = graph.node("Cast", operator.inputs[0].full_name, to=element_type)
+    hidden = [model.network_.activation] * (model.n_layers_ - 2)
+    names = [*hidden, model.out_activation_]
+    for weights, biases, name in zip(model.coefs_, model.intercepts_, names, strict=True):
+        product = graph.node("MatMul", activated, graph.constant(weights, element_type))
+        z = graph.node("Add", product, graph.constant(biases, element_type))
+        attributes: dict[str, Any] = {"axis": 1} if name == "softmax" else {}
+        activated = graph.node(OPERATORS[name], z, **attributes)
+    if isinstance(model, MLPRegressor):
+        graph.node("Identity", activated, into=operator.outputs[0].full_name)
+    else:
+        _add_classes(graph, model, operator, activated, element_type)
+
+
+def _add_classes(graph: _Graph, model: Any, operator: Any, outputs: str, element_type: int) -> None:
+    """Probabilities and labels, from the network's outputs."""
+    from onnx import TensorProto
+
+    into_labels, into_probabilities = (output.full_name for output in operator.outputs[:2])
+    if _is_binary(model):
+        one = graph.constant(np.ones(1), element_type)
+        outputs = graph.node("Concat", graph.node("Sub", one, outputs), outputs, axis=1)
+    graph.node("Identity", outputs, into=into_probabilities)
+    if _is_multilabel(model):
+        half = graph.constant(np.full(1, 0.5), element_type)
+        chosen = graph.node("Greater", outputs, half)
+        graph.node("Cast", chosen, into=into_labels, to=TensorProto.INT64)
+        return
+    labels = _labels(model)
+    if len(labels) == 1:  # whatever the probability is
+        labels = np.repeat(labels, 2)
+    if labels.dtype.kind == "U":
+        encoded = np.array([label.encode() for label in labels.tolist()], dtype=object)
+        classes = graph.constant(encoded, TensorProto.STRING)
+    else:
+        classes = graph.constant(labels, TensorProto.INT64)
+    index = graph.node("ArgMax", outputs, axis=1, keepdims=0)
+    graph.node("Gather", classes, index, into=into_labels, axis=0)

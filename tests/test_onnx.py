@@ -1,0 +1,152 @@
+"""Models exported to ONNX predict what the estimators predict; models go through skops."""
+
+import importlib.util
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import cbackprop.onnx
+from cbackprop import MLPClassifier, MLPRegressor
+
+X, y = load_iris(return_X_y=True)
+X32 = X.astype(np.float32)
+NAMES = np.array(["setosa", "versicolor", "virginica"])
+MULTILABEL = np.stack([y == 0, y > 0, X[:, 0] > 5.8], axis=1).astype(int)
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+needs_onnx = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("skl2onnx", "onnxruntime")),
+    reason="needs skl2onnx and onnxruntime",
+)
+
+
+def exported(model, X, **options):
+    """A function that runs the exported model: its outputs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the packages themselves
+        import onnxruntime
+        from skl2onnx import to_onnx
+
+        cbackprop.onnx.register()
+        data = to_onnx(model, X[:1], **options).SerializeToString()
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda rows: session.run(None, {name: rows})
+
+
+CLASSIFIERS = {
+    "integers": y,
+    "negative, large": np.array([-5, 2**40, 2**40 + 1])[y],
+    "whole floats": y.astype(float),
+    "booleans": y == 1,
+    "strings": NAMES[y],
+    "objects": NAMES[y].astype(object),
+    "two strings": NAMES[y // 2],
+    "one class": np.full(len(y), 7),
+}
+
+
+@needs_onnx
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_classifier_in_a_pipeline_predicts_the_same(name):
+    model = make_pipeline(StandardScaler(), MLPClassifier((5,), max_iter=50, random_state=0))
+    model.fit(X32, CLASSIFIERS[name])
+    labels, probabilities = exported(model, X32, options={"zipmap": False})(X32)
+    assert_array_equal(labels, model.predict(X32))
+    assert_allclose(probabilities, model.predict_proba(X32), atol=1e-5)
+
+
+@needs_onnx
+@pytest.mark.parametrize("columns", [2, 3])
+def test_multilabel_predicts_the_same(columns):
+    model = MLPClassifier((5,), max_iter=50, random_state=0).fit(X32, MULTILABEL[:, :columns])
+    labels, probabilities = exported(model, X32, options={"zipmap": False})(X32)
+    assert_array_equal(labels, model.predict(X32))
+    assert_allclose(probabilities, model.predict_proba(X32), atol=1e-5)
+
+
+@needs_onnx
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+def test_float64_stays_float64(activation):
+    model = MLPClassifier((6, 5), activation, max_iter=20, random_state=0).fit(X, y)
+    _, probabilities = exported(model, X, options={"zipmap": False})(X)
+    assert probabilities.dtype == np.float64
+    assert_allclose(probabilities, model.predict_proba(X), rtol=1e-9)
+
+
+@needs_onnx
+def test_probabilities_come_by_name_unless_told_otherwise():
+    model = MLPClassifier((5,), max_iter=20, random_state=0).fit(X32, NAMES[y])
+    _, by_name = exported(model, X32)(X32[:1])
+    assert list(by_name[0]) == NAMES.tolist()
+
+
+@needs_onnx
+def test_probabilities_come_in_columns_if_asked_for():
+    model = MLPClassifier((5,), max_iter=20, random_state=0).fit(X32, NAMES[y])
+    columns = exported(model, X32, options={"zipmap": "columns"})(X32)[1:]
+    assert_allclose(np.stack(columns, axis=1), model.predict_proba(X32), atol=1e-5)
+
+
+@needs_onnx
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_regressor_predicts_the_same(loss, outputs):
+    targets = X32[:, :outputs] if outputs > 1 else X32[:, 0]
+    model = make_pipeline(StandardScaler(), MLPRegressor(loss, (5,), max_iter=50, random_state=0))
+    model.fit(X32, targets)
+    (predicted,) = exported(model, X32)(X32)
+    assert predicted.shape == (len(X32), outputs)
+    assert_allclose(predicted, model.predict(X32).reshape(-1, outputs), rtol=1e-4)
+
+
+@needs_onnx
+def test_no_hidden_layer_predicts_the_same():
+    model = MLPClassifier((), max_iter=20, random_state=0).fit(X32, y)
+    labels, _ = exported(model, X32, options={"zipmap": False})(X32)
+    assert_array_equal(labels, model.predict(X32))
+
+
+@needs_onnx
+def test_classes_that_onnx_cannot_hold_are_an_error():
+    model = MLPClassifier((5,), max_iter=2, random_state=0).fit(X32, y)
+    model.classes_ = np.array([0.5, 1.5, 2.5])
+    with pytest.raises(TypeError, match="integers or strings"):
+        exported(model, X32, options={"zipmap": False})
+
+
+@pytest.mark.skipif(importlib.util.find_spec("skl2onnx") is not None, reason="skl2onnx is there")
+def test_missing_skl2onnx_is_an_error_that_says_what_to_install():
+    with pytest.raises(ImportError, match=r"cbackprop\[onnx\]"):
+        cbackprop.onnx.register()
+
+
+# skops.
+
+TRUSTED = [
+    "cbackprop.estimators.MLPClassifier",
+    "cbackprop.estimators.MLPRegressor",
+    "cbackprop.initializers._glorot_uniform",
+    "cbackprop.network.Network",
+    "cbackprop.optimizers.Adam",
+    "cbackprop.optimizers.SGD",
+    "cbackprop.training.Schedule",
+]
+
+
+@pytest.mark.skipif(importlib.util.find_spec("skops") is None, reason="needs skops")
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_pipeline_goes_through_skops(solver):
+    from skops import io
+
+    model = make_pipeline(StandardScaler(), MLPClassifier((5,), solver=solver, random_state=0))
+    model.fit(X, NAMES[y])
+    data = io.dumps(model)
+    assert set(io.get_untrusted_types(data=data)) <= set(TRUSTED)
+    loaded = io.loads(data, trusted=TRUSTED)
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
