@@ -271,9 +271,7 @@ def write_steps(
         f"{text}\n\n{details(rows)}\n" + (f"\nProblems:\n\n{troubles}" if troubles else ""),
         encoding="utf-8",
     )
-    write_json(
-        folder / "steps.json", machine, rows=[asdict(r) for r in rows], problems=problems
-    )
+    write_json(folder / "steps.json", machine, rows=[asdict(r) for r in rows], problems=problems)
     with open(folder / "steps.csv", "w", newline="", encoding="utf-8") as file:
         names = [name for name in Row.__dataclass_fields__ if name != "microseconds"]
         writer = csv.DictWriter(file, names, extrasaction="ignore")

@@ -99,7 +99,7 @@ class Benchmark:
     problems: list[str]
 
     def contenders(self, name: str, dtype: str) -> Iterator[Contender]:
-        for (library, threads), worker in self.workers.items():
+        for (library, _), worker in self.workers.items():
             for form, row in worker.call("load", name, dtype).items():
                 yield Contender(f"{library}", form, row, worker)
 
@@ -132,9 +132,7 @@ class Benchmark:
         ready = []
         for contender in self.check(workload, dtype):
             try:
-                contender.epochs = contender.worker.call(
-                    "epochs_in", contender.form, self.seconds
-                )
+                contender.epochs = contender.worker.call("epochs_in", contender.form, self.seconds)
                 ready.append(contender)
             except measure.Failed as error:
                 self._problem(f"{workload.name} {dtype}: {contender} failed: {_last_line(error)}")
@@ -210,7 +208,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default=",".join(names), help="of %(default)s")
     parser.add_argument("--dtype", default="float32,float64")
     parser.add_argument("--peers", default=",".join(peers.LIBRARIES), help="of %(default)s")
-    parser.add_argument("--threads", default="1,2", help="thread counts to try, default %(default)s")
+    parser.add_argument(
+        "--threads", default="1,2", help="thread counts to try, default %(default)s"
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.25, help="of a measurement, about")
     parser.add_argument(

@@ -68,7 +68,13 @@ WORKLOADS = {
     workload.name: workload
     for workload in (
         Workload(
-            "A", (784, 30, 10), 10, 20_000, activation="logistic", optimizer="sgd", learning_rate=0.1
+            "A",
+            (784, 30, 10),
+            10,
+            20_000,
+            activation="logistic",
+            optimizer="sgd",
+            learning_rate=0.1,
         ),
         Workload(
             "A momentum",
@@ -113,7 +119,9 @@ def make(workload: Workload, dtype: str) -> Data:
         )
     else:
         X = rng.standard_normal((n, n_in), dtype=np.float32).astype(np.float64)
-    scores = X @ rng.normal(size=(n_in, n_out)) / np.sqrt(STORED_PER_ROW if workload.sparse else n_in)
+    scores = (
+        X @ rng.normal(size=(n_in, n_out)) / np.sqrt(STORED_PER_ROW if workload.sparse else n_in)
+    )
     scores += rng.normal(size=scores.shape)
     y = scores.argmax(axis=1).astype(np.int32) if workload.output == "softmax" else scores
     weights, biases = [], []
