@@ -279,7 +279,11 @@ class MLP(CallbackSupportMixin, BaseEstimator):
                 n_jobs=self.n_jobs,
                 iterated=iterated,
             )
-        self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        for warning in caught:
+            warn(str(warning.message), warning.category)
         self.loss_ = float(result.fun)
         if self._loss_scale != 1.0:
             self.loss_ += (self._loss_scale - 1.0) * Sweep(

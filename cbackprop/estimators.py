@@ -513,6 +513,8 @@ class MLPRegressor(RegressorMixin, MLP):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if self.loss == "poisson" and y.min() < 0:
+            raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
         return X, y
 
     def _engine_targets(self, y, dtype):

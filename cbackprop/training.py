@@ -101,7 +101,7 @@ def epochs(
             if rng is not None and order is not None:
                 # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
                 shuffle(rng, order)
-            total = 0.0
+            total, trained = 0.0, 0
             with blas_held_to_one_thread():
                 for first in range(0, n, slice_rows):
                     last = min(n, first + slice_rows)
@@ -114,7 +114,9 @@ def epochs(
 
                     total += team.together(train)
                     optimizer.n_steps += task.n_steps
-            yield total / n
+                    trained += task.n_trained
+            # Mini-batches without weight are not there: they do not thin the loss.
+            yield total / max(trained, 1)
 
 
 class Schedule:
@@ -187,14 +189,15 @@ def lbfgs(
     if verbose and SCIPY_PRINTS:
         options["iprint"] = 1
     try:
-        result = scipy.optimize.minimize(
-            loss_and_gradient,
-            vector.copy(),
-            method="L-BFGS-B",
-            jac=True,
-            options=options,
-            callback=iteration_ended,
-        )
+        with blas_held_to_one_thread():  # SciPy's own sums, too, are short
+            result = scipy.optimize.minimize(
+                loss_and_gradient,
+                vector.copy(),
+                method="L-BFGS-B",
+                jac=True,
+                options=options,
+                callback=iteration_ended,
+            )
     except _Stopped:
         return scipy.optimize.OptimizeResult(
             x=vector.copy(), fun=loss, nit=iterations, status=0, success=True, message="STOPPED"

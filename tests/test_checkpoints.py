@@ -327,7 +327,7 @@ def run(script, *arguments) -> str:
     environment = {**os.environ, "PYTHONPATH": str(Path(cbackprop.__file__).parents[1])}
     environment["OPENBLAS_NUM_THREADS"] = "1"
     result = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
+        [sys.executable, "-P", "-c", script, *map(str, arguments)],
         env=environment,
         capture_output=True,
         text=True,

@@ -257,7 +257,7 @@ print(tests["try_mutants"](data, folder, count, seed))
 def test_ten_thousand_mutated_files(part, whole, tmp_path):
     """In a process of little address space, where a huge allocation ends it."""
     (tmp_path / "original").write_bytes(whole)
-    command = [sys.executable, "-c", MUTANTS, __file__]
+    command = [sys.executable, "-P", "-c", MUTANTS, __file__]
     command += [str(tmp_path / "original"), "2500", str(part + 1)]
     package = str(Path(cbackprop.__file__).parents[1])
     result = subprocess.run(

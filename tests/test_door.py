@@ -841,7 +841,9 @@ for call in (
 
 
 def test_a_task_that_was_never_built_is_refused():
-    output = subprocess.run([sys.executable, "-c", UNFINISHED], capture_output=True, text=True)
+    output = subprocess.run(
+        [sys.executable, "-P", "-c", UNFINISHED], capture_output=True, text=True
+    )
     assert output.stdout.split() == ["refused"] * 4
 
 

@@ -44,7 +44,7 @@ print(X.nbytes, before - first, peak() - before, len(model.classes_))
 def added_share(n: int, settings: dict) -> float:
     """The memory that a fit of n rows adds, as a share of its float32 rows."""
     environment = {**os.environ, "PYTHONPATH": str(Path(cbackprop.__file__).parents[1])}
-    command = [sys.executable, "-c", SCRIPT, str(n), repr(settings)]
+    command = [sys.executable, "-P", "-c", SCRIPT, str(n), repr(settings)]
     run = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=600
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cbackprop
 import numpy as np
-from cbackprop import SGD, Adam, Network, training
 from workloads import BETA_1, BETA_2, CHECK_STEPS, EPSILON, MOMENTUM, flat
 
+import cbackprop
+from cbackprop import SGD, Adam, Network, training
 from peers import Runner
 
 OUTPUTS = {

@@ -20,6 +20,7 @@ class Task:
     n_rows: int
     n_parameters: int
     n_steps: int
+    n_trained: int
     workspace: NDArray[Any]
     plan: NDArray[np.void]
     def __init__(

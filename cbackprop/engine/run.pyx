@@ -167,6 +167,7 @@ cdef class Task:
     cdef readonly object workspace
     cdef readonly object plan
     cdef readonly Py_ssize_t n_steps        # steps made by the last call of train
+    cdef readonly Py_ssize_t n_trained      # rows of their mini-batches
     cdef bint trainable
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
@@ -388,6 +389,7 @@ cdef class Task:
         training.team = &team.barrier
         training.thread = thread
         training.step = training.rule.step
+        training.rows = 0
         training.n_threads = team.size
         with nogil:
             if self.single:
@@ -396,6 +398,7 @@ cdef class Task:
                 losses = steps.train(&self.task, &training, <double*>NULL)
         if thread == 0:
             self.n_steps = training.step - training.rule.step
+            self.n_trained = training.rows
         return losses
 
     cdef object _parameters(self):

@@ -22,6 +22,7 @@ cdef struct Training:
     void* state                     # (number of state vectors, n_parameters)
     Py_ssize_t n_parameters
     Py_ssize_t step                 # updates made so far, counted on by `train`
+    Py_ssize_t rows                 # rows of the mini-batches that had a weight, counted by `train`
     Py_ssize_t first                # rows first ... last of the task's order are trained on
     Py_ssize_t last
     Py_ssize_t batch_size

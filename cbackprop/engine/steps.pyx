@@ -176,6 +176,7 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
         weight = total_weight(task, first, m, tag)
         if weight != 0.0:       # rows that weigh nothing say nothing: no loss, no step
             training.step += 1
+            training.rows += m
             start = m * training.thread // training.n_threads
             stop = m * (training.thread + 1) // training.n_threads
             forward(task, first, start, stop, tag)
