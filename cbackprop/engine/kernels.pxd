@@ -16,7 +16,6 @@ cdef extern from "vector/table.h":
                         double) noexcept nogil
         void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (*prefetch)(const float*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
         void (*clip)(float*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const float*, Py_ssize_t) noexcept nogil
@@ -34,7 +33,6 @@ cdef extern from "vector/table.h":
                         double) noexcept nogil
         void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (*prefetch)(const double*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
         void (*clip)(double*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const double*, Py_ssize_t) noexcept nogil

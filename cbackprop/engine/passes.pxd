@@ -36,7 +36,6 @@ cdef floating* deltas(const Task* task, Py_ssize_t layer, floating* tag) noexcep
 
 # Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks.
 cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
-cdef void prefetch(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
 cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
 cdef double output_delta(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
                          floating* tag) noexcept nogil

@@ -15,9 +15,6 @@ from cbackprop.engine.blas cimport gemm
 from cbackprop.engine cimport kernels
 from cbackprop.engine.plan cimport IDENTITY, SOFTMAX_LOG_LOSS
 
-# More than this is not asked for ahead: it would push out of the cache what is at work there.
-cdef Py_ssize_t PREFETCH_BYTES = 131072
-
 
 cdef inline bint gathered(const Task* task) noexcept nogil:
     return task.rows != NULL and task.index_size == 0
@@ -130,17 +127,6 @@ cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize
             kernels.of_float.activate[activation](z, parameters + layer.biases, m, n_out)
         else:
             kernels.of_double.activate[activation](z, parameters + layer.biases, m, n_out)
-
-
-cdef void prefetch(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
-    """Rows start ... stop of the task's order will be gathered soon."""
-    cdef Py_ssize_t n = task.plan[0].n_in
-    if not gathered(task) or stop <= start or (stop - start) * n * <Py_ssize_t>sizeof(floating) > PREFETCH_BYTES:
-        return
-    if floating is float:
-        kernels.of_float.prefetch(<const float*>task.X, task.rows + start, stop - start, n)
-    else:
-        kernels.of_double.prefetch(<const double*>task.X, task.rows + start, stop - start, n)
 
 
 cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:

@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 
 from cbackprop.engine cimport kernels
 from cbackprop.engine.passes cimport (
-    activations, backward, finish, forward, layer_gradient, output_delta, prefetch, total_weight,
+    activations, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport ADAM, SGD
 
@@ -27,11 +27,25 @@ cdef double power(double base, Py_ssize_t n) noexcept nogil:
     return result
 
 
-cdef double rate_of_step(const Rule* rule, Py_ssize_t step) noexcept nogil:
+cdef inline double next_power(double last, double base, Py_ssize_t n) noexcept nogil:
+    """base^n from `last`, base^(n - 1). Taken anew every 64 steps: it depends on n alone, not on a slice's begin."""
+    return last * base if n & 63 else power(base, n)
+
+
+cdef double first_power(double base, Py_ssize_t n) noexcept nogil:
+    """base^n as `next_power` would have come to it."""
+    cdef Py_ssize_t _
+    cdef double result = power(base, n & ~<Py_ssize_t>63)
+    for _ in range(n & 63):
+        result *= base
+    return result
+
+
+cdef double rate_of_step(const Rule* rule, double power_1, double power_2) noexcept nogil:
     """The factor before the update: Adam's bias corrections fold into it (Kingma and Ba, section 2)."""
     if rule.optimizer != ADAM:
         return rule.learning_rate
-    return rule.learning_rate * sqrt(1.0 - power(rule.beta_2, step)) / (1.0 - power(rule.beta_1, step))
+    return rule.learning_rate * sqrt(1.0 - power_2) / (1.0 - power_1)
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -73,11 +87,16 @@ cdef struct Share:
     Py_ssize_t biases
 
 
+cdef inline Py_ssize_t part(Py_ssize_t n, Py_ssize_t thread, Py_ssize_t n_threads) noexcept nogil:
+    """Where the thread's part of n things begins; a division costs more than asking whether there is just one."""
+    return n * thread if n_threads == 1 else n * thread // n_threads
+
+
 cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index) noexcept nogil:
     cdef Share share
     cdef Py_ssize_t n_in = task.plan[index].n_in, n_out = task.plan[index].n_out
-    share.low = (n_in + 1) * training.thread // training.n_threads
-    share.high = (n_in + 1) * (training.thread + 1) // training.n_threads
+    share.low = part(n_in + 1, training.thread, training.n_threads)
+    share.high = part(n_in + 1, training.thread + 1, training.n_threads)
     share.at = task.plan[index].weights + share.low * n_out
     share.weights = ((share.high if share.high < n_in else n_in) - share.low) * n_out
     share.biases = n_out if share.high > n_in else 0
@@ -170,24 +189,26 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
     cdef Py_ssize_t start, stop
     cdef floating* parameters = <floating*>task.parameters
     cdef double losses = 0.0, loss, norm, weight, l2, rate
+    cdef double power_1 = first_power(training.rule.beta_1, training.step)
+    cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
     while first < training.last:
         m = training.batch_size if training.last - first > training.batch_size else training.last - first
         weight = total_weight(task, first, m, tag)
         if weight != 0.0:       # rows that weigh nothing say nothing: no loss, no step
             training.step += 1
+            power_1 = next_power(power_1, training.rule.beta_1, training.step)
+            power_2 = next_power(power_2, training.rule.beta_2, training.step)
             training.rows += m
-            start = m * training.thread // training.n_threads
-            stop = m * (training.thread + 1) // training.n_threads
+            start = part(m, training.thread, training.n_threads)
+            stop = part(m, training.thread + 1, training.n_threads)
             forward(task, first, start, stop, tag)
-            if first + m + stop <= training.last:
-                prefetch(task, first + m + start, first + m + stop, tag)
             loss = output_delta(task, first, start, stop, tag)
             backward(task, start, stop, tag)
             if not team_wait(training.team):
                 return losses
             l2 = training.rule.l2 + training.rule.l2_batch / weight
-            rate = rate_of_step(training.rule, training.step)
+            rate = rate_of_step(training.rule, power_1, power_2)
             norm = 0.0
             if clipped:
                 norm = update_clipped(task, training, first, m, weight, rate, l2, parameters)

@@ -48,7 +48,7 @@ static int FN(all_finite)(const T *x, ptrdiff_t n)
 }
 
 /* Short rows by whole vectors, the last one overlapping: a call of memcpy costs more than they do. */
-static inline void FN(copy)(const T *RESTRICT x, T *RESTRICT out, ptrdiff_t n)
+static inline KEEP_LOOPS void FN(copy)(const T *RESTRICT x, T *RESTRICT out, ptrdiff_t n)
 {
     enum { STEP = 16 / sizeof(T) };
     if (n < STEP || n > 64) {
@@ -60,7 +60,7 @@ static inline void FN(copy)(const T *RESTRICT x, T *RESTRICT out, ptrdiff_t n)
 }
 
 /* Rows picked at random come from anywhere in memory: they are asked for some rows ahead of their turn. */
-static void FN(gather)(const T *RESTRICT X, const ptrdiff_t *RESTRICT rows, T *RESTRICT out, ptrdiff_t m, ptrdiff_t n)
+static KEEP_LOOPS void FN(gather)(const T *RESTRICT X, const ptrdiff_t *RESTRICT rows, T *RESTRICT out, ptrdiff_t m, ptrdiff_t n)
 {
     const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(T), ahead = n > 32 * line ? 2 : 8;
     for (ptrdiff_t i = 0; i < m; i++) {
@@ -71,13 +71,6 @@ static void FN(gather)(const T *RESTRICT X, const ptrdiff_t *RESTRICT rows, T *R
         }
         FN(copy)(row, out + i * n, n);
     }
-}
-
-static void FN(prefetch)(const T *X, const ptrdiff_t *rows, ptrdiff_t m, ptrdiff_t n)
-{
-    const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(T);
-    for (ptrdiff_t i = 0; i < m; i++)
-        for (ptrdiff_t j = 0; j < n; j += line) PREFETCH(X + rows[i] * n + j);
 }
 
 static void FN(add_scaled)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
@@ -385,7 +378,6 @@ static const TABLE FN(table) = {
     {FN(sgd_update), FN(momentum_update), FN(nesterov_update), FN(adam_update)},
     FN(column_sums),
     FN(gather),
-    FN(prefetch),
     FN(sum_of_squares),
     FN(clip),
     FN(all_finite),

@@ -11,6 +11,11 @@
 #define RESTRICT restrict
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__)
+#define KEEP_LOOPS __attribute__((optimize("no-tree-loop-distribute-patterns"))) /* and not calls of memcpy */
+#else
+#define KEEP_LOOPS
+#endif
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
 #define NOINLINE __attribute__((noinline)) /* a loop that is vectorised by itself, and would not be inside another */

@@ -26,8 +26,6 @@
         void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
         void (*gather)(const T *X, const ptrdiff_t *rows, T *out, ptrdiff_t m, ptrdiff_t n);                           \
-        /* asks for those rows, so that they are near when their turn comes */                                         \
-        void (*prefetch)(const T *X, const ptrdiff_t *rows, ptrdiff_t m, ptrdiff_t n);                                 \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
         /* x (n) kept within -bound ... bound */                                                                       \
         void (*clip)(T *x, ptrdiff_t n, double bound);                                                                 \
