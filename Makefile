@@ -1,6 +1,6 @@
 # Every target works in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help build tools test nightly lint format bench sdist wheel ci clean
+.PHONY: help build tools test nightly lint format bench docs sdist wheel ci clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +27,11 @@ format:  ## put style right where a tool can
 	ruff check --fix .
 	ruff format .
 
-bench:  ## time training steps beside the bare BLAS calls
-	python benchmarks/steps.py
+bench:  ## time steps, fits and predictions beside the bare BLAS calls and other libraries
+	python benchmarks
+
+docs:  ## build the pages into docs/_build/html, running the examples (needs the extra `docs`)
+	python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 sdist:  ## build the source distribution into dist/ (needs the package `build`)
 	python -m build --sdist

@@ -35,7 +35,7 @@ def run(
     Layers before `first_layer` are left out (their product is sparse). Threads do not wait for one another: the
     numbers are then not a training step's, the work is.
     """
-    cdef Py_ssize_t L = sizes.shape[0] - 1, l, step, n_in, n_out
+    cdef Py_ssize_t L = sizes.shape[0] - 1, index, _step, n_in, n_out
     cdef Py_ssize_t start = m * thread // n_threads, stop = m * (thread + 1) // n_threads, low, high
     cdef floating* w
     cdef floating* g
@@ -43,21 +43,21 @@ def run(
     cdef floating* d
     cdef floating scale = <floating>alpha, keep = <floating>beta
     with nogil:
-        for step in range(steps):
+        for _step in range(steps):
             w = &W[0]
             a = &A[0]
-            for l in range(L):
-                n_in = sizes[l]
-                n_out = sizes[l + 1]
-                if l >= first_layer:
+            for index in range(L):
+                n_in = sizes[index]
+                n_out = sizes[index + 1]
+                if index >= first_layer:
                     gemm[floating](False, False, stop - start, n_out, n_in, 1.0, a + start * n_in, n_in, w, n_out,
                                    0.0, a + m * n_in + start * n_out, n_out)
                 w += n_in * n_out
                 a += m * n_in
             d = &D[0] + D.shape[0]
-            for l in range(L - 1, 0, -1):
-                n_in = sizes[l]
-                n_out = sizes[l + 1]
+            for index in range(L - 1, 0, -1):
+                n_in = sizes[index]
+                n_out = sizes[index + 1]
                 w -= n_in * n_out
                 d -= m * n_out
                 gemm[floating](False, True, stop - start, n_in, n_out, 1.0, d + start * n_out, n_out, w, n_out,
@@ -65,10 +65,10 @@ def run(
             g = &G[0]
             a = &A[0]
             d = &D[0]
-            for l in range(L):
-                n_in = sizes[l]
-                n_out = sizes[l + 1]
-                if l >= first_layer:
+            for index in range(L):
+                n_in = sizes[index]
+                n_out = sizes[index + 1]
+                if index >= first_layer:
                     low = n_in * thread // n_threads
                     high = n_in * (thread + 1) // n_threads
                     gemm[floating](True, False, high - low, n_out, m, scale, a + low, n_in, d, n_out,

@@ -1,4 +1,4 @@
-"""How time is taken: a process for every contender, interleaved rounds, and a look at who else was working."""
+"""How is time taken?  A process each, interleaved rounds, and a look at who else works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is written down: the machine, the tables (Markdown, CSV, JSON) and the plot."""
+"""What is written down?  The machine, the tables (Markdown, CSV, JSON) and the plot."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from workloads import WORKLOADS
 
 RIVALS = ("scikit-learn", "PyTorch", "JAX")
 README = Path(__file__).parent / "README.md"
+RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass
@@ -188,7 +189,7 @@ def _processor() -> str:
 
 
 def _blas(keep_pins: bool) -> str:
-    """SciPy's BLAS and the kernels it picks, asked in a process that has the contenders' variables."""
+    """SciPy's BLAS and the kernels it picks with the contenders' variables."""
     import measure
 
     worker = measure.Worker("report:BLAS", measure.environment(os.cpu_count() or 1, keep_pins))
@@ -234,8 +235,9 @@ def about(machine: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     before, after = machine["load average before and after"]
     return (
-        f"{machine['date']}: {machine['processor']}, {machine['cores']} cores, {machine['system']}; "
-        f"Python {machine['python']}, {versions}; SciPy's BLAS: {machine['blas']}. "
+        f"{machine['date']}: {machine['processor']}, {machine['cores']} cores, "
+        f"{machine['system']}; Python {machine['python']}, {versions}; "
+        f"SciPy's BLAS: {machine['blas']}. "
         f"Load average before and after: {before:.1f}, {after:.1f}."
     )
 

@@ -101,7 +101,7 @@ class Benchmark:
     def contenders(self, name: str, dtype: str) -> Iterator[Contender]:
         for (library, _), worker in self.workers.items():
             for form, row in worker.call("load", name, dtype).items():
-                yield Contender(f"{library}", form, row, worker)
+                yield Contender(library, form, row, worker)
 
     def check(self, workload: Workload, dtype: str) -> list[Contender]:
         """All contenders that compute what they should."""
@@ -187,8 +187,8 @@ class Benchmark:
 def _distance(got: np.ndarray, wanted: np.ndarray) -> float:
     """Relative, in the Euclidean norm.
 
-    The largest single difference would not do in float32: where a relu's argument is a rounding error
-    away from zero, right results may differ by a row's whole contribution to a few weights.
+    The largest single difference would not do in float32: where a relu's argument is a rounding
+    error away from zero, right results may differ by all that a row contributes to a few weights.
     """
     return float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted))
 
@@ -208,9 +208,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--workloads", default=",".join(names), help="of %(default)s")
     parser.add_argument("--dtype", default="float32,float64")
     parser.add_argument("--peers", default=",".join(peers.LIBRARIES), help="of %(default)s")
-    parser.add_argument(
-        "--threads", default="1,2", help="thread counts to try, default %(default)s"
-    )
+    parser.add_argument("--threads", default="1,2", help="to try, default %(default)s")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.25, help="of a measurement, about")
     parser.add_argument(
@@ -221,7 +219,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--keep-pins", action="store_true", help=f"keep {', '.join(measure.PINS)} if they are set"
     )
-    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="folder")
+    parser.add_argument("--out", type=Path, default=report.RESULTS, help="folder")
     parser.add_argument("--readme", action="store_true", help="put the tables into README.md too")
     options = parser.parse_args()
     if options.quick:

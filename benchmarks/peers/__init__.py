@@ -1,4 +1,4 @@
-"""Who trains: one module a library, each in its best honest form, behind one small class."""
+"""Who trains?  One module a library, each in its best honest form, behind one small class."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ class Runner(ABC):
     @staticmethod
     def forget() -> None:
         """Drop what was compiled before, so that it cannot get in the way."""
+        return None
 
     @abstractmethod
     def epochs(self, count: float) -> None:

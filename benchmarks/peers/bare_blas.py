@@ -57,7 +57,7 @@ class Peer(Runner):
         )  # fmt: skip
 
     def first_steps(self):
-        """One step; each share twice, since in the first round it may have come before another's."""
+        """One step; each share twice, since at first it may come before what it builds on."""
         before = self.G, self.alpha, self.beta
         self.G, self.alpha, self.beta = np.zeros_like(self.W), 1.0, 0.0
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""JAX on the CPU: the whole epoch is one compiled `lax.scan` over mini-batches gathered inside, buffers donated."""
+"""JAX on the CPU: an epoch is one compiled `lax.scan`, batches gathered inside, buffers donated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: eager with each kind of optimizer, a compiled loss, and the whole step as one compiled graph."""
+"""PyTorch on the CPU: eager with each kind of optimizer, a compiled loss, a compiled step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMPILED_LOSS, COMPILED_STEP = "compiled loss, fused", "compiled step"
 
 
 class Peer(Runner):
-    """Weights are kept as `torch.nn.Linear` keeps them, (fan_out, fan_in); no modules, no data loader."""
+    """No modules, no data loader; weights (fan_out, fan_in), as `torch.nn.Linear` keeps them."""
 
     version = torch.__version__
     divisible = True

@@ -46,9 +46,7 @@ class Peer(Runner):
             warnings.simplefilter("ignore", ConvergenceWarning)
             self.model.fit(X, y)
         if self.model.n_iter_ != epochs:
-            raise RuntimeError(
-                f"scikit-learn stopped after {self.model.n_iter_} of {epochs} epochs"
-            )
+            raise RuntimeError(f"stopped after {self.model.n_iter_} of {epochs} epochs")
 
     def epochs(self, count):
         self._fit(self.data.X, self.data.y, count, shuffle=True)
