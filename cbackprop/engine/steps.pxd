@@ -18,7 +18,7 @@ cdef extern from "team.h":
 
 cdef struct Training:
     const Rule* rule
-    void* gradient                  # (n_parameters,), not used by plain SGD unless it clips
+    void* gradient                  # (n_parameters,), not used by SGD without or with plain momentum, unless it clips
     void* state                     # (number of state vectors, n_parameters)
     Py_ssize_t n_parameters
     Py_ssize_t step                 # updates made so far, counted on by `train`

@@ -13,7 +13,7 @@ from cbackprop.engine cimport kernels
 from cbackprop.engine.passes cimport (
     activations, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
-from cbackprop.engine.plan cimport ADAM, SGD
+from cbackprop.engine.plan cimport ADAM, MOMENTUM, SGD
 
 
 cdef double power(double base, Py_ssize_t n) noexcept nogil:
@@ -103,18 +103,36 @@ cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index
     return share
 
 
+cdef void add(double factor, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
+    """y += factor * x"""
+    if floating is float:
+        kernels.of_float.add_scaled(<float>factor, x, y, n)
+    else:
+        kernels.of_double.add_scaled(factor, x, y, n)
+
+
 cdef double update_layer(
     const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t first, Py_ssize_t m,
     double weight, double rate, double l2, floating* parameters
 ) noexcept nogil:
     """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
     cdef Share share = share_of(task, training, index)
+    cdef floating* velocity = <floating*>training.state
     cdef double norm = 0.0
     if l2 != 0.0:
         norm = squares(parameters + share.at, share.weights)
     if training.rule.optimizer == SGD:
         # W := (1 - eta l2) W - eta A^T D / weight is one gemm, with no gradient kept.
         layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
+        return norm
+    if training.rule.optimizer == MOMENTUM:
+        # V := mu V - eta A^T D / weight is one gemm, too; then V -= eta l2 W, and W += V.
+        layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, training.rule.momentum,
+                       training.rule.momentum, velocity)
+        if l2 != 0.0:
+            add(-rate * l2, parameters + share.at, velocity + share.at, share.weights)
+        add(1.0, velocity + share.at, parameters + share.at, share.weights)
+        add(1.0, velocity + task.plan[index].biases, parameters + task.plan[index].biases, share.biases)
         return norm
     layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
     move(training, share.at, share.weights, rate, l2, parameters)
@@ -135,13 +153,6 @@ cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
         x[i] *= <floating>factor
 
 
-cdef void add_decay(double l2, const floating* W, floating* gradient, Py_ssize_t n) noexcept nogil:
-    if floating is float:
-        kernels.of_float.add_scaled(<float>l2, W, gradient, n)
-    else:
-        kernels.of_double.add_scaled(l2, W, gradient, n)
-
-
 cdef double update_clipped(
     const Task* task, const Training* training, Py_ssize_t first, Py_ssize_t m,
     double weight, double rate, double l2, floating* parameters
@@ -159,7 +170,7 @@ cdef double update_clipped(
         layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, gradient)
         if l2 != 0.0:
             norm += squares(parameters + share.at, share.weights)
-            add_decay(l2, parameters + share.at, gradient + share.at, share.weights)
+            add(l2, parameters + share.at, gradient + share.at, share.weights)
         if training.rule.clip_value > 0.0:
             clip(gradient + share.at, share.weights, training.rule.clip_value)
             clip(gradient + task.plan[index].biases, share.biases, training.rule.clip_value)

@@ -320,8 +320,8 @@ static void FN(clip)(T *x, ptrdiff_t n, double bound)
     }
 }
 
-/* Optimizers, one step on a slice: g = gradient + l2 w first, then the method's own rule. Plain SGD comes here only
-   where its gradient is clipped: its step is one gemm otherwise (steps.pyx). */
+/* Optimizers, one step on a slice: g = gradient + l2 w first, then the method's own rule. SGD, without or with
+   plain momentum, comes here only where its gradient is clipped: its step is one gemm otherwise (steps.pyx). */
 
 static void FN(sgd_update)(T *RESTRICT w, const T *RESTRICT gradient, T *first, T *second, ptrdiff_t n,
                            const Rule *rule, double rate, double l2)

@@ -18,8 +18,8 @@
            softmax; weights (m, k), each row's repeated, or NULL */                                                    \
         double (*loss[N_OUTPUTS])(T *z, T *delta, const T *y, const int32_t *labels, const T *weights, ptrdiff_t m,    \
                                   ptrdiff_t k);                                                                        \
-        /* one step on a slice of the vector, by Optimizer: w (n), its gradient, its state. For SGD only where the    \
-           gradient is clipped: its step is one gemm otherwise */                                                      \
+        /* one step on a slice of the vector, by Optimizer: w (n), its gradient, its state. For SGD, without or   \
+           with plain momentum, only where the gradient is clipped: the step is one gemm otherwise */                  \
         void (*update[N_OPTIMIZERS])(T *w, const T *gradient, T *first, T *second, ptrdiff_t n, const Rule *rule,      \
                                      double rate, double l2);                                                          \
         /* out (n) = keep * out + scale * (sum over the rows of d (m, n)); with keep 0 out is not read */              \
