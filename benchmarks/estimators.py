@@ -148,7 +148,7 @@ def lines_of(
 
 
 def fits(part: str, workers: Workers, dtype: str, rounds: int, patience: int) -> list[Line]:
-    """G or I: seconds of a fit; notes say epochs and how far the coefficients are apart."""
+    """G or I: seconds of a fit; notes say epochs, and how far the models are apart."""
     for worker in workers.values():
         worker.call("load", part, dtype)
     samples = measure.interleave(
@@ -156,15 +156,23 @@ def fits(part: str, workers: Workers, dtype: str, rounds: int, patience: int) ->
         rounds, patience, random.Random(part + dtype),
     )  # fmt: skip
     fitted = {key: worker.call("fitted") for key, worker in workers.items()}
-    _, reference = next((f for (name, _), f in fitted.items() if name == "scikit-learn"), (0, None))
+    times = {key: [s.seconds for s in samples[key]] for key in workers}
+    theirs = [key for key in workers if key[0] == "scikit-learn"]
+    best = min(theirs, key=lambda key: statistics.median(times[key]))
     notes = {}
     for key, (count, parameters) in fitted.items():
         notes[key] = f"{count} {'epochs' if part == 'G' else 'iterations'}"
-        if reference is not None and key[0] != "scikit-learn":
-            apart = np.linalg.norm(parameters - reference) / np.linalg.norm(reference)
-            notes[key] += f", parameters {apart:.0e} apart"
+        if key[0] == "scikit-learn":
+            continue
+        reference = fitted[best][1]
+        apart = np.linalg.norm(parameters - reference) / np.linalg.norm(reference)
+        notes[key] += f", parameters {apart:.0e} apart"
+        if count != fitted[best][0]:
+            each = report.ratio(times[best], times[key]) * count / fitted[best][0]
+            notes[key] += (
+                f"; {fitted[best][0]} in scikit-learn, ahead for each {report.number(each)}"
+            )
     what = {"G": "G: fit, early stopping", "I": "I: fit, L-BFGS"}[part]
-    times = {key: [s.seconds for s in samples[key]] for key in workers}
     return lines_of(what, dtype, "s", times, notes)
 
 

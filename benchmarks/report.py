@@ -255,8 +255,18 @@ def into_readme(section: str, text: str) -> None:
     README.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
+def _plain(value: Any) -> Any:
+    """The same for JSON, which knows no NaN."""
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_json(path: Path, machine: dict, **content: Any) -> None:
-    path.write_text(json.dumps({"machine": machine, **content}, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(_plain({"machine": machine, **content}), indent=1, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def write_steps(
@@ -276,7 +286,7 @@ def write_steps(
     write_json(folder / "steps.json", machine, rows=[asdict(r) for r in rows], problems=problems)
     with open(folder / "steps.csv", "w", newline="", encoding="utf-8") as file:
         names = [name for name in Row.__dataclass_fields__ if name != "microseconds"]
-        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer = csv.DictWriter(file, names, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(r) for r in rows)
     plot(folder / "steps.svg", rows)
