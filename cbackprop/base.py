@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from contextlib import closing
 from functools import partial
@@ -20,7 +19,6 @@ from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cbackprop import training
-from cbackprop.atomic import PathLike
 from cbackprop.callbacks import (
     CallbackSupportMixin,
     FitState,
@@ -28,11 +26,12 @@ from cbackprop.callbacks import (
     listening,
     not_listening,
 )
-from cbackprop.checks import one_index_type
+from cbackprop.checks import engine_rows, warn
 from cbackprop.engine import run
 from cbackprop.history import History
 from cbackprop.network import Network
 from cbackprop.optimizers import SGD, Adam, Optimizer
+from cbackprop.savable import Savable
 from cbackprop.sweeps import Sweep
 
 NOT_FINITE = (
@@ -51,26 +50,7 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-def _rows(X: Any, dtype: np.dtype) -> Any:
-    """What the engine takes: C-ordered rows or CSR with one index type, of this dtype."""
-    if not hasattr(X, "tocsr"):
-        return np.require(X, dtype=dtype, requirements=["C", "A"])
-    return one_index_type(X.tocsr().astype(dtype, copy=False))
-
-
-def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn in the name of whoever called into this package.
-
-    That is scikit-learn's wrapper of `fit`, so that filters for scikit-learn's modules, which
-    its own examples set, hold here.
-    """
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("cbackprop"):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
-
-
-class MLP(CallbackSupportMixin, BaseEstimator):
+class MLP(Savable, CallbackSupportMixin, BaseEstimator):
     """What the two estimators share."""
 
     _no_improvement_count: int
@@ -134,28 +114,6 @@ class MLP(CallbackSupportMixin, BaseEstimator):
                 f"{type(self).__name__!r} object has no attribute {name!r} before it is fitted"
             ) from None
 
-    def save(self, path: PathLike) -> None:
-        """Save the fitted estimator to one safetensors file, from which `cbackprop.load` makes it.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Replaced as a whole or not at all; a symbolic link is followed.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If the estimator is not fitted.
-        TypeError
-            If a label or a parameter is an object that cannot be saved, or the estimator is of a
-            subclass.
-        OSError
-            If the file cannot be written; what was at `path` is then as it was.
-        """
-        from cbackprop.saving import save
-
-        save(self, path)
-
     # Fitting.
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -215,7 +173,7 @@ class MLP(CallbackSupportMixin, BaseEstimator):
             if self.solver == "lbfgs":
                 network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
-        X, y = _rows(X, dtype), self._engine_targets(y, dtype)
+        X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
         if incremental:
@@ -537,7 +495,7 @@ class MLP(CallbackSupportMixin, BaseEstimator):
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)
-        return network._predict(_rows(X, network.dtype), self.n_jobs)
+        return network._predict(engine_rows(X, network.dtype), self.n_jobs)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

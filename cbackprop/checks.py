@@ -1,7 +1,12 @@
-"""What a network and its training take: options, numbers and data, or an error that says so."""
+"""What a network and its training take: options, numbers and data, or an error that says so.
+
+A warning says so, too, in the name of the caller.
+"""
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
@@ -21,6 +26,18 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} must be one of {sorted(options)}, got {value!r}")
     return value
+
+
+def check_output(output_activation: Any, loss: Any) -> None:
+    """An output activation and a loss that go together."""
+    check_option("output_activation", output_activation, {output for output, _ in run.OUTPUTS})
+    check_option("loss", loss, {name for _, name in run.OUTPUTS})
+    if (output_activation, loss) not in run.OUTPUTS:
+        allowed = ", ".join(f"{output} with {name}" for output, name in run.OUTPUTS)
+        raise ValueError(
+            f"the output activation {output_activation!r} does not go with the loss {loss!r}; "
+            f"these do: {allowed}"
+        )
 
 
 def check_number(
@@ -109,6 +126,13 @@ def _aligned(array: Any) -> Any:
     return array if hasattr(array, "indptr") else np.require(array, requirements=["C", "A"])
 
 
+def engine_rows(X: Any, dtype: np.dtype) -> Any:
+    """What the engine takes of validated X: C-ordered rows or CSR, of this dtype."""
+    if not hasattr(X, "tocsr"):
+        return np.require(X, dtype=dtype, requirements=["C", "A"])
+    return one_index_type(X.tocsr().astype(dtype, copy=False))
+
+
 def one_index_type(X: Any) -> Any:
     """X, its two index arrays of one of the types the engine reads, if it is CSR."""
     if not hasattr(X, "indptr"):
@@ -173,3 +197,15 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     if weight.min() < 0 or not weight.any():
         raise ValueError("sample_weight must not be negative, nor zero for every row")
     return _aligned(weight)
+
+
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn in the name of whoever called into this package.
+
+    That is scikit-learn's wrapper of `fit`, so that filters for scikit-learn's modules, which
+    its own examples set, hold here.
+    """
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("cbackprop"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)

@@ -1,36 +1,32 @@
-"""Network: layer sizes become a plan and one flat vector; predict, loss, backprop."""
+"""Network: layer sizes become a plan and one flat vector; what its passes compute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from itertools import pairwise
-from time import perf_counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
-from cbackprop import training
-from cbackprop.atomic import PathLike
-from cbackprop.callbacks import FitState, Listeners, check_callbacks, listening
 from cbackprop.checks import (
     check_dtype,
-    check_integer,
     check_layer_sizes,
-    check_number,
     check_option,
+    check_output,
     check_rows,
     check_targets,
     check_weight,
     fits,
 )
 from cbackprop.engine import run
-from cbackprop.history import History, Metric, check_metrics
+from cbackprop.fitting import fit
+from cbackprop.history import History, Metric
 from cbackprop.initializers import INITIALIZERS
-from cbackprop.optimizers import SGD, Optimizer
-from cbackprop.plan import Views, make_plan, views
+from cbackprop.optimizers import Optimizer
+from cbackprop.parameters import Parameters
+from cbackprop.plan import make_plan, views
+from cbackprop.savable import Savable
 from cbackprop.summary import Summary
 from cbackprop.sweeps import BLOCK_ROWS, Sweep
 
@@ -57,7 +53,7 @@ class Backprop(NamedTuple):
     bias_gradients: list[NDArray]
 
 
-class Network:
+class Network(Savable, Parameters):
     """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
 
     Parameters
@@ -121,23 +117,11 @@ class Network:
         """Everything but the vector: checked options, and the plan."""
         self.layer_sizes = check_layer_sizes(layer_sizes)
         self.activation = check_option("activation", activation, run.ACTIVATIONS)
-        self.output_activation = check_option(
-            "output_activation", output_activation, {output for output, _ in run.OUTPUTS}
-        )
-        self.loss_name = check_option("loss", loss, {name for _, name in run.OUTPUTS})
-        if (output_activation, loss) not in run.OUTPUTS:
-            allowed = ", ".join(f"{output} with {name}" for output, name in run.OUTPUTS)
-            raise ValueError(
-                f"the output activation {output_activation!r} does not go with the loss {loss!r}; "
-                f"these do: {allowed}"
-            )
+        check_output(output_activation, loss)
+        self.output_activation, self.loss_name = output_activation, loss
         self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
         self.plan = make_plan(self.layer_sizes, activation)
         self.output = run.OUTPUTS[output_activation, loss]
-
-    def _own(self, vector: NDArray) -> None:
-        self._parameters = vector
-        self._weights, self._biases = views(self.plan, vector)
 
     def initialize(self, random_state: Any = None) -> Network:
         """Draw all parameters anew: per layer weights, then biases, in float64, then cast."""
@@ -146,95 +130,6 @@ class Network:
             drawn = self._initialize(rng, *weights.shape, self.activation)
             weights[...], biases[...] = drawn
         return self
-
-    # The vector and its views.
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self._parameters.dtype
-
-    @property
-    def parameters(self) -> NDArray:
-        return self._parameters
-
-    @parameters.setter
-    def parameters(self, values: ArrayLike) -> None:
-        values = np.asarray(values)
-        if values.shape != self._parameters.shape:
-            raise ValueError(f"parameters has shape {self._parameters.shape}, got {values.shape}")
-        self.writable()._parameters[...] = values
-
-    @property
-    def weights(self) -> list[NDArray]:
-        return self._weights
-
-    @weights.setter
-    def weights(self, values: Sequence[ArrayLike]) -> None:
-        self._assign(self.writable()._weights, values, "weights")
-
-    @property
-    def biases(self) -> list[NDArray]:
-        return self._biases
-
-    @biases.setter
-    def biases(self, values: Sequence[ArrayLike]) -> None:
-        self._assign(self.writable()._biases, values, "biases")
-
-    @staticmethod
-    def _assign(layers: Views, values: Sequence[ArrayLike], name: str) -> None:
-        arrays = [np.asarray(value) for value in values]
-        got, expected = [a.shape for a in arrays], [layer.shape for layer in layers]
-        if got != expected:
-            raise ValueError(f"{name} must have the shapes {expected}, got {got}")
-        for layer, array in zip(layers, [a.copy() for a in arrays], strict=True):
-            layer[...] = array
-
-    def __getstate__(self) -> dict:
-        state = self.__dict__.copy()
-        del state["_weights"], state["_biases"]
-        state.pop("_fit_state", None)  # a fit in progress
-        return state
-
-    def __setstate__(self, state: dict) -> None:
-        self.__dict__.update(state)
-        self.plan.flags.writeable = False
-        self._own(state["_parameters"])
-
-    def writable(self) -> Network:
-        """This network, with a vector of its own if it came read-only from a memory map."""
-        if not self._parameters.flags.writeable:
-            self._own(self._parameters.copy())
-        return self
-
-    def astype(self, dtype: DTypeLike) -> Network:
-        """The same network with parameters of another dtype: itself if they have it already."""
-        return self if np.dtype(dtype) == self.dtype else self.copy(dtype)
-
-    def copy(self, dtype: DTypeLike | None = None) -> Network:
-        """The same network with a vector of its own, of this dtype if one is given."""
-        dtype = check_dtype(self.dtype if dtype is None else dtype)
-        other = object.__new__(type(self))
-        state = self.__getstate__()
-        state["_parameters"] = np.array(self._parameters, dtype=dtype)
-        other.__setstate__(state)
-        return other
-
-    def save(self, path: PathLike) -> None:
-        """Save to one safetensors file, from which `cbackprop.load` makes the same network.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Replaced as a whole or not at all; a symbolic link is followed.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; what was at `path` is then as it was.
-        """
-        from cbackprop.saving import save
-
-        save(self, path)
 
     def __repr__(self) -> str:
         return (
@@ -344,16 +239,7 @@ class Network:
             argument changes sign within a step adds a difference that is no error.
         """
         wide = self.copy(np.float64)
-        vector = wide._parameters
-        sweep = wide._sweep(X, y, sample_weight)
-        numerical = np.empty_like(vector)
-        for i, value in enumerate(vector.tolist()):
-            h = step * max(1.0, abs(value))
-            vector[i] = up = value + h
-            above = sweep.loss()
-            vector[i] = down = value - h
-            numerical[i] = (above - sweep.loss()) / (up - down)
-            vector[i] = value
+        numerical = wide._sweep(X, y, sample_weight).numerical_gradient(step)
         gradient = self.gradient(X, y, sample_weight)
         largest = max(np.abs(gradient).max(), np.abs(numerical).max())
         difference = np.abs(gradient - numerical).max()
@@ -438,103 +324,24 @@ class Network:
         >>> history.epochs, history.best("evaluation_accuracy") > 0.85
         (20, True)
         """
-        self.writable()
-        rows = self._check_X(X)
-        targets = self._check_y(y, rows)
-        weight = self._check_weight(sample_weight, rows)
-        check_integer("epochs", epochs, at_least=1)
-        if batch_size is None:
-            batch_size = rows.shape[0]
-        check_integer("batch_size", batch_size, at_least=1)
-        check_number("l2", l2, 0.0, np.inf, open_high=True)
-        optimizer = SGD() if optimizer is None else optimizer
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
-        if isinstance(metrics, str) and metrics == "auto":
-            metrics = ["accuracy"] if self.output_activation in ("softmax", "logistic") else None
-        measured = check_metrics(metrics)
-        held_out = None
-        if evaluation_data is not None:
-            held_rows = self._check_X(evaluation_data[0])
-            held_out = held_rows, self._check_y(evaluation_data[1], held_rows)
-        decay = float(l2) / rows.shape[0]
-        state = FitState(
-            history=History(),
-            max_epochs=int(epochs),
+        return fit(
+            self,
+            X,
+            y,
             optimizer=optimizer,
-            rng=check_random_state(random_state) if shuffle else None,
-            order=np.arange(rows.shape[0]) if shuffle else None,
-            n_rows=rows.shape[0],
-            settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
+            epochs=epochs,
+            batch_size=batch_size,
+            l2=l2,
+            sample_weight=sample_weight,
+            evaluation_data=evaluation_data,
+            metrics=metrics,
+            training_metrics=training_metrics,
+            gradient_norms=gradient_norms,
+            shuffle=shuffle,
+            random_state=random_state,
+            callbacks=callbacks,
+            n_jobs=n_jobs,
         )
-        data = rows, targets, weight
-        with listening(self, state, check_callbacks(callbacks), X=X, y=y) as listeners:
-            for cost, seconds in self._epochs(
-                data, state, int(batch_size), decay, n_jobs, listeners
-            ):
-                self._record(state, cost, seconds)
-                if training_metrics:
-                    state.history.record(**self._measure(rows, targets, measured, n_jobs))
-                if held_out is not None:
-                    evaluated = self._measure(*held_out, measured, n_jobs)
-                    evaluated["cost"] = Sweep(self, held_out[0], y=held_out[1]).loss()
-                    state.history.record(**{f"evaluation_{k}": v for k, v in evaluated.items()})
-                if gradient_norms:
-                    norms = self._gradient_norms(*data, decay)
-                    state.history.record(gradient_norms=norms)
-        return state.history
-
-    def _epochs(
-        self, data, state: FitState, batch_size: int, l2: float, n_jobs, listeners: Listeners
-    ) -> Iterator[tuple[float, float]]:
-        """Train the epochs that are left: the cost and the seconds of each, callbacks told."""
-        X, y, sample_weight = data
-        assert state.optimizer is not None
-        with closing(
-            training.epochs(
-                self,
-                X,
-                y,
-                state.optimizer,
-                batch_size=min(batch_size, state.n_rows),
-                max_epochs=state.epochs_left,
-                rng=state.rng,
-                order=state.order,
-                sample_weight=sample_weight,
-                l2=l2,
-                n_jobs=n_jobs,
-            )
-        ) as epochs:
-            for _ in range(state.epochs_left):
-                listeners.epoch_begins()
-                began = perf_counter()
-                cost = next(epochs)
-                state.epoch += 1
-                yield cost, perf_counter() - began
-                state.done = listeners.epoch_ended()
-                if state.done:
-                    break
-
-    def _record(self, state: FitState, cost: float, seconds: float) -> None:
-        """The epoch in the history; an error if the parameters are lost."""
-        rate = state.optimizer.learning_rate if state.optimizer else 0.0
-        state.history.record(cost=cost, learning_rate=rate, seconds=seconds)
-        if not np.isfinite(cost) and not run.all_finite(self._parameters):
-            raise ValueError(
-                f"the parameters are no longer finite in epoch {state.history.epochs}: cost "
-                f"{cost:.3g}, learning rate {rate:.3g}. Try a smaller learning rate, clip_norm, "
-                "and scaled inputs."
-            )
-
-    def _measure(self, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
-        outputs = self._predict(X, n_jobs) if metrics else None
-        return {name: metric(y, outputs) for name, metric in metrics.items() if outputs is not None}
-
-    def _gradient_norms(self, X, y, weight, decay: float) -> list[float]:
-        gradient = np.empty_like(self._parameters)
-        Sweep(self, X, y=y, sample_weight=weight).loss_and_gradient(gradient, l2=decay)
-        starts = [*self.plan["weights"].tolist(), gradient.size]
-        return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
 
     # Showing.
 

@@ -6,16 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cbackprop.atomic import PathLike
 from cbackprop.checks import check_number
 from cbackprop.engine import run
+from cbackprop.savable import Savable
 
 
 def _positive(name: str, value: Any) -> float:
     return check_number(name, value, 0.0, float("inf"), open_low=True, open_high=True)
 
 
-class Optimizer:
+class Optimizer(Savable):
     """What SGD and Adam share: a learning rate, state vectors and the count of steps made.
 
     Attributes
@@ -78,23 +78,6 @@ class Optimizer:
         for name in ("learning_rate", *self._hyper_parameters):
             rule[name] = getattr(self, name)
         return rule
-
-    def save(self, path: PathLike) -> None:
-        """Save hyper-parameters, state and steps made to a file for `cbackprop.load`.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Replaced as a whole or not at all; a symbolic link is followed.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written; what was at `path` is then as it was.
-        """
-        from cbackprop.saving import save
-
-        save(self, path)
 
     def __repr__(self) -> str:
         names = ["learning_rate", *self._hyper_parameters]

@@ -145,6 +145,19 @@ class Sweep:
                 gradient[begin:end] += decay * self.parameters[begin:end]
         return data_loss + 0.5 * decay * self._squares(decay)
 
+    def numerical_gradient(self, step: float) -> NDArray:
+        """The gradient of `loss`, two-sided: every parameter is moved by ``step max(1, |w|)``."""
+        vector = self.parameters
+        numerical = np.empty_like(vector)
+        for i, value in enumerate(vector.tolist()):
+            h = step * max(1.0, abs(value))
+            vector[i] = up = value + h
+            above = self.loss()
+            vector[i] = down = value - h
+            numerical[i] = (above - self.loss()) / (up - down)
+            vector[i] = value
+        return numerical
+
     def activations_and_deltas(self) -> tuple[list[NDArray], list[NDArray]]:
         """Of every layer, after a sweep whose block held all rows."""
         return self.tasks[0].views(self.n_rows)

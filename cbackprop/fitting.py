@@ -1,0 +1,155 @@
+"""How does Network.fit go: what it takes, its epochs, and what is measured after each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import pairwise
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from cbackprop import training
+from cbackprop.callbacks import FitState, Listeners, check_callbacks, listening
+from cbackprop.checks import check_integer, check_number
+from cbackprop.engine import run
+from cbackprop.history import History, Metric, check_metrics
+from cbackprop.optimizers import SGD, Optimizer
+from cbackprop.sweeps import Sweep
+
+if TYPE_CHECKING:
+    from cbackprop.network import Network
+
+
+def fit(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    optimizer: Optimizer | None,
+    epochs: int,
+    batch_size: int | None,
+    l2: float,
+    sample_weight: ArrayLike | None,
+    evaluation_data: tuple[ArrayLike, ArrayLike] | None,
+    metrics: Sequence[str] | Mapping[str, Metric] | str | None,
+    training_metrics: bool,
+    gradient_norms: bool,
+    shuffle: bool,
+    random_state: Any,
+    callbacks: Sequence[Any],
+    n_jobs: int | None,
+) -> History:
+    """Train in place; the arguments are those of `Network.fit`."""
+    network.writable()
+    rows = network._check_X(X)
+    targets = network._check_y(y, rows)
+    data = rows, targets, network._check_weight(sample_weight, rows)
+    check_integer("epochs", epochs, at_least=1)
+    if batch_size is None:
+        batch_size = rows.shape[0]
+    check_integer("batch_size", batch_size, at_least=1)
+    check_number("l2", l2, 0.0, np.inf, open_high=True)
+    optimizer = SGD() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+    if isinstance(metrics, str) and metrics == "auto":
+        metrics = ["accuracy"] if network.output_activation in ("softmax", "logistic") else None
+    measured = check_metrics(metrics)
+    held_out = None
+    if evaluation_data is not None:
+        held_rows = network._check_X(evaluation_data[0])
+        held_out = held_rows, network._check_y(evaluation_data[1], held_rows)
+    decay = float(l2) / rows.shape[0]
+    state = FitState(
+        history=History(),
+        max_epochs=int(epochs),
+        optimizer=optimizer,
+        rng=check_random_state(random_state) if shuffle else None,
+        order=np.arange(rows.shape[0]) if shuffle else None,
+        n_rows=rows.shape[0],
+        settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
+    )
+    with listening(network, state, check_callbacks(callbacks), X=X, y=y) as listeners:
+        for cost, seconds in _epochs(
+            network, data, state, int(batch_size), decay, n_jobs, listeners
+        ):
+            _record(network, state, cost, seconds)
+            if training_metrics:
+                state.history.record(**_measure(network, rows, targets, measured, n_jobs))
+            if held_out is not None:
+                state.history.record(**_evaluation(network, *held_out, measured, n_jobs))
+            if gradient_norms:
+                state.history.record(gradient_norms=_gradient_norms(network, *data, decay))
+    return state.history
+
+
+def _epochs(
+    network: Network,
+    data,
+    state: FitState,
+    batch_size: int,
+    l2: float,
+    n_jobs,
+    listeners: Listeners,
+) -> Iterator[tuple[float, float]]:
+    """Train the epochs that are left: the cost and the seconds of each, callbacks told."""
+    X, y, sample_weight = data
+    assert state.optimizer is not None
+    with closing(
+        training.epochs(
+            network,
+            X,
+            y,
+            state.optimizer,
+            batch_size=min(batch_size, state.n_rows),
+            max_epochs=state.epochs_left,
+            rng=state.rng,
+            order=state.order,
+            sample_weight=sample_weight,
+            l2=l2,
+            n_jobs=n_jobs,
+        )
+    ) as epochs:
+        for _ in range(state.epochs_left):
+            listeners.epoch_begins()
+            began = perf_counter()
+            cost = next(epochs)
+            state.epoch += 1
+            yield cost, perf_counter() - began
+            state.done = listeners.epoch_ended()
+            if state.done:
+                break
+
+
+def _record(network: Network, state: FitState, cost: float, seconds: float) -> None:
+    """The epoch in the history; an error if the parameters are lost."""
+    rate = state.optimizer.learning_rate if state.optimizer else 0.0
+    state.history.record(cost=cost, learning_rate=rate, seconds=seconds)
+    if not np.isfinite(cost) and not run.all_finite(network._parameters):
+        raise ValueError(
+            f"the parameters are no longer finite in epoch {state.history.epochs}: cost "
+            f"{cost:.3g}, learning rate {rate:.3g}. Try a smaller learning rate, clip_norm, "
+            "and scaled inputs."
+        )
+
+
+def _measure(network: Network, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
+    outputs = network._predict(X, n_jobs) if metrics else None
+    return {name: metric(y, outputs) for name, metric in metrics.items() if outputs is not None}
+
+
+def _evaluation(network: Network, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
+    evaluated = _measure(network, X, y, metrics, n_jobs)
+    evaluated["cost"] = Sweep(network, X, y=y).loss()
+    return {f"evaluation_{name}": value for name, value in evaluated.items()}
+
+
+def _gradient_norms(network: Network, X, y, weight, decay: float) -> list[float]:
+    gradient = np.empty_like(network._parameters)
+    Sweep(network, X, y=y, sample_weight=weight).loss_and_gradient(gradient, l2=decay)
+    starts = [*network.plan["weights"].tolist(), gradient.size]
+    return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
