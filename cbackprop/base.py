@@ -1,45 +1,25 @@
-"""What MLPClassifier and MLPRegressor share: scikit-learn's contract over Network."""
+"""What do MLPClassifier and MLPRegressor share: parameters, checked data, attributes."""
 
 from __future__ import annotations
 
-import warnings
-from contextlib import closing
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context, is_classifier
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from cbackprop import training
-from cbackprop.callbacks import (
-    CallbackSupportMixin,
-    FitState,
-    check_callbacks,
-    listening,
-    not_listening,
-)
-from cbackprop.checks import engine_rows, warn
+from cbackprop.callbacks import CallbackSupportMixin, check_callbacks, listening, not_listening
+from cbackprop.checks import engine_rows
+from cbackprop.descent import Descent
 from cbackprop.engine import run
-from cbackprop.history import History
 from cbackprop.network import Network
-from cbackprop.optimizers import SGD, Adam, Optimizer
 from cbackprop.savable import Savable
-from cbackprop.sweeps import Sweep
-
-NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and "
-    "need to be preprocessed."
-)
-# A loss this many times the one before the first step has blown up.
-BLOWN_UP = 1e8
+from cbackprop.stopping import NOT_FINITE
 
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
@@ -50,10 +30,9 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Savable, CallbackSupportMixin, BaseEstimator):
+class MLP(Savable, CallbackSupportMixin, Descent):
     """What the two estimators share."""
 
-    _no_improvement_count: int
     # Callbacks are for the one call of fit: meta-estimators have nothing to route.
     __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
@@ -207,281 +186,6 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
         for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_"):
             self.__dict__.pop(name, None)
         return self.network_
-
-    @property
-    def _loss_scale(self) -> float:
-        """scikit-learn reports the squared error's mean over the outputs, and descends its sum."""
-        return 1.0 / self.n_outputs_ if self.network_.loss_name == "squared_error" else 1.0
-
-    def _fit_lbfgs(self, network, X, y, sample_weight, listen):
-        state = FitState(history=History(), max_epochs=self.max_iter)
-        with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
-
-            def iterated(loss):
-                state.epoch += 1
-                state.history.record(cost=loss)
-                self.loss_ = loss
-                listeners.epoch_begins()
-                return listeners.epoch_ended()
-
-            result = training.lbfgs(
-                network,
-                X,
-                y,
-                sample_weight=sample_weight,
-                l2_batch=self.alpha,
-                max_iter=self.max_iter,
-                max_fun=self.max_fun,
-                tol=self.tol,
-                verbose=self.verbose is True or self.verbose >= 1,
-                n_jobs=self.n_jobs,
-                iterated=iterated,
-            )
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
-        for warning in caught:
-            warn(str(warning.message), warning.category)
-        self.loss_ = float(result.fun)
-        if self._loss_scale != 1.0:
-            self.loss_ += (self._loss_scale - 1.0) * Sweep(
-                network,
-                X,
-                y=y,
-                sample_weight=sample_weight,
-            ).loss()
-
-    def _new_optimizer(self) -> tuple[Optimizer, training.Schedule]:
-        """Both hold until the next fit that is not a partial one, whatever is set meanwhile."""
-        clipping = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
-        rate = self.learning_rate_init
-        if self.solver == "sgd":
-            optimizer: Optimizer = SGD(rate, self.momentum, self.nesterovs_momentum, **clipping)
-            return optimizer, training.Schedule(self.learning_rate, rate, self.power_t)
-        if self.learning_rate != "constant":
-            warn(
-                f"learning_rate={self.learning_rate!r} has no effect with solver='adam': schedules "
-                "are for solver='sgd'."
-            )
-        optimizer = Adam(rate, self.beta_1, self.beta_2, self.epsilon, **clipping)
-        return optimizer, training.Schedule("constant", rate, self.power_t)
-
-    def _fit_stochastic(self, network, data, rng, first_pass, incremental, listen):
-        X, y, _ = data
-        if not incremental or not hasattr(self, "_optimizer"):
-            self._optimizer, self._schedule = self._new_optimizer()
-        rows, held_out = self._split(X, y, rng)
-        if rows is None and self.shuffle:
-            rows = np.arange(X.shape[0])
-        batch_size = self._batch_size(X.shape[0] if rows is None else rows.size)
-        if not incremental or not hasattr(self, "_loss_before"):
-            some = np.arange(batch_size) if rows is None else rows[:batch_size]
-            self._loss_before = Sweep(network, X, y=y, rows=some).loss()
-        self._begin_curves()
-        self.n_iter_ = 0
-        state = FitState(
-            history=self._history(),
-            max_epochs=1 if incremental else self.max_iter,
-            optimizer=self._optimizer,
-            rng=rng if self.shuffle else None,
-            order=rows,
-            held_out=held_out,
-            n_rows=X.shape[0],
-            best=network.parameters.copy() if self.early_stopping and first_pass else None,
-        )
-        with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
-            try:
-                self._train(network, data, batch_size, state, listeners)
-            except KeyboardInterrupt:
-                state.interrupted = True
-                warn("Training interrupted by user.")
-        if not (incremental or state.done or state.interrupted):
-            warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
-                "reached and the optimization hasn't converged yet.",
-                ConvergenceWarning,
-            )
-        if state.best is not None:
-            network.parameters = state.best
-
-    def _train(self, network, data, batch_size, state, listeners):
-        """The epochs that are left of a fit."""
-        X, y, sample_weight = data
-        validation = self._validation(data, state.held_out)
-        with closing(
-            training.epochs(
-                network,
-                X,
-                y,
-                self._optimizer,
-                batch_size=batch_size,
-                max_epochs=state.epochs_left,
-                rng=state.rng,
-                order=state.order,
-                sample_weight=sample_weight,
-                l2_batch=self.alpha,
-                loss_scale=self._loss_scale,
-                n_jobs=self.n_jobs,
-            )
-        ) as epochs:
-            for _ in range(state.epochs_left):
-                listeners.epoch_begins()
-                self._record(next(epochs), X.shape[0] if state.order is None else state.order.size)
-                state.epoch = self.n_iter_
-                if self._diverged(network, keeps_best=state.best is not None):
-                    state.done = True
-                else:
-                    if self._improved(network, validation):
-                        state.best = network.parameters.copy()
-                    state.done = self._stops()
-                # Callbacks are called also where training stops by itself.
-                state.done |= listeners.epoch_ended()
-                if state.done:
-                    break
-
-    def _history(self) -> History:
-        """The curves, as callbacks get them."""
-        history = History(cost=self.loss_curve_)
-        if self.validation_scores_ is not None:
-            history["evaluation_score"] = self.validation_scores_
-        return history
-
-    def _as_it_is(self) -> dict[str, Any]:
-        """What a copy of the estimator needs to predict as if this fit had just ended."""
-        best = self._fit_state.best
-        network = self.network_.copy()
-        if best is not None:
-            network.parameters = best
-        return {"network_": network}
-
-    def _record(self, loss: float, n_samples: int) -> None:
-        self.n_iter_ += 1
-        self.t_ += n_samples
-        self.loss_ = loss
-        self.loss_curve_.append(loss)
-        if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
-
-    def _diverged(self, network: Network, *, keeps_best: bool) -> bool:
-        """Whether to stop because the parameters are lost; warns, once, of a loss blown up."""
-        if not np.isfinite(self.loss_) and not run.all_finite(network.parameters):
-            if not keeps_best:
-                raise ValueError(f"{NOT_FINITE} {self._where()}")
-            warn(
-                f"{NOT_FINITE} {self._where()} The best parameters so far are kept.",
-                ConvergenceWarning,
-            )
-            return True
-        if not self.loss_ <= BLOWN_UP * max(self._loss_before, 1.0):
-            warn(
-                f"The loss has blown up from {self._loss_before:.3g}. {self._where()}",
-                ConvergenceWarning,
-            )
-            self._loss_before = np.inf
-        return False
-
-    def _stops(self) -> bool:
-        """The end of an epoch as the learning rate's schedule sees it: whether to stop."""
-        self._schedule.epoch_ended(self._optimizer, self.t_)
-        if self._no_improvement_count <= self.n_iter_no_change:
-            return False
-        what = self._schedule.no_progress(self._optimizer)
-        if self.verbose:
-            print(f"{self._no_improvement_message()} {what}")
-        if what.endswith("Stopping."):
-            return True
-        self._no_improvement_count = 0
-        return False
-
-    def _where(self) -> str:
-        return (
-            f"Epoch {self.n_iter_}: loss {self.loss_:.3g}, learning rate "
-            f"{self._optimizer.learning_rate:.3g}. Try a smaller learning_rate_init, and scaled "
-            "inputs."
-        )
-
-    def _split(self, X, y, rng):
-        """Rows to train on (None for all) and those of early stopping (None without it)."""
-        if not self.early_stopping:
-            return None, None
-        stratify = None
-        if is_classifier(self) and self.n_outputs_ == 1:
-            # Names, so that an error names what scikit-learn's does.
-            stratify = np.array(["False", "True"])[y]
-        train, held_out = train_test_split(
-            np.arange(X.shape[0]),
-            random_state=rng,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        if held_out.size < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' "
-                "or the size of your dataset."
-            )
-        return train, held_out
-
-    @staticmethod
-    def _validation(data, held_out):
-        """Inputs, targets and weights of the rows that early stopping looks at."""
-        if held_out is None:
-            return None
-        X, y, sample_weight = data
-        return X[held_out], y[held_out], None if sample_weight is None else sample_weight[held_out]
-
-    def _batch_size(self, n_samples: int) -> int:
-        if isinstance(self.batch_size, str):
-            return min(200, n_samples)
-        if self.batch_size > n_samples:
-            warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
-            )
-        return int(min(self.batch_size, n_samples))
-
-    def _begin_curves(self) -> None:
-        """Curves and best values: new ones, or those that a warm start goes on with."""
-        if not hasattr(self, "loss_curve_"):
-            self.loss_curve_: list[float] = []
-            self.best_loss_: float | None = None
-            self.validation_scores_: list[float] | None = None
-            self.best_validation_score_: float | None = None
-            self._no_improvement_count = 0
-        if self.early_stopping and self.validation_scores_ is None:
-            self.validation_scores_, self.best_validation_score_ = [], -np.inf
-        if not self.early_stopping and self.best_loss_ is None:
-            self.best_loss_ = np.inf
-
-    def _improved(self, network, validation) -> bool:
-        """Counts epochs without improvement; whether the validation score is the best so far."""
-        if validation is None:
-            if self.loss_ > self.best_loss_ - self.tol:
-                self._no_improvement_count += 1
-            else:
-                self._no_improvement_count = 0
-            if self.loss_ < self.best_loss_:
-                self.best_loss_ = self.loss_
-            return False
-        X, y, weight = validation
-        assert self.validation_scores_ is not None
-        score = self._validation_score(network._predict(X), y, weight)
-        self.validation_scores_.append(score)
-        if self.verbose:
-            print(f"Validation score: {score:f}")
-        if score < self.best_validation_score_ + self.tol:
-            self._no_improvement_count += 1
-        else:
-            self._no_improvement_count = 0
-        if score > self.best_validation_score_:
-            self.best_validation_score_ = score
-            return True
-        return False
-
-    def _no_improvement_message(self) -> str:
-        what = "Validation score" if self.early_stopping else "Training loss"
-        return (
-            f"{what} did not improve more than tol={self.tol:f} for "
-            f"{self.n_iter_no_change} consecutive epochs."
-        )
 
     # Predicting.
 

@@ -1,0 +1,171 @@
+"""How does the fit of an estimator go: epochs of SGD or Adam, or SciPy's L-BFGS."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.optimize import _check_optimize_result
+
+from cbackprop import training
+from cbackprop.callbacks import FitState
+from cbackprop.checks import warn
+from cbackprop.history import History
+from cbackprop.optimizers import SGD, Adam, Optimizer
+from cbackprop.stopping import Stopping
+from cbackprop.sweeps import Sweep
+
+
+class Descent(Stopping):
+    """A fit by the solver asked for, of a network and data that are ready."""
+
+    def _fit_stochastic(self, network, data, rng, first_pass, incremental, listen):
+        X, y, _ = data
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer, self._schedule = self._new_optimizer()
+        rows, held_out = self._split(X, y, rng)
+        if rows is None and self.shuffle:
+            rows = np.arange(X.shape[0])
+        batch_size = self._batch_size(X.shape[0] if rows is None else rows.size)
+        if not incremental or not hasattr(self, "_loss_before"):
+            some = np.arange(batch_size) if rows is None else rows[:batch_size]
+            self._loss_before = Sweep(network, X, y=y, rows=some).loss()
+        self._begin_curves()
+        self.n_iter_ = 0
+        state = FitState(
+            history=self._history(),
+            max_epochs=1 if incremental else self.max_iter,
+            optimizer=self._optimizer,
+            rng=rng if self.shuffle else None,
+            order=rows,
+            held_out=held_out,
+            n_rows=X.shape[0],
+            best=network.parameters.copy() if self.early_stopping and first_pass else None,
+        )
+        with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
+            try:
+                self._train(network, data, batch_size, state, listeners)
+            except KeyboardInterrupt:
+                state.interrupted = True
+                warn("Training interrupted by user.")
+        if not (incremental or state.done or state.interrupted):
+            warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
+                "reached and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+            )
+        if state.best is not None:
+            network.parameters = state.best
+
+    def _train(self, network, data, batch_size, state, listeners):
+        """The epochs that are left of a fit."""
+        X, y, sample_weight = data
+        validation = self._validation(data, state.held_out)
+        with closing(
+            training.epochs(
+                network,
+                X,
+                y,
+                self._optimizer,
+                batch_size=batch_size,
+                max_epochs=state.epochs_left,
+                rng=state.rng,
+                order=state.order,
+                sample_weight=sample_weight,
+                l2_batch=self.alpha,
+                loss_scale=self._loss_scale,
+                n_jobs=self.n_jobs,
+            )
+        ) as epochs:
+            for _ in range(state.epochs_left):
+                listeners.epoch_begins()
+                self._record(next(epochs), X.shape[0] if state.order is None else state.order.size)
+                state.epoch = self.n_iter_
+                if self._diverged(network, keeps_best=state.best is not None):
+                    state.done = True
+                else:
+                    if self._improved(network, validation):
+                        state.best = network.parameters.copy()
+                    state.done = self._stops()
+                # Callbacks are called also where training stops by itself.
+                state.done |= listeners.epoch_ended()
+                if state.done:
+                    break
+
+    def _new_optimizer(self) -> tuple[Optimizer, training.Schedule]:
+        """Both hold until the next fit that is not a partial one, whatever is set meanwhile."""
+        clipping = {"clip_value": self.clip_value, "clip_norm": self.clip_norm}
+        rate = self.learning_rate_init
+        if self.solver == "sgd":
+            optimizer: Optimizer = SGD(rate, self.momentum, self.nesterovs_momentum, **clipping)
+            return optimizer, training.Schedule(self.learning_rate, rate, self.power_t)
+        if self.learning_rate != "constant":
+            warn(
+                f"learning_rate={self.learning_rate!r} has no effect with solver='adam': schedules "
+                "are for solver='sgd'."
+            )
+        optimizer = Adam(rate, self.beta_1, self.beta_2, self.epsilon, **clipping)
+        return optimizer, training.Schedule("constant", rate, self.power_t)
+
+    def _batch_size(self, n_samples: int) -> int:
+        if isinstance(self.batch_size, str):
+            return min(200, n_samples)
+        if self.batch_size > n_samples:
+            warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped"
+            )
+        return int(min(self.batch_size, n_samples))
+
+    def _fit_lbfgs(self, network, X, y, sample_weight, listen):
+        state = FitState(history=History(), max_epochs=self.max_iter)
+        with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
+
+            def iterated(loss):
+                state.epoch += 1
+                state.history.record(cost=loss)
+                self.loss_ = loss
+                listeners.epoch_begins()
+                return listeners.epoch_ended()
+
+            result = training.lbfgs(
+                network,
+                X,
+                y,
+                sample_weight=sample_weight,
+                l2_batch=self.alpha,
+                max_iter=self.max_iter,
+                max_fun=self.max_fun,
+                tol=self.tol,
+                verbose=self.verbose is True or self.verbose >= 1,
+                n_jobs=self.n_jobs,
+                iterated=iterated,
+            )
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        for warning in caught:
+            warn(str(warning.message), warning.category)
+        self.loss_ = float(result.fun)
+        if self._loss_scale != 1.0:
+            self.loss_ += (self._loss_scale - 1.0) * Sweep(
+                network,
+                X,
+                y=y,
+                sample_weight=sample_weight,
+            ).loss()
+
+    @property
+    def _loss_scale(self) -> float:
+        """scikit-learn reports the squared error's mean over the outputs, and descends its sum."""
+        return 1.0 / self.n_outputs_ if self.network_.loss_name == "squared_error" else 1.0
+
+    def _as_it_is(self) -> dict[str, Any]:
+        """What a copy of the estimator needs to predict as if this fit had just ended."""
+        best = self._fit_state.best
+        network = self.network_.copy()
+        if best is not None:
+            network.parameters = best
+        return {"network_": network}
