@@ -15,6 +15,9 @@ from cbackprop.plots import (
     GradientNormsDisplay,
     LossCurveDisplay,
     WeightsDisplay,
+    curves,
+    drawing,
+    weights,
 )
 
 HISTORY = {
@@ -63,8 +66,9 @@ def test_without_matplotlib_the_error_says_how_to_install_it(without_matplotlib)
         LossCurveDisplay.from_history(HISTORY)
 
 
-def test_the_module_can_be_imported_without_matplotlib(without_matplotlib):
-    assert "LossCurveDisplay" in runpy.run_path(plots.__file__)
+@pytest.mark.parametrize("module", [plots, curves, drawing, weights])
+def test_the_modules_can_be_imported_without_matplotlib(module, without_matplotlib):
+    assert runpy.run_path(module.__file__)["__doc__"] == module.__doc__
 
 
 # Curves.
@@ -249,9 +253,10 @@ def test_no_units_are_an_error(pyplot):
 # The examples in the docstrings, which are skipped where matplotlib may be missing.
 
 
-def test_examples_in_docstrings_run(pyplot):
+@pytest.mark.parametrize("module", [curves, weights])
+def test_examples_in_docstrings_run(module, pyplot):
     runner = doctest.DocTestRunner()
-    for test in doctest.DocTestFinder().find(plots, "plots"):
+    for test in doctest.DocTestFinder().find(module):
         for example in test.examples:
             example.options.pop(doctest.SKIP, None)
         runner.run(test)
