@@ -1,4 +1,7 @@
-"""MLPClassifier and MLPRegressor: targets, outputs and documentation; the rest is in base."""
+"""What are MLPClassifier and MLPRegressor to their users: parameters, predictions, documentation.
+
+The explicit parameters, and their documentation in both classes, are scikit-learn's way.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,16 @@ from typing import ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
 from cbackprop.base import MLP
+from cbackprop.targets import Labels, Numbers
 
 
-class MLPClassifier(ClassifierMixin, MLP):
+class MLPClassifier(ClassifierMixin, Labels):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -183,66 +184,6 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.clip_norm = clip_norm
         self.n_jobs = n_jobs
 
-    def _n_outputs(self, y) -> int:
-        if y.ndim == 2:
-            return y.shape[1]
-        return len(self.classes_) if self._label_binarizer.y_type_ == "multiclass" else 1
-
-    def _output(self) -> tuple[str, str]:
-        if self._label_binarizer.y_type_ == "multiclass":
-            return "softmax", "log_loss"
-        return "logistic", "binary_log_loss"
-
-    def _validate_input(self, X, y, incremental, reset):
-        """Checked X, and y as labels' positions in classes_ (n,) or an indicator (n, n_classes)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        else:
-            classes = unique_labels(y)
-            if self.warm_start:
-                if set(classes) != set(self.classes_):
-                    raise ValueError(
-                        "warm_start can only be used where `y` has the same "
-                        "classes as in the previous call to fit. Previously "
-                        f"got {self.classes_}, `y` has {classes}"
-                    )
-            elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-                raise ValueError(
-                    "`y` has classes not in `self.classes_`. "
-                    f"`self.classes_` has {self.classes_}. 'y' has {classes}."
-                )
-        if self._label_binarizer.y_type_.startswith("multilabel"):
-            return X, self._label_binarizer.transform(y)
-        return X, np.searchsorted(self.classes_, y)
-
-    def _engine_targets(self, y, dtype):
-        return np.ascontiguousarray(y, dtype=np.int32 if y.ndim == 1 else dtype)
-
-    def _positions(self, outputs):
-        """Output activations as positions in classes_ (n,), or as an indicator (n, n_classes)."""
-        if self.out_activation_ == "softmax":
-            return outputs.argmax(axis=1)
-        chosen = outputs > 0.5
-        return chosen if self.n_outputs_ > 1 else chosen[:, 0].astype(np.intp)
-
-    def _validation_score(self, outputs, y, weight) -> float:
-        """Accuracy; a multilabel row counts only if all its labels are right."""
-        right = self._positions(outputs) == y
-        return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=weight))
-
     def predict(self, X):
         """Predict classes.
 
@@ -319,7 +260,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         return tags
 
 
-class MLPRegressor(RegressorMixin, MLP):
+class MLPRegressor(RegressorMixin, Numbers):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -491,41 +432,6 @@ class MLPRegressor(RegressorMixin, MLP):
         self.clip_value = clip_value
         self.clip_norm = clip_norm
         self.n_jobs = n_jobs
-
-    def _n_outputs(self, y) -> int:
-        return 1 if y.ndim == 1 else y.shape[1]
-
-    def _output(self) -> tuple[str, str]:
-        return ("exp" if self.loss == "poisson" else "identity"), self.loss
-
-    def _validate_input(self, X, y, incremental, reset):
-        """Checked X, and y (n,) or (n, n_outputs)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if self.loss == "poisson" and y.min() < 0:
-            raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
-        return X, y
-
-    def _engine_targets(self, y, dtype):
-        y = np.ascontiguousarray(y, dtype=dtype)
-        return y.reshape(-1, 1) if y.ndim == 1 else y
-
-    def _validation_score(self, outputs, y, weight) -> float:
-        """R squared; NaN for outputs that are not finite."""
-        if not np.isfinite(outputs).all():
-            return np.nan
-        return r2_score(y, outputs, sample_weight=weight)
 
     def predict(self, X):
         """Predict numbers.
