@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import pairwise
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from cbackprop import training
@@ -18,14 +18,28 @@ from cbackprop.checks import check_integer, check_number
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.optimizers import SGD, Optimizer
+from cbackprop.plan import Model
 from cbackprop.sweeps import Sweep
 
-if TYPE_CHECKING:
-    from cbackprop.network import Network
+
+class Trainable(Model, Protocol):
+    """What a fit needs of a network, which stands above: to check data and to predict."""
+
+    output_activation: str
+
+    def writable(self) -> Any: ...
+
+    def _check_X(self, X): ...
+
+    def _check_y(self, y, X) -> NDArray: ...
+
+    def _check_weight(self, sample_weight, X) -> NDArray | None: ...
+
+    def _predict(self, X, n_jobs: int | None = None) -> NDArray: ...
 
 
 def fit(
-    network: Network,
+    network: Trainable,
     X: ArrayLike,
     y: ArrayLike,
     *,
@@ -88,7 +102,7 @@ def fit(
 
 
 def _epochs(
-    network: Network,
+    network: Trainable,
     data,
     state: FitState,
     batch_size: int,
@@ -125,11 +139,11 @@ def _epochs(
                 break
 
 
-def _record(network: Network, state: FitState, cost: float, seconds: float) -> None:
+def _record(network: Trainable, state: FitState, cost: float, seconds: float) -> None:
     """The epoch in the history; an error if the parameters are lost."""
     rate = state.optimizer.learning_rate if state.optimizer else 0.0
     state.history.record(cost=cost, learning_rate=rate, seconds=seconds)
-    if not np.isfinite(cost) and not run.all_finite(network._parameters):
+    if not np.isfinite(cost) and not run.all_finite(network.parameters):
         raise ValueError(
             f"the parameters are no longer finite in epoch {state.history.epochs}: cost "
             f"{cost:.3g}, learning rate {rate:.3g}. Try a smaller learning rate, clip_norm, "
@@ -137,19 +151,19 @@ def _record(network: Network, state: FitState, cost: float, seconds: float) -> N
         )
 
 
-def _measure(network: Network, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
+def _measure(network: Trainable, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
     outputs = network._predict(X, n_jobs) if metrics else None
     return {name: metric(y, outputs) for name, metric in metrics.items() if outputs is not None}
 
 
-def _evaluation(network: Network, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
+def _evaluation(network: Trainable, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:
     evaluated = _measure(network, X, y, metrics, n_jobs)
     evaluated["cost"] = Sweep(network, X, y=y).loss()
     return {f"evaluation_{name}": value for name, value in evaluated.items()}
 
 
-def _gradient_norms(network: Network, X, y, weight, decay: float) -> list[float]:
-    gradient = np.empty_like(network._parameters)
+def _gradient_norms(network: Trainable, X, y, weight, decay: float) -> list[float]:
+    gradient = np.empty_like(network.parameters)
     Sweep(network, X, y=y, sample_weight=weight).loss_and_gradient(gradient, l2=decay)
     starts = [*network.plan["weights"].tolist(), gradient.size]
     return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
