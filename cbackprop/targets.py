@@ -12,6 +12,24 @@ from sklearn.utils.validation import validate_data
 from cbackprop.base import MLP
 
 
+def _checked(estimator: MLP, X, y, reset, **more):
+    """X as scikit-learn validates it, and y (n,) or (n, n_outputs), not (n, 1)."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse=["csr", "csc"],
+        multi_output=True,
+        dtype=(np.float64, np.float32),
+        order="C",
+        reset=reset,
+        **more,
+    )
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return X, y
+
+
 class Labels(MLP):
     """Targets that are classes: their positions in `classes_`, or indicators of several."""
 
@@ -27,18 +45,7 @@ class Labels(MLP):
 
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, and y as labels' positions in classes_ (n,) or an indicator (n, n_classes)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = _checked(self, X, y, reset)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
@@ -87,19 +94,7 @@ class Numbers(MLP):
 
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            order="C",
-            reset=reset,
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        X, y = _checked(self, X, y, reset, y_numeric=True)
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
         return X, y
