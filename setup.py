@@ -24,7 +24,7 @@ FLAGS = {
 }
 
 ENGINE = "cbackprop/engine"
-HEADERS = ["plan.h", "team.h", "vector/table.h", "vector/both.h", "vector/body.h", "vector/vmath.h"]
+HEADERS = ["plan.h", "team.h", "vector/table.h", "vector/both.h", "vector/body.h", "vector/vmath.h", "vector/simd.h", "vector/product.h"]
 SOURCES = {"kernels": ["vector/table.c"], "passes": [], "steps": [], "run": [], "shuffle": []}
 
 extensions = [

@@ -15,7 +15,8 @@ from threadpoolctl import ThreadpoolController
 
 from cbackprop.engine import run
 
-# Fewer multiplications a step than this do not pay for two barriers (measured, see benchmarks).
+# Fewer multiplications of floats a step than this do not pay for two barriers (measured, see
+# benchmarks).
 FLOPS_PER_THREAD = 4e6
 
 _lock = threading.Lock()

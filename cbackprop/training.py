@@ -96,7 +96,9 @@ def epochs(
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     slice_rows = batch_size * max(1, int(SLICE_FLOPS / step_flops))
-    with Team(number_of_threads(n_jobs, step_flops)) as team:
+    # A double takes the time of two floats.
+    work = step_flops * model.parameters.itemsize / 4
+    with Team(number_of_threads(n_jobs, work)) as team:
         for _ in range(max_epochs):
             if rng is not None and order is not None:
                 # In place: the swaps that sklearn.utils.shuffle makes, on the order before.

@@ -62,6 +62,7 @@ def restored_instructions():
     before = kernels.in_use()
     yield before
     kernels.use(before)
+    kernels.use_products(True)
 
 
 @pytest.fixture

@@ -26,3 +26,8 @@ def use(name):
         raise ValueError(f"vector instructions must be one of {names}, got {name!r}")
     cbackprop_use_instructions(<int>names.index(name))
     return before
+
+
+def use_products(bint on):
+    """Make small matrix products here, as at first, or leave all to BLAS; process-wide. Returns what was before."""
+    return bool(cbackprop_use_products(on))

@@ -1,7 +1,7 @@
 """The task a call gives the compiled loops, and the passes over a range of its rows."""
 
 from cython cimport floating
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, int64_t
 
 from cbackprop.engine.plan cimport Layer
 
@@ -25,6 +25,13 @@ cdef struct Task:
     void* workspace
     Py_ssize_t capacity
     double loss_scale               # the reported loss is this times the mean loss
+
+
+cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:
+    """A number of CSR's index arrays, whose items have `size` bytes."""
+    if size == 4:
+        return (<const int32_t*>indices)[position]
+    return (<const int64_t*>indices)[position]
 
 
 # The workspace's blocks, one behind the other, `capacity` rows each: gathered rows A_0 (only if rows are picked from a

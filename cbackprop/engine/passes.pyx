@@ -11,9 +11,9 @@ not touch each other, so threads run them side by side.
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from cbackprop.engine.blas cimport gemm
 from cbackprop.engine cimport kernels
 from cbackprop.engine.plan cimport IDENTITY, SOFTMAX_LOG_LOSS
+from cbackprop.engine.products cimport activate, backward_product, forward_product, gradient_product
 
 
 cdef inline bint gathered(const Task* task) noexcept nogil:
@@ -63,12 +63,6 @@ cdef inline Py_ssize_t row_of(const Task* task, Py_ssize_t position) noexcept no
     return task.rows[position] if task.rows != NULL else position
 
 
-cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:
-    if size == 4:
-        return (<const int32_t*>indices)[position]
-    return (<const int64_t*>indices)[position]
-
-
 cdef void gather(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
     cdef Py_ssize_t n = task.plan[0].n_in
     cdef floating* out = activations(task, 0, tag) + start * n
@@ -114,19 +108,16 @@ cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize
         n_in = layer.n_in
         n_out = layer.n_out
         z = activations(task, index + 1, tag) + start * n_out
+        # The output's activation comes with its loss.
+        activation = layer.activation if index + 1 < task.n_layers else IDENTITY
         if index == 0 and task.index_size != 0:
             memset(z, 0, m * n_out * sizeof(floating))
             add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
+            activate(activation, z, parameters + layer.biases, m, n_out)
         else:
             a = inputs(task, first, tag) if index == 0 else activations(task, index, tag)
-            gemm(False, False, m, n_out, n_in, 1.0, a + start * n_in, n_in,
-                 parameters + layer.weights, n_out, 0.0, z, n_out)
-        # The bias and the activation in one sweep; the output's activation comes with its loss.
-        activation = layer.activation if index + 1 < task.n_layers else IDENTITY
-        if floating is float:
-            kernels.of_float.activate[activation](z, parameters + layer.biases, m, n_out)
-        else:
-            kernels.of_double.activate[activation](z, parameters + layer.biases, m, n_out)
+            forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, parameters + layer.biases,
+                            activation, z)
 
 
 cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
@@ -190,14 +181,9 @@ cdef void backward(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating
         n_in = task.plan[index].n_in
         n_out = task.plan[index].n_out
         delta = deltas(task, index, tag) + start * n_in
-        gemm(False, True, m, n_in, n_out, 1.0, deltas(task, index + 1, tag) + start * n_out, n_out,
-             parameters + task.plan[index].weights, n_out, 0.0, delta, n_in)
-        if floating is float:
-            kernels.of_float.derivative[task.plan[index - 1].activation](
-                activations(task, index, tag) + start * n_in, delta, m * n_in)
-        else:
-            kernels.of_double.derivative[task.plan[index - 1].activation](
-                activations(task, index, tag) + start * n_in, delta, m * n_in)
+        backward_product(m, n_in, n_out, deltas(task, index + 1, tag) + start * n_out,
+                         parameters + task.plan[index].weights, task.plan[index - 1].activation,
+                         activations(task, index, tag) + start * n_in, delta)
 
 
 cdef double total_weight(const Task* task, Py_ssize_t first, Py_ssize_t m, floating* tag) noexcept nogil:
@@ -253,7 +239,7 @@ cdef void layer_gradient(
             sparse_gradient(task, first, m, low, stop, scale, keep, delta, W)
         else:
             a = inputs(task, first, out) if layer == 0 else activations(task, layer, out)
-            gemm(True, False, stop - low, n_out, m, scale, a + low, n_in, delta, n_out, keep, W + low * n_out, n_out)
+            gradient_product(stop - low, n_out, m, scale, a + low, n_in, delta, keep, W + low * n_out)
     if high > n_in:
         if floating is float:
             kernels.of_float.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)

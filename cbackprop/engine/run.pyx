@@ -29,6 +29,12 @@ OUTPUTS = {
     ("exp", "poisson"): EXP_POISSON,
 }
 OPTIMIZERS = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
+FINISHES = {
+    "nothing": kernels.NOTHING, "add": kernels.ADD, "add_relu": kernels.ADD_RELU,
+    "times_logistic_derivative": kernels.TIMES_LOGISTIC_DERIVATIVE,
+    "times_tanh_derivative": kernels.TIMES_TANH_DERIVATIVE,
+    "times_relu_derivative": kernels.TIMES_RELU_DERIVATIVE,
+}
 STATE_VECTORS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
 
 LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
@@ -280,13 +286,13 @@ cdef class Task:
                     break
                 if self.task.index_size == 0:
                     continue
-                start = passes_index(self.task.indptr, self.task.index_size, row)
-                stop = passes_index(self.task.indptr, self.task.index_size, row + 1)
+                start = passes.index_at(self.task.indptr, self.task.index_size, row)
+                stop = passes.index_at(self.task.indptr, self.task.index_size, row + 1)
                 if start < 0 or stop < start or stop > self.n_values:
                     bad = 2
                     break
                 for at in range(start, stop):
-                    column = passes_index(self.task.indices, self.task.index_size, at)
+                    column = passes.index_at(self.task.indices, self.task.index_size, at)
                     if column < 0 or column >= self.task.plan[0].n_in:
                         bad = 3
                         break
@@ -421,12 +427,6 @@ cdef class Task:
         return blocks[: len(widths)], blocks[len(widths) :]
 
 
-cdef inline int64_t passes_index(const void* indices, int size, int64_t position) noexcept nogil:
-    if size == 4:
-        return (<const int32_t*>indices)[position]
-    return (<const int64_t*>indices)[position]
-
-
 def apply_kernel(str name, x):
     """One of the elementwise functions on a copy of x, for the tests: exp, log, logistic, tanh, relu, identity."""
     out = np.array(x, order="C")
@@ -451,6 +451,38 @@ def apply_kernel(str name, x):
         else:
             kernels.of_double.activate[code](<double*>block.view.buf, <double*>bias.view.buf, 1, n)
     return out
+
+
+def apply_product(a, b, out, *, bint transpose_a=False, bint transpose_b=False, double scale=1.0, double keep=0.0,
+                  str finish="nothing", other=None):
+    """out := finish(scale op(a) op(b) + keep out) by the kernels' own loops, for the tests.
+
+    Returns whether these loops made the product; if not, it is one for BLAS and `out` is untouched.
+    """
+    cdef Block left = Block(a, "a", "float32 float64", 2)
+    cdef Block right = Block(b, "b", left.kind(), 2)
+    cdef Block target = Block(out, "out", left.kind(), 2, True)
+    cdef Block more
+    cdef Py_ssize_t m = left.length(transpose_a), k = left.length(not transpose_a), n = right.length(not transpose_b)
+    cdef void* with_ = NULL
+    if other is not None:
+        more = Block(other, "other", left.kind(), np.ndim(other))
+        with_ = more.view.buf
+    if finish not in FINISHES:
+        raise ValueError(f"finish must be one of {list(FINISHES)}, got {finish!r}")
+    needed = {"nothing": None, "add": (n,), "add_relu": (n,)}.get(finish, (m, n))
+    given = None if other is None else other.shape
+    if right.length(transpose_b) != k or out.shape != (m, n) or given != needed:
+        raise ValueError(f"the shapes do not fit: a {a.shape}, b {b.shape}, out {out.shape}, other {given}")
+    if left.view.itemsize == 4:
+        return bool(kernels.of_float.product(
+            transpose_a, transpose_b, m, n, k, <float>scale, <const float*>left.view.buf, left.length(1),
+            <const float*>right.view.buf, right.length(1), <float>keep, <float*>target.view.buf, n,
+            <kernels.Finish><int>FINISHES[finish], <const float*>with_))
+    return bool(kernels.of_double.product(
+        transpose_a, transpose_b, m, n, k, scale, <const double*>left.view.buf, left.length(1),
+        <const double*>right.view.buf, right.length(1), keep, <double*>target.view.buf, n,
+        <kernels.Finish><int>FINISHES[finish], <const double*>with_))
 
 
 def all_finite(x):

@@ -369,6 +369,19 @@ static void FN(adam_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRI
     }
 }
 
+#if ISA_BITS
+#include "product.h"
+#else
+static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,
+                       ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,
+                       const T *with)
+{
+    (void)transpose_a, (void)transpose_b, (void)m, (void)n, (void)k, (void)scale, (void)a, (void)lda;
+    (void)b, (void)ldb, (void)keep, (void)c, (void)ldc, (void)finish, (void)with;
+    return 0; /* BLAS has been written for this processor */
+}
+#endif
+
 static const TABLE FN(table) = {
     {FN(identity), FN(logistic), FN(tanh), FN(relu)},
     {FN(identity_derivative), FN(logistic_derivative), FN(tanh_derivative), FN(relu_derivative)},
@@ -378,6 +391,7 @@ static const TABLE FN(table) = {
     {FN(sgd_update), FN(momentum_update), FN(nesterov_update), FN(adam_update)},
     FN(column_sums),
     FN(gather),
+    FN(product),
     FN(sum_of_squares),
     FN(clip),
     FN(all_finite),

@@ -29,10 +29,22 @@
 #endif
 
 #define ISA plain
+#define ISA_BITS 0
 #include "both.h"
 #undef ISA
+#undef ISA_BITS
 
 #if defined(HAVE_X86_VARIANTS)
+#include <immintrin.h>
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL(n) _Pragma("unroll")
+#else
+#define UNROLL(n) PRAGMA(GCC unroll n)
+#define PRAGMA(text) _Pragma(#text)
+#endif
+#define INTRINSIC_(width, name, suffix) width##_##name##_##suffix
+#define INTRINSIC(width, name, suffix) INTRINSIC_(width, name, suffix)
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -41,8 +53,10 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define ISA avx2
+#define ISA_BITS 256
 #include "both.h"
 #undef ISA
+#undef ISA_BITS
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -56,8 +70,10 @@
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,fma,prefer-vector-width=512")
 #endif
 #define ISA avx512
+#define ISA_BITS 512
 #include "both.h"
 #undef ISA
+#undef ISA_BITS
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
@@ -83,7 +99,7 @@ enum { N_VARIANTS = sizeof variants / sizeof variants[0] };
 
 FloatKernels cbackprop_float_kernels;
 DoubleKernels cbackprop_double_kernels;
-static int in_use = -1;
+static int in_use = -1, products = 1;
 
 /* Of the variants of this build, the first that the processor can run; those after it run, too. */
 static int best(void)
@@ -114,4 +130,14 @@ void cbackprop_use_instructions(int i)
     in_use = best() + i;
     cbackprop_float_kernels = *variants[in_use].of_float;
     cbackprop_double_kernels = *variants[in_use].of_double;
+    cbackprop_use_products(products);
+}
+
+int cbackprop_use_products(int on)
+{
+    int before = products;
+    products = on;
+    cbackprop_float_kernels.product = (on ? variants[in_use].of_float : &table_plain_float)->product;
+    cbackprop_double_kernels.product = (on ? variants[in_use].of_double : &table_plain_double)->product;
+    return before;
 }

@@ -6,6 +6,16 @@
 
 #include "../plan.h"
 
+/* What is done to the sums of a product while they are at hand, x being one of them. */
+enum Finish {
+    NOTHING,
+    ADD,                       /* x + with[j], a row of biases */
+    ADD_RELU,                  /* relu(x + with[j]) */
+    TIMES_LOGISTIC_DERIVATIVE, /* x f'(z), where with[i, j] = f(z) and lies as C does */
+    TIMES_TANH_DERIVATIVE,
+    TIMES_RELU_DERIVATIVE
+};
+
 #define CBACKPROP_TABLE(NAME, T)                                                                                       \
     typedef struct {                                                                                                   \
         /* z (m, n) becomes f(z + b), b (n), by Activation */                                                          \
@@ -26,6 +36,11 @@
         void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
         void (*gather)(const T *X, const ptrdiff_t *rows, T *out, ptrdiff_t m, ptrdiff_t n);                           \
+        /* C (m, n) = finish(scale op(A) op(B) + keep C), op(A) (m, k), op(B) (k, n), where that is small enough to be  \
+           quicker here than in BLAS; returns whether it was, and with 0 nothing was done. With keep 0, C is not read */ \
+        int (*product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,   \
+                       ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,      \
+                       const T *with);                                                                                 \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
         /* x (n) kept within -bound ... bound */                                                                       \
         void (*clip)(T *x, ptrdiff_t n, double bound);                                                                 \
@@ -49,5 +64,7 @@ const char *cbackprop_instructions(int i);
 /* Which of them is in use; and put another to use (for the tests; not while anything trains). */
 int cbackprop_instructions_in_use(void);
 void cbackprop_use_instructions(int i);
+/* Whether small matrix products are made here (they are) or in BLAS like the others; returns what was before. */
+int cbackprop_use_products(int on);
 
 #endif

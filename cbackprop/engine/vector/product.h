@@ -1,0 +1,245 @@
+/* Matrix products that are too small for BLAS: it copies its operands into buffers of its own first, which pays only
+   where they are large. Included by body.h for the instruction sets that simd.h knows.
+
+   A tile of C, R rows of N vectors, stays in registers while the sums run over l: row l of B is read as N vectors, and
+   a number of A multiplies them for each row of the tile. Every element of C is one sum, from first to last, so it does
+   not depend on where a tile or a thread's share begins. */
+
+#include "simd.h"
+
+#define SMALL_BYTES (960 * 1024) /* of B; BLAS is as quick from there on, and made for it */
+#define PANEL_ROWS 256 /* of a copied panel: most of a first-level cache */
+/* What all tiles of a panel have in common. A's element (i, l) stands at a[i a_row + l a_inner]: transposed or not is a
+   choice of the two. C = finish(scale A B + keep C); the finish may read `with`, C's neighbour of the same layout. */
+typedef struct {
+    ptrdiff_t k, a_row, a_inner, ldb, ldc;
+    T scale, keep;
+    MASK mask;
+    enum Finish finish;
+} FN(Panel);
+
+typedef void (*FN(Tile))(const FN(Panel) *panel, const T *a, const T *b, T *c, const T *with);
+
+#define EACH UNROLL(14) for (int r = 0; r < R; r++) UNROLL(4) for (int v = 0; v < N; v++)
+#define LOAD_VECTOR(p) (v + 1 < N ? LOAD((p) + v * WIDTH) : LOAD_LAST((p) + v * WIDTH, panel->mask))
+
+static ALWAYS_INLINE void FN(tile)(const int R, const int N, const FN(Panel) *panel, const T *a, const T *b, T *c,
+                                   const T *with)
+{
+    V sums[14][MOST_VECTORS];
+    const T *fours[4]; /* every fourth row of A: the others are reached from there without registers of their own */
+    const ptrdiff_t a_row = panel->a_row, a_inner = panel->a_inner, ldb = panel->ldb, ldc = panel->ldc;
+    EACH sums[r][v] = ZERO();
+    UNROLL(4) for (int g = 0; g < (R + 3) / 4; g++) fours[g] = a + 4 * g * a_row;
+    for (ptrdiff_t l = 0; l < panel->k; l++) {
+        V row[MOST_VECTORS];
+        UNROLL(4) for (int v = 0; v < N; v++) row[v] = LOAD_VECTOR(b);
+        UNROLL(14) for (int r = 0; r < R; r++) {
+            V x = EVERY(fours[r / 4][(r % 4) * a_row]);
+            UNROLL(4) for (int v = 0; v < N; v++) sums[r][v] = MULTIPLY_ADD(x, row[v], sums[r][v]);
+        }
+        UNROLL(4) for (int g = 0; g < (R + 3) / 4; g++) fours[g] += a_inner;
+        b += ldb;
+    }
+    const V scale = EVERY(panel->scale), keep = EVERY(panel->keep), one = EVERY(C(1.0));
+    EACH sums[r][v] = MULTIPLY(scale, sums[r][v]);
+    /* All rows are read before one is written: a masked read right behind a masked write next to it is slow. */
+    if (panel->keep != C(0.0)) EACH sums[r][v] = MULTIPLY_ADD(keep, LOAD_VECTOR(c + r * ldc), sums[r][v]);
+    switch (panel->finish) {
+    case NOTHING: break;
+    case ADD: EACH sums[r][v] = PLUS(sums[r][v], LOAD_VECTOR(with)); break;
+    case ADD_RELU: EACH sums[r][v] = LARGER(ZERO(), PLUS(sums[r][v], LOAD_VECTOR(with))); break;
+    case TIMES_LOGISTIC_DERIVATIVE:
+        EACH {
+            V f = LOAD_VECTOR(with + r * ldc);
+            sums[r][v] = MULTIPLY(sums[r][v], MULTIPLY(f, MINUS(one, f)));
+        }
+        break;
+    case TIMES_TANH_DERIVATIVE:
+        EACH {
+            V f = LOAD_VECTOR(with + r * ldc);
+            sums[r][v] = MULTIPLY(sums[r][v], MINUS(one, MULTIPLY(f, f)));
+        }
+        break;
+    case TIMES_RELU_DERIVATIVE: EACH sums[r][v] = WHERE_NOT_ZERO(LOAD_VECTOR(with + r * ldc), sums[r][v]); break;
+    }
+    EACH if (v + 1 < N) STORE(c + r * ldc + v * WIDTH, sums[r][v]);
+    else STORE_LAST(c + r * ldc + v * WIDTH, panel->mask, sums[r][v]);
+}
+
+#define TILE(R, N)                                                                                                     \
+    static void FN(tile_##R##_##N)(const FN(Panel) *panel, const T *a, const T *b, T *c, const T *with)                \
+    {                                                                                                                  \
+        FN(tile)(R, N, panel, a, b, c, with);                                                                          \
+    }
+#define NAME(R, N) FN(tile_##R##_##N),
+#define FOUR(DO, N) DO(1, N) DO(2, N) DO(3, N) DO(4, N)
+#define SIX(DO, N) FOUR(DO, N) DO(5, N) DO(6, N)
+#define EIGHT(DO, N) SIX(DO, N) DO(7, N) DO(8, N)
+#define TWELVE(DO, N) EIGHT(DO, N) DO(9, N) DO(10, N) DO(11, N) DO(12, N)
+#if ISA_BITS == 512
+TWELVE(TILE, 1) TILE(13, 1) TILE(14, 1) TWELVE(TILE, 2) EIGHT(TILE, 3) SIX(TILE, 4)
+static const FN(Tile) FN(tiles)[MOST_VECTORS][14] = {
+    {TWELVE(NAME, 1) NAME(13, 1) NAME(14, 1)}, {TWELVE(NAME, 2)}, {EIGHT(NAME, 3)}, {SIX(NAME, 4)}};
+#else
+TWELVE(TILE, 1) SIX(TILE, 2) FOUR(TILE, 3)
+static const FN(Tile) FN(tiles)[MOST_VECTORS][14] = {{TWELVE(NAME, 1)}, {SIX(NAME, 2)}, {FOUR(NAME, 3)}};
+#endif
+
+/* How many of `left` things the next of `parts` parts has, as equal as can be. */
+static inline ptrdiff_t FN(part)(ptrdiff_t left, ptrdiff_t parts)
+{
+    return (left + parts - 1) / parts;
+}
+
+/* panel (k, stride), its first `rows` columns = b (rows, k)^T, in blocks of 4 by 4 */
+static void FN(transpose)(const T *b, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t ldb, T *panel, ptrdiff_t stride)
+{
+    ptrdiff_t j = 0;
+    for (; j + 4 <= rows; j += 4) {
+        const T *from = b + j * ldb;
+        ptrdiff_t l = 0;
+        for (; l + 4 <= k; l += 4) {
+            T *to = panel + l * stride + j;
+#if defined(T_IS_FLOAT)
+            __m128 r0 = _mm_loadu_ps(from + l), r1 = _mm_loadu_ps(from + ldb + l);
+            __m128 r2 = _mm_loadu_ps(from + 2 * ldb + l), r3 = _mm_loadu_ps(from + 3 * ldb + l);
+            _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+            _mm_storeu_ps(to, r0), _mm_storeu_ps(to + stride, r1);
+            _mm_storeu_ps(to + 2 * stride, r2), _mm_storeu_ps(to + 3 * stride, r3);
+#else
+            __m256d r0 = _mm256_loadu_pd(from + l), r1 = _mm256_loadu_pd(from + ldb + l);
+            __m256d r2 = _mm256_loadu_pd(from + 2 * ldb + l), r3 = _mm256_loadu_pd(from + 3 * ldb + l);
+            __m256d t0 = _mm256_unpacklo_pd(r0, r1), t1 = _mm256_unpackhi_pd(r0, r1);
+            __m256d t2 = _mm256_unpacklo_pd(r2, r3), t3 = _mm256_unpackhi_pd(r2, r3);
+            _mm256_storeu_pd(to, _mm256_permute2f128_pd(t0, t2, 0x20));
+            _mm256_storeu_pd(to + stride, _mm256_permute2f128_pd(t1, t3, 0x20));
+            _mm256_storeu_pd(to + 2 * stride, _mm256_permute2f128_pd(t0, t2, 0x31));
+            _mm256_storeu_pd(to + 3 * stride, _mm256_permute2f128_pd(t1, t3, 0x31));
+#endif
+        }
+        for (; l < k; l++)
+            for (ptrdiff_t r = 0; r < 4; r++) panel[l * stride + j + r] = from[r * ldb + l];
+    }
+    for (; j < rows; j++)
+        for (ptrdiff_t l = 0; l < k; l++) panel[l * stride + j] = b[j * ldb + l];
+}
+
+/* panel (k, width) = columns of b (k, n), in one piece: rows far apart share a cache's sets and a page's entry */
+static void FN(copy_panel)(const T *b, ptrdiff_t columns, ptrdiff_t k, ptrdiff_t ldb, T *panel, ptrdiff_t stride)
+{
+    const ptrdiff_t whole = (columns - 1) / WIDTH * WIDTH;
+    const MASK mask = MASK_OF(columns - whole);
+    for (ptrdiff_t l = 0; l < k; l++, b += ldb, panel += stride) {
+        for (ptrdiff_t j = 0; j < whole; j += WIDTH) STORE(panel + j, LOAD(b + j));
+        STORE_LAST(panel + whole, mask, LOAD_LAST(b + whole, mask));
+    }
+}
+
+typedef struct {
+    int transpose_b, copied; /* a transposed B is always copied */
+    ptrdiff_t m, n, k, a_row, a_inner, ldb, ldc;
+} FN(Shape);
+
+/* Panel by panel, for k numbers a sum: few enough, if B's panels are copied, for a copy to fit. */
+static void FN(product_of_panels)(const FN(Shape) *shape, ptrdiff_t k, T scale, const T *a, const T *b, T keep, T *c,
+                                  enum Finish finish, const T *with)
+{
+    T copy[PANEL_ROWS * COPIED_VECTORS * WIDTH];
+    const ptrdiff_t n = shape->n, vectors = FN(part)(n, WIDTH);
+    ptrdiff_t done = 0;
+    for (ptrdiff_t panels = FN(part)(vectors, shape->copied ? COPIED_VECTORS : MOST_VECTORS); panels > 0; panels--) {
+        const ptrdiff_t width = FN(part)(vectors - done, panels), first = done * WIDTH;
+        const ptrdiff_t columns = n - first < width * WIDTH ? n - first : width * WIDTH;
+        const ptrdiff_t ldb = shape->copied ? width * WIDTH : shape->ldb;
+        const FN(Panel) panel = {k,     shape->a_row, shape->a_inner, ldb, shape->ldc,
+                                 scale, keep,         MASK_OF(columns - (width - 1) * WIDTH), finish};
+        const ptrdiff_t with_row = finish == ADD || finish == ADD_RELU ? 0 : shape->ldc;
+        ptrdiff_t i = 0;
+        if (shape->transpose_b) FN(transpose)(b + first * shape->ldb, columns, k, shape->ldb, copy, ldb);
+        else if (shape->copied) FN(copy_panel)(b + first, columns, k, shape->ldb, copy, ldb);
+        for (ptrdiff_t blocks = FN(part)(shape->m, MOST_ROWS(width)); blocks > 0; blocks--) {
+            const ptrdiff_t rows = FN(part)(shape->m - i, blocks);
+            FN(tiles)[width - 1][rows - 1](&panel, a + i * shape->a_row, shape->copied ? copy : b + first,
+                                           c + i * shape->ldc + first,
+                                           finish == NOTHING ? NULL : with + i * with_row + first);
+            i += rows;
+        }
+        done += width;
+    }
+}
+
+/* C (m, n) = scale A^T B for so few columns that they would leave lanes idle: C^T = scale B^T A is computed instead. */
+static void FN(narrow_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a, ptrdiff_t lda, const T *b,
+                               ptrdiff_t ldb, T *c, ptrdiff_t ldc)
+{
+    T turned[WIDTH * MOST_VECTORS * WIDTH];
+    FN(Shape) shape = {0, 0, n, 0, k, 1, ldb, lda, MOST_VECTORS * WIDTH};
+    for (ptrdiff_t parts = FN(part)(m, MOST_VECTORS * WIDTH), done = 0; parts > 0; parts--, done += shape.n) {
+        shape.n = FN(part)(m - done, parts);
+        FN(product_of_panels)(&shape, k, scale, b, a + done, C(0.0), turned, NOTHING, NULL);
+        FN(transpose)(turned, n, shape.n, shape.ldc, c + done * ldc, ldc);
+    }
+}
+
+/* C (m, n) = finish(scale op(A) op(B) + keep C), all row-major, op(A) (m, k), op(B) (k, n). Returns whether it was
+   small enough for this to be the quickest way; if not, nothing was done. */
+static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,
+                       ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,
+                       const T *with)
+{
+    const ptrdiff_t vectors = FN(part)(n, WIDTH), bytes = k * n * (ptrdiff_t)sizeof(T);
+    FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= 32),   m,   n, k,
+                       transpose_a ? 1 : lda, transpose_a ? lda : 1, ldb, ldc};
+    if (bytes > SMALL_BYTES) return 0;
+    if (transpose_a && !transpose_b && n < WIDTH && m >= WIDTH && keep == C(0.0) && finish == NOTHING) {
+        FN(narrow_product)(m, n, k, scale, a, lda, b, ldb, c, ldc);
+        return 1;
+    }
+    /* A row of C that fills its vectors badly is better off in BLAS. */
+    if (n * 2 <= WIDTH || (ISA_BITS == 512 && vectors > 1 && n * 20 < vectors * WIDTH * 13)) return 0;
+    if (!shape.copied) {
+        FN(product_of_panels)(&shape, k, scale, a, b, keep, c, finish, with);
+        return 1;
+    }
+    for (ptrdiff_t parts = FN(part)(k, PANEL_ROWS), done = 0; parts > 0; parts--, keep = C(1.0)) {
+        const ptrdiff_t some = FN(part)(k - done, parts);
+        FN(product_of_panels)(&shape, some, scale, a + done * shape.a_inner, b + (transpose_b ? done : done * ldb),
+                              keep, c, parts == 1 ? finish : NOTHING, with);
+        done += some;
+    }
+    return 1;
+}
+
+#undef TILE
+#undef EACH
+#undef LOAD_VECTOR
+#undef SMALL_BYTES
+#undef PANEL_ROWS
+#undef COPIED_VECTORS
+#undef COPY_BYTES
+#undef NAME
+#undef FOUR
+#undef SIX
+#undef EIGHT
+#undef TWELVE
+#undef SUFFIX
+#undef MOST_VECTORS
+#undef MOST_ROWS
+#undef OP
+#undef V
+#undef MASK
+#undef MASK_OF
+#undef LOAD_LAST
+#undef STORE_LAST
+#undef WIDTH
+#undef ZERO
+#undef EVERY
+#undef LOAD
+#undef STORE
+#undef MULTIPLY
+#undef MULTIPLY_ADD
+#undef PLUS
+#undef MINUS
+#undef LARGER
+#undef WHERE_NOT_ZERO

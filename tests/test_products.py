@@ -1,0 +1,158 @@
+"""Are small matrix products right, at every size that fills vectors, tiles and panels differently?"""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from cbackprop.engine import kernels, run
+
+DTYPES = [np.float32, np.float64]
+# Around the widths of vectors (4, 8, 16), tiles (up to 14 rows, 4 vectors) and copied panels (256).
+SIZES = [1, 3, 10, 17, 33, 64, 100]
+FINISHES = [name for name in run.FINISHES if name != "nothing"]
+
+
+@pytest.fixture(params=[name for name in kernels.available() if name != "plain"])
+def vectors(request):
+    """Each set of vector instructions that has products of its own."""
+    before = kernels.use(request.param)
+    yield request.param
+    kernels.use(before)
+
+
+def operands(m, n, k, dtype, *, transpose_a=False, transpose_b=False):
+    rng = np.random.default_rng([m, n, k])
+    a = rng.standard_normal((k, m) if transpose_a else (m, k)).astype(dtype)
+    b = rng.standard_normal((n, k) if transpose_b else (k, n)).astype(dtype)
+    return a, b, rng.standard_normal((m, n)).astype(dtype)
+
+
+def exact(a, b, c, *, transpose_a=False, transpose_b=False, scale=1.0, keep=0.0):
+    """The product in float64, and how far rounding may take each of its numbers (Higham, 3.5)."""
+    a, b, c = (np.asarray(x, dtype=np.longdouble) for x in (a, b, c))
+    a, b = a.T if transpose_a else a, b.T if transpose_b else b
+    kept = keep * c if keep else 0.0
+    size = abs(scale) * (abs(a) @ abs(b)) + abs(kept)
+    return scale * (a @ b) + kept, size * (a.shape[1] + 4)
+
+
+def assert_product_is_right(m, n, k, dtype, **how):
+    transposed = {name: how[name] for name in ("transpose_a", "transpose_b") if name in how}
+    a, b, c = operands(m, n, k, dtype, **transposed)
+    wanted, bound = exact(a, b, c, **how)
+    # The rows before and behind must stay as they are.
+    around = np.full((m + 2, n), 7.0, dtype=dtype)
+    around[1:-1] = c if how.get("keep") else np.nan
+    made = run.apply_product(a, b, around[1:-1], **how)
+    if made:
+        assert np.all(np.abs(around[1:-1] - wanted) <= bound * np.finfo(dtype).eps)
+    else:
+        np.testing.assert_array_equal(around[1:-1], c if how.get("keep") else np.nan)
+    np.testing.assert_array_equal(around[[0, -1]], 7.0)
+    return made
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("transpose_a", "transpose_b"), [(False, False), (True, False), (False, True)]
+)
+@pytest.mark.usefixtures("vectors")
+def test_small_products_of_all_sizes(transpose_a, transpose_b, dtype):
+    made = 0
+    for m, n, k in product(SIZES, repeat=3):
+        for scale, keep in [(1.0, 0.0), (-0.3, 0.0), (-0.3, 0.9)]:
+            made += assert_product_is_right(
+                m, n, k, dtype, scale=scale, keep=keep,
+                transpose_a=transpose_a, transpose_b=transpose_b,
+            )  # fmt: skip
+    assert made > len(SIZES) ** 3  # most are made here
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("keep", [0.0, 0.9])
+@pytest.mark.parametrize("k", [255, 256, 257, 600])
+@pytest.mark.usefixtures("vectors")
+def test_long_sums_are_split_without_loss(k, keep, dtype):
+    for transpose_b in (False, True):
+        made = assert_product_is_right(
+            45, 150, k, dtype, scale=0.7, keep=keep, transpose_b=transpose_b
+        )
+        assert made
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("finish", FINISHES)
+@pytest.mark.parametrize("k", [3, 300])
+@pytest.mark.usefixtures("vectors")
+def test_what_is_done_to_the_sums_at_the_end(k, finish, dtype):
+    for m, n in product([1, 5, 40], [9, 16, 40, 100]):
+        a, b, out = operands(m, n, k, dtype, transpose_b=True)
+        rng = np.random.default_rng(n)
+        other = rng.random(n if finish.startswith("add") else (m, n)).astype(dtype)
+        other.flat[:: 3 if other.ndim == 2 else n + 1] = 0.0  # where a relu is closed
+        x, bound = exact(a, b, out, transpose_b=True)
+        wanted = {
+            "add": lambda: x + other,
+            "add_relu": lambda: np.maximum(x + other, 0.0),
+            "times_logistic_derivative": lambda: x * other * (1.0 - other),
+            "times_tanh_derivative": lambda: x * (1.0 - other * other),
+            "times_relu_derivative": lambda: np.where(other == 0.0, 0.0, x),
+        }[finish]()
+        if run.apply_product(a, b, out, transpose_b=True, finish=finish, other=other):
+            assert np.all(np.abs(out - wanted) <= (bound + 8) * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.usefixtures("vectors")
+def test_nan_and_infinity_stay_in_their_row_and_column(dtype):
+    a, b, out = operands(20, 40, 30, dtype)
+    a[3, 5], b[7, 11] = np.nan, np.inf
+    assert run.apply_product(a, b, out, finish="add_relu", other=np.zeros(40, dtype))
+    spoiled = np.zeros(out.shape, bool)
+    spoiled[3], spoiled[:, 11] = True, True
+    assert np.isnan(out[3]).all()  # a relu lets NaN through
+    assert np.isfinite(out[~spoiled]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.usefixtures("vectors")
+def test_a_number_does_not_depend_on_where_its_tile_begins(dtype):
+    a, b, whole = operands(37, 50, 40, dtype)
+    assert run.apply_product(a, b, whole)
+    for first, last in [(0, 1), (5, 18), (18, 37)]:
+        part = np.empty((last - first, 50), dtype)
+        assert run.apply_product(a[first:last], b, part)
+        np.testing.assert_array_equal(part, whole[first:last])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.usefixtures("vectors")
+def test_large_products_are_left_to_blas(dtype):
+    assert not assert_product_is_right(3, 1000, 1000, dtype)
+
+
+@pytest.mark.usefixtures("restored_instructions")
+def test_plain_instructions_leave_all_products_to_blas():
+    kernels.use("plain")
+    assert not assert_product_is_right(10, 30, 10, np.float32)
+
+
+@pytest.mark.usefixtures("vectors")
+def test_products_can_be_left_to_blas():
+    before = kernels.use_products(False)
+    try:
+        assert not assert_product_is_right(10, 30, 10, np.float32)
+    finally:
+        kernels.use_products(before)
+    assert assert_product_is_right(10, 30, 10, np.float32)
+
+
+def test_the_door_names_what_does_not_fit():
+    a, b, out = operands(3, 4, 5, np.float64)
+    with pytest.raises(ValueError, match=r"the shapes do not fit: a \(3, 5\), b \(4, 5\)"):
+        run.apply_product(a, b.T.copy(), out)
+    with pytest.raises(ValueError, match="finish must be one of"):
+        run.apply_product(a, b, out, finish="cube")
+    with pytest.raises(TypeError, match="b must be an array of float64, got float32"):
+        run.apply_product(a, b.astype(np.float32), out)
