@@ -24,7 +24,9 @@ FLAGS = {
 }
 
 ENGINE = "cbackprop/engine"
-HEADERS = ["plan.h", "team.h", "vector/table.h", "vector/both.h", "vector/body.h", "vector/vmath.h", "vector/simd.h", "vector/product.h"]
+HEADERS = ["plan.h", "team.h"] + [
+    f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "product")
+]
 SOURCES = {"kernels": ["vector/table.c"], "passes": [], "steps": [], "run": [], "shuffle": []}
 
 extensions = [

@@ -138,7 +138,8 @@ cdef double update_layer(
 ) noexcept nogil:
     """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
     cdef Share share = share_of(task, training, index)
-    cdef Py_ssize_t low = share.low, high = share.high, rows = rows_at_once(task, training, index, m, sizeof(floating))
+    cdef Py_ssize_t low = share.low, high = share.high
+    cdef Py_ssize_t rows = rows_at_once(task, training, index, m, sizeof(floating))
     cdef double norm = 0.0
     if rows == 0 or high - low <= rows:
         return update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
