@@ -24,6 +24,8 @@ cdef extern from "vector/table.h":
                         double) noexcept nogil
         void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*ask_for)(const float*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                        Py_ssize_t) noexcept nogil
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, float, const float*, Py_ssize_t,
                        const float*, Py_ssize_t, float, float*, Py_ssize_t, Finish, const float*) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
@@ -43,6 +45,8 @@ cdef extern from "vector/table.h":
                         double) noexcept nogil
         void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*ask_for)(const double*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                        Py_ssize_t) noexcept nogil
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, double, const double*, Py_ssize_t,
                        const double*, Py_ssize_t, double, double*, Py_ssize_t, Finish, const double*) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil

@@ -43,6 +43,9 @@ cdef floating* deltas(const Task* task, Py_ssize_t layer, floating* tag) noexcep
 
 # Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks.
 cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
+# Asks the memory for a part of rows first ... last of the task's order, if they are to be gathered.
+cdef void ask_for_rows(const Task* task, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece, Py_ssize_t pieces,
+                       floating* tag) noexcept nogil
 cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
 cdef double output_delta(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
                          floating* tag) noexcept nogil

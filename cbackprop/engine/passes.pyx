@@ -72,6 +72,21 @@ cdef void gather(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_
         kernels.of_double.gather(<const double*>task.X, task.rows + first + start, out, stop - start, n)
 
 
+cdef void ask_for_rows(
+    const Task* task, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece, Py_ssize_t pieces, floating* tag
+) noexcept nogil:
+    cdef Py_ssize_t n = task.plan[0].n_in, lines
+    if not gathered(task) or first >= last:
+        return
+    lines = (n * <Py_ssize_t>sizeof(floating) + 63) // 64
+    if floating is float:
+        kernels.of_float.ask_for(<const float*>task.X, task.rows + first, last - first, n, lines * piece // pieces,
+                                 lines * (piece + 1) // pieces)
+    else:
+        kernels.of_double.ask_for(<const double*>task.X, task.rows + first, last - first, n, lines * piece // pieces,
+                                  lines * (piece + 1) // pieces)
+
+
 cdef void add_sparse_product(
     const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const floating* W, floating* Z
 ) noexcept nogil:

@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 
 from cbackprop.engine cimport kernels
 from cbackprop.engine.passes cimport (
-    activations, backward, finish, forward, layer_gradient, output_delta, total_weight,
+    activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport ADAM, MOMENTUM, SGD
 
@@ -78,8 +78,8 @@ cdef void move(
 
 
 cdef struct Share:
-    # Rows low ... high of a layer's [W; b]. Its weights are `weights` numbers from `at` of the vector; `biases` is n_out
-    # where the last row, that of the biases, is among them, and else 0.
+    # Rows low ... high of a layer's [W; b]. Its weights are `weights` numbers from `at` of the vector; `biases` is
+    # n_out where the last row, that of the biases, is among them, and else 0.
     Py_ssize_t low
     Py_ssize_t high
     Py_ssize_t at
@@ -126,7 +126,7 @@ cdef Py_ssize_t rows_at_once(
     It pays where all D fits there beside it; and sparse rows are gone through once, not once for every piece.
     """
     cdef Py_ssize_t row = task.plan[index].n_out * itemsize, rows
-    if training.rule.optimizer == SGD or m * row > 16384 or index == 0 and task.index_size != 0:
+    if m * row > 16384 or index == 0 and task.index_size != 0:
         return 0
     rows = 8192 // row
     return rows - rows % 12 if rows > 12 else 12
@@ -138,12 +138,19 @@ cdef double update_layer(
 ) noexcept nogil:
     """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
     cdef Share share = share_of(task, training, index)
-    cdef Py_ssize_t low = share.low, high = share.high
     cdef Py_ssize_t rows = rows_at_once(task, training, index, m, sizeof(floating))
+    cdef Py_ssize_t low = share.low, high = share.high, piece, pieces, next_first, next_m
     cdef double norm = 0.0
     if rows == 0 or high - low <= rows:
         return update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
-    while low < high:
+    pieces = (high - low + rows - 1) // rows
+    next_first = first + m
+    next_m = training.last - next_first if training.last - next_first < training.batch_size else training.batch_size
+    for piece in range(pieces):
+        # The next mini-batch's rows are far away: the memory finds them while this one's gradient is computed.
+        if index == 0 and next_m > 0:
+            ask_for_rows(task, next_first + part(next_m, training.thread, training.n_threads),
+                         next_first + part(next_m, training.thread + 1, training.n_threads), piece, pieces, parameters)
         share = share_of_rows(task, index, low, low + rows if high - low > rows else high)
         norm += update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
         low = share.high

@@ -73,6 +73,15 @@ static KEEP_LOOPS void FN(gather)(const T *RESTRICT X, const ptrdiff_t *RESTRICT
     }
 }
 
+/* Has the memory fetch lines first ... last of each of these rows (m, n) into the cache. Row by row would be slower: the
+   pages of different rows are looked up side by side. */
+static void FN(ask_for)(const T *X, const ptrdiff_t *rows, ptrdiff_t m, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last)
+{
+    const ptrdiff_t line = 64 / (ptrdiff_t)sizeof(T);
+    for (ptrdiff_t l = first; l < last; l++)
+        for (ptrdiff_t i = 0; i < m; i++) PREFETCH(X + rows[i] * n + l * line);
+}
+
 static void FN(add_scaled)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
@@ -391,6 +400,7 @@ static const TABLE FN(table) = {
     {FN(sgd_update), FN(momentum_update), FN(nesterov_update), FN(adam_update)},
     FN(column_sums),
     FN(gather),
+    FN(ask_for),
     FN(product),
     FN(sum_of_squares),
     FN(clip),

@@ -36,6 +36,8 @@ enum Finish {
         void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
         void (*gather)(const T *X, const ptrdiff_t *rows, T *out, ptrdiff_t m, ptrdiff_t n);                           \
+        /* has the memory fetch lines of 64 bytes, first ... last of each of these rows of X (., n), into the cache */    \
+        void (*ask_for)(const T *X, const ptrdiff_t *rows, ptrdiff_t m, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last); \
         /* C (m, n) = finish(scale op(A) op(B) + keep C), op(A) (m, k), op(B) (k, n), where that is small enough to be  \
            quicker here than in BLAS; returns whether it was, and with 0 nothing was done. With keep 0, C is not read */ \
         int (*product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,   \
