@@ -26,17 +26,19 @@ import workloads
 from workloads import WORKLOADS
 
 # Parts of a step, and what the names of the engine's functions for them look like.
+PRODUCTS, ENGINE, PYTHON = "matrix products", "rest of the engine", "Python"
 PARTS = {
+    # The innermost names are those of intrinsics; a tile that ends with a relu counts as a product.
+    PRODUCTS: r"^tile|^product|^narrow_product|^copy_panel|^transpose",
     "shuffle": r"shuffle|swap",
-    "gather": r"gather|prefetch",
+    "gather": r"gather|ask_for|prefetch",
     "sparse products": r"add_scaled|sparse",
     "update": r"_update|\bmove\b|_move|sum_of_squares|squares|clip",
     "elementwise": r"logistic|relu|tanh|identity|softmax|exp|squared_error|loss|derivative|bias|"
     r"column_sums|fill_rows|output_delta|sum_",
     "waiting": r"team_wait|barrier",
 }
-PRODUCTS, ENGINE, PYTHON = "matrix products", "rest of the engine", "Python"
-COLUMNS = [PRODUCTS, *PARTS, ENGINE, PYTHON]
+COLUMNS = [*PARTS, ENGINE, PYTHON]
 WAITING_CALLS = re.compile(r"yield|futex|nanosleep|cond_wait|cond_timedwait|pause|sem_")
 
 
@@ -105,14 +107,16 @@ class Profile:
 
     def profile(self, name: str, dtype: str, threads: int, seconds: float):
         """Seconds, CPU seconds, and what a step takes, its parts' shares, the functions met."""
-        workload = WORKLOADS[name]
+        workload, others = WORKLOADS[name], _threads()
         runner = self.peer(workload, workloads.make(workload, dtype), f"n_jobs={threads}", threads)
         runner.epochs(1)
         epochs = max(1, round(seconds / measure.timed(lambda: runner.epochs(1))[0]))
-        # Those that train, among them the ones that wait for work between slices.
-        self.sampler.start([t.native_id for t in threading.enumerate()], 400)
+        # Those that train, among them the ones that wait for work between slices; not BLAS's own.
+        self.sampler.start([threading.get_native_id(), *(_threads() - others)], 400)
         elapsed, cpu = measure.timed(lambda: runner.epochs(epochs))
         parts, names = self.classify(self.sampler.stop())
+        if not workload.sparse:  # the loop that adds a multiple of a vector serves momentum, too
+            parts["update"] += parts.pop("sparse products", 0)
         total = sum(parts.values())
         return elapsed, cpu, {
             "step": elapsed / (epochs * workload.steps) * 1e6,
@@ -159,6 +163,11 @@ class Profile:
             return _of_engine(callers)
         # Of the mathematical library the loops use pow, for Adam's rate; Python does not.
         return ENGINE if Path(path).name.startswith("libm.") else PYTHON
+
+
+def _threads() -> set[int]:
+    """All threads of this process: `threading` knows only those that it has started."""
+    return {int(name) for name in os.listdir("/proc/self/task")}
 
 
 def _of_engine(chain: list[str]) -> str:
