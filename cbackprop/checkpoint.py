@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cbackprop import atomic
 from cbackprop.callbacks import EPOCH, Callback, FitState, state_of
@@ -20,7 +21,6 @@ from cbackprop.saving import (
     fitted_from,
     model_from,
     optimizer_from,
-    strange,
 )
 from cbackprop.values import from_json, random_state_from_json, random_state_to_json, to_json
 
@@ -126,11 +126,8 @@ def resume(path: str, model: Any, state: FitState) -> None:
     """Put a fit that begins, its model, optimizer and random state, where the file has them."""
     with reading(path) as reader:
         reader.declare(declared_tensors(reader.description))
-        try:
-            _check_same(reader.description, model, state)
-            _resume(reader, model, state)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise strange(error) from None
+        _check_same(reader.description, model, state)
+        _resume(reader, model, state)
 
 
 def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
@@ -159,31 +156,58 @@ def _pairs(kept: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any, An
 
 
 def _resume(reader: Reader, model: Any, state: FitState) -> None:
+    """Everything is read and checked before the fit is touched."""
     fit = reader.description["fit"]
-    indices = {}
-    for name in ("order", "held_out"):
-        rows = None if fit[name] is None else reader.tensor(f"fit.{name}").astype(np.intp)
-        if rows is not None and (rows.size and not 0 <= rows.min() <= rows.max() < state.n_rows):
-            raise ModelFileError(f"{name} holds rows that there are not")
-        indices[name] = rows
+    rows = {name: _rows(reader, name, state) for name in ("order", "held_out")}
     epoch, done = fit["epoch"], fit["done"]
     if type(epoch) is not int or epoch < 0 or type(done) is not bool:
         raise ModelFileError(f"a fit cannot be in epoch {epoch!r}, nor done {done!r}")
     kept, optimizer = model_from(reader), optimizer_from(reader)
+    if type(optimizer) is not type(state.optimizer):
+        raise ModelFileError(f"the checkpoint is of a fit by {optimizer!r}")
     if (state.rng is None) != (fit["random_state"] is None):
         raise ModelFileError("the checkpoint is of a fit that shuffles, or not, other than this")
+    if isinstance(model, Network):
+        history = _history(fit["history"], epoch)
+    else:
+        fitted = fitted_from(reader)
+        if fitted["n_iter_"] != epoch:
+            raise ModelFileError(f"a fit in epoch {epoch} has not made {fitted['n_iter_']}")
+    best = reader.tensor("fit.best") if fit["best"] else None
     if state.rng is not None:
         random_state_from_json(fit["random_state"], state.rng)
     if isinstance(model, Network):
         model.parameters = kept.parameters
-        state.history.update(from_json(fit["history"]))
+        state.history.update(history)
     else:
         model.network_.parameters = kept.network_.parameters
-        fitted = fitted_from(reader)
         model.__dict__.update({name: fitted[name] for name in fitted if name != "_optimizer"})
         state.history.update(model._history())
     assert state.optimizer is not None
     state.optimizer.__dict__.update(vars(optimizer))
-    state.order, state.held_out = indices["order"], indices["held_out"]
-    state.best = reader.tensor("fit.best") if fit["best"] else None
+    state.order, state.held_out, state.best = rows["order"], rows["held_out"], best
     state.epoch, state.done = epoch, done
+
+
+def _rows(reader: Reader, name: str, state: FitState) -> NDArray[np.intp] | None:
+    """The rows trained on or held out: as many as in the fit that begins."""
+    size, now = reader.description["fit"][name], getattr(state, name)
+    if size != (None if now is None else now.size):
+        raise ModelFileError(f"{name}: expected {now if now is None else now.size}, got {size}")
+    if size is None:
+        return None
+    rows = reader.tensor(f"fit.{name}").astype(np.intp)
+    if rows.size and not 0 <= rows.min() <= rows.max() < state.n_rows:
+        raise ModelFileError(f"{name} holds rows that there are not")
+    return rows
+
+
+def _history(kept: Any, epochs: int) -> dict[str, list]:
+    """The curves of a network: an entry an epoch each."""
+    history = from_json(kept)
+    if (epochs > 0 and "cost" not in history) or not all(
+        isinstance(name, str) and isinstance(curve, list) and len(curve) == epochs
+        for name, curve in history.items()
+    ):
+        raise ModelFileError(f"expected curves of {epochs} epochs, got {str(history)[:60]}")
+    return history
