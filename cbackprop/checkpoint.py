@@ -48,7 +48,8 @@ class Checkpoint(Callback):
     resume : bool, default=False
         Whether ``fit`` goes on from the file if there is one: run the same script again. Data
         and parameters must be the same, except `max_iter` (or `epochs`), `verbose` and `n_jobs`.
-        A fit that had come to its end is not trained further.
+        A fit that had come to its end is not trained further: every fit needs a path of its own,
+        one of a warm start, too.
 
     Raises
     ------

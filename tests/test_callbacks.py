@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import sys
 import types
 
@@ -282,6 +283,13 @@ def test_progress_does_not_wrap(monkeypatch):
     out = Terminal()
     network_fit([Progress(file=out)])
     assert max(map(len, out.getvalue().replace("\n", "").split(progress.CLEAR))) == 19
+
+
+def test_progress_in_a_narrow_terminal_keeps_the_numbers(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "52")
+    out = Terminal()
+    estimator_fit([Progress(file=out)])
+    assert re.search(r"\x1b\[Kepoch 4/4  loss \S+  rate 0.001  0:00\n$", out.getvalue())
 
 
 @pytest.mark.parametrize("fit", [network_fit, estimator_fit])

@@ -106,6 +106,31 @@ def test_random_state_of_the_users_own_ends_where_it_would_have(path):
     assert str(whole.random_state.get_state()) == str(resumed.random_state.get_state())
 
 
+@pytest.mark.parametrize("name", ["adam", "float32", "adaptive", "early stopping", "in order"])
+def test_resumed_warm_start_is_the_warm_start_that_was_not_interrupted(name, path, tmp_path):
+    rows = X.astype(np.float32) if name == "float32" else X
+    rng = np.random.RandomState(11)
+    first = clone(ESTIMATORS[name]).set_params(warm_start=True, max_iter=7, random_state=rng)
+    first.fit(rows, y).save(tmp_path / "first")
+
+    def second(*callbacks):
+        """The second fit, as a script would do it that is run again."""
+        return cbackprop.load(tmp_path / "first").fit(rows, y, callbacks=list(callbacks))
+
+    whole = second()
+    for epoch in (2, 3):
+        with pytest.raises(Killed):
+            second(Checkpoint(path, resume=True), lambda model, _, n=epoch: killed(model, n))
+    resumed = second(Checkpoint(path, resume=True))
+    assert_same_fit(whole, resumed)
+    assert str(whole.random_state.get_state()) == str(resumed.random_state.get_state())
+
+
+def killed(model, epoch):
+    if model.n_iter_ == epoch:
+        raise Killed
+
+
 NETWORKS = {
     "sgd": lambda: SGD(0.5),
     "nesterov": lambda: SGD(0.1, 0.9, nesterov=True),
