@@ -120,7 +120,7 @@ def describe(state: FitState, seconds: float, epochs: int) -> str:
             break
     if state.optimizer is not None:
         parts.append(f"rate {state.optimizer.learning_rate:.3g}")
-    if done < total and epochs:
+    if done < total and epochs and not state.done:
         parts.append(f"{clock(seconds / epochs * (total - done))} left")
     else:
         parts.append(f"{clock(seconds)}")

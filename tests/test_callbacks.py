@@ -271,6 +271,13 @@ def test_progress_tells_the_time_that_is_left():
     assert progress.describe(state(10), 75.0, 4).endswith("loss 0.5  1:15")
 
 
+def test_progress_of_a_fit_that_stops_by_itself_ends_with_the_time_it_took():
+    out = io.StringIO()
+    estimator = MLPClassifier((3,), tol=10.0, n_iter_no_change=3, random_state=0)
+    estimator.fit(X, y, callbacks=[Progress(True, out)])
+    assert re.search(r"^epoch 5/200 .* rate 0.001  0:00\n\Z", out.getvalue(), re.MULTILINE)
+
+
 def test_progress_is_silent_where_nobody_looks(capsys):
     estimator_fit([Progress()])
     estimator_fit([Progress(False, Terminal())])
