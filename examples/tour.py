@@ -3,11 +3,8 @@ A tour, as a notebook
 =====================
 
 From data to a model that is saved, loaded and exported: one pipeline goes all the way. At the end
-of this page it can be had as a Jupyter notebook, to be run after::
-
-    pip install "cbackprop[notebook]"
-
-(from a checkout: ``pip install ".[notebook]"``).
+of this page it can be had as a Jupyter notebook, to be run after
+``pip install "cbackprop[notebook]"`` (in a checkout: ``pip install ".[notebook]"``).
 """
 
 # %%
