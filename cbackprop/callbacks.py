@@ -109,16 +109,53 @@ class Callback:
     """
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Called once, before a fit begins."""
+        """Called once, before a fit begins.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+        """
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Called when a fit or an epoch begins."""
+        """Called when a fit or an epoch begins.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+        """
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool | None:
-        """Called when a fit or an epoch has ended; True stops after this epoch."""
+        """Called when a fit or an epoch has ended; True stops after this epoch.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+
+        Returns
+        -------
+        bool or None
+            True to stop.
+        """
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Called once, however the fit ended."""
+        """Called once, however the fit ended.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+        """
 
 
 class _Function(Callback):

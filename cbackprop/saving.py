@@ -104,10 +104,12 @@ def load(path: PathLike) -> Any:
     Parameters
     ----------
     path : str or path-like
+        The file.
 
     Returns
     -------
     MLPClassifier, MLPRegressor, Network, SGD or Adam
+        An object of its own: nothing in it refers to the file.
 
     Raises
     ------
