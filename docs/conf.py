@@ -39,7 +39,7 @@ source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 # `score` is inherited from scikit-learn, whose docstring refers to scikit-learn's own pages; the
 # gallery's configuration holds a class.
 suppress_warnings = ["ref.ref", "config.cache"]
-exclude_patterns = ["_build", "_templates", "auto_examples/*.md5"]
+exclude_patterns = ["_build", "_templates", "auto_examples/*.md5", "**/sg_execution_times.rst"]
 templates_path = ["_templates"]
 myst_heading_anchors = 3
 autosummary_generate = True
