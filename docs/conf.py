@@ -1,6 +1,7 @@
 """Sphinx's configuration: `make docs` builds the pages and runs the examples."""
 
 import os
+import re
 import warnings
 from importlib.metadata import version as installed_version
 
@@ -64,3 +65,14 @@ html_css_files = ["custom.css"]
 html_favicon = "_static/network.svg"
 html_copy_source = False
 html_show_sourcelink = False
+
+
+def _plain_math(app, what, name, obj, options, lines):
+    """Formulas in docstrings from scikit-learn as text: MathJax would come from another server."""
+    for i, line in enumerate(lines):
+        line = re.sub(r"\\frac\{(\w+)\}\{(\w+)\}", r"\1 / \2", line)
+        lines[i] = re.sub(r":math:`([^`]*)`", r"``\1``", line)
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", _plain_math, priority=900)
