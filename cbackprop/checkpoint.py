@@ -31,13 +31,17 @@ FREE = {"max_iter", "verbose", "n_jobs", "random_state", "warm_start"}
 class Checkpoint(Callback):
     """Save the fit after every few epochs, and at its end; resume it by running it again.
 
-    Give it to ``fit(callbacks=[...])`` of a network or an estimator, with solver "sgd" or "adam".
+    Give it to ``fit(callbacks=[...])`` of a network or an estimator.
     The file holds the model (`cbackprop.load` reads it) and all that the fit needs to go on:
     optimizer, random state, the order of the rows, curves. It is replaced as a whole, so that a
     process killed at any moment leaves the last checkpoint.
 
     A resumed fit ends with the very numbers of one that was not interrupted, on the same machine
     with the same libraries and number of threads.
+
+    With solver "lbfgs" the file holds the loss and the gradient of every evaluation so far, since
+    SciPy keeps its own memory to itself: they are given to it again. That are as many numbers as
+    the network has parameters, for every evaluation: take a large `every` with a large network.
 
     Parameters
     ----------
@@ -81,7 +85,7 @@ class Checkpoint(Callback):
     def setup(self, estimator: Any, context: Any) -> None:
         state = state_of(estimator)
         if state.optimizer is None:
-            raise ValueError("Checkpoint needs solver='sgd' or 'adam', got solver='lbfgs'")
+            state.evaluations = []
         atomic.remove_litter(atomic.target_of(self.path))
         self._kept = None
         if self.resume and os.path.exists(self.path):
@@ -108,7 +112,8 @@ def content_of_fit(model: Any, state: FitState) -> Content:
         add_optimizer(state.optimizer, about, tensors)
     fit: dict[str, Any] = {"epoch": state.epoch, "done": state.done, "n_rows": state.n_rows}
     fit["settings"] = state.settings
-    fit["history"] = to_json(dict(state.history), "history") if is_network else None
+    whole = is_network or state.optimizer is None  # an estimator's curves say the rest
+    fit["history"] = to_json(dict(state.history), "history") if whole else None
     fit["random_state"] = None
     if state.rng is not None:
         fit["random_state"] = random_state_to_json(state.rng, "random_state")
@@ -117,6 +122,13 @@ def content_of_fit(model: Any, state: FitState) -> Content:
         fit[name] = None if rows is None else int(rows.size)
         if rows is not None:
             tensors[f"fit.{name}"] = rows.astype(index)
+    if state.evaluations is not None:
+        assert state.start is not None
+        fit["evaluations"] = len(state.evaluations)
+        tensors["fit.start"] = state.start
+        tensors["fit.losses"] = np.array([loss for loss, _ in state.evaluations])
+        gradients = [gradient for _, gradient in state.evaluations]
+        tensors["fit.gradients"] = np.array(gradients).reshape(len(gradients), -1)
     fit["best"] = state.best is not None
     if state.best is not None:
         tensors["fit.best"] = state.best
@@ -163,14 +175,15 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     epoch, done = fit["epoch"], fit["done"]
     if type(epoch) is not int or epoch < 0 or type(done) is not bool:
         raise ModelFileError(f"a fit cannot be in epoch {epoch!r}, nor done {done!r}")
-    kept, optimizer = model_from(reader), optimizer_from(reader)
+    kept = model_from(reader)
+    optimizer = None if state.optimizer is None else optimizer_from(reader)
     if type(optimizer) is not type(state.optimizer):
         raise ModelFileError(f"the checkpoint is of a fit by {optimizer!r}")
     if (state.rng is None) != (fit["random_state"] is None):
         raise ModelFileError("the checkpoint is of a fit that shuffles, or not, other than this")
-    if isinstance(model, Network):
+    if isinstance(model, Network) or optimizer is None:
         history = _history(fit["history"], epoch)
-    else:
+    if not isinstance(model, Network):
         fitted = fitted_from(reader)
         if fitted["n_iter_"] != epoch:
             raise ModelFileError(f"a fit in epoch {epoch} has not made {fitted['n_iter_']}")
@@ -183,11 +196,20 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     else:
         model.network_.parameters = kept.network_.parameters
         model.__dict__.update({name: fitted[name] for name in fitted if name != "_optimizer"})
-        state.history.update(model._history())
-    assert state.optimizer is not None
-    state.optimizer.__dict__.update(vars(optimizer))
+        state.history.update(history if optimizer is None else model._history())
+    if state.optimizer is None:
+        _begin_again(reader, model, state)
+    else:
+        state.optimizer.__dict__.update(vars(optimizer))
     state.order, state.held_out, state.best = rows["order"], rows["held_out"], best
     state.epoch, state.done = epoch, done
+
+
+def _begin_again(reader: Reader, model: Any, state: FitState) -> None:
+    """L-BFGS, from its beginning, with what it was told then."""
+    state.start = model.network_.parameters = reader.tensor("fit.start")
+    losses, gradients = reader.tensor("fit.losses"), reader.tensor("fit.gradients")
+    state.evaluations = list(zip(losses.tolist(), gradients, strict=True))
 
 
 def _rows(reader: Reader, name: str, state: FitState) -> NDArray[np.intp] | None:

@@ -191,6 +191,11 @@ def declared_tensors(about: dict[str, Any]) -> Declared:
                 declared[f"fit.{name}"] = index, (about["fit"][name],)
         if about["fit"]["best"]:
             declared["fit.best"] = dtype, (size,)
+        evaluations = about["fit"].get("evaluations")
+        if evaluations is not None:
+            declared["fit.start"] = dtype, (size,)
+            declared["fit.losses"] = "float64", (evaluations,)
+            declared["fit.gradients"] = dtype, (evaluations, size)
     for _, shape in declared.values():
         if not all(map(_count, shape)):
             raise ModelFileError(f"the description implies a tensor of shape {shape}")
