@@ -127,7 +127,7 @@ class Descent(Stopping):
             start=network.parameters.copy(),
         )
         with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
-            self.n_iter_ = again = state.epoch  # iterations of a fit that is resumed: told of already
+            self.n_iter_ = again = state.epoch  # a resumed fit's: told of already
 
             def iterated(loss):
                 nonlocal again
