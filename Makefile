@@ -14,7 +14,7 @@ tools:  ## install the pinned linters
 test:  ## run the tests
 	pytest
 
-nightly:  ## run the long tests
+nightly:  ## run the long tests (the extra `docs` adds the notebook and the pages)
 	pytest -m nightly
 
 lint:  ## check style and types, change nothing

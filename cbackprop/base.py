@@ -71,6 +71,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
 
     @property
     def coefs_(self) -> list:
+        """Weights (fan_in, fan_out), layer by layer: views into the network's vector."""
         return self._fitted_network("coefs_").weights
 
     @coefs_.setter
@@ -79,6 +80,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
 
     @property
     def intercepts_(self) -> list:
+        """Biases (fan_out,), layer by layer: views into the network's vector."""
         return self._fitted_network("intercepts_").biases
 
     @intercepts_.setter
@@ -115,6 +117,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         Returns
         -------
         self : object
+            The estimator itself.
 
         Raises
         ------

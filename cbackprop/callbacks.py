@@ -48,6 +48,10 @@ class FitState:
         What must be the same where the fit is resumed, in JSON's types.
     best : array or None
         The best parameters so far, with early stopping.
+    start : array or None
+        The parameters at the beginning, for L-BFGS.
+    evaluations : list of (loss, gradient), or None
+        Everything L-BFGS was told, if somebody asks for it: see `cbackprop.training.lbfgs`.
     epoch : int
         Epochs that have ended, those of the fit resumed among them.
     done : bool
@@ -65,6 +69,8 @@ class FitState:
     n_rows: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     best: NDArray | None = None
+    start: NDArray | None = None
+    evaluations: list[tuple[float, NDArray]] | None = None
     epoch: int = 0
     done: bool = False
     interrupted: bool = False
@@ -109,16 +115,53 @@ class Callback:
     """
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Called once, before a fit begins."""
+        """Called once, before a fit begins.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+        """
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Called when a fit or an epoch begins."""
+        """Called when a fit or an epoch begins.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+        """
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> bool | None:
-        """Called when a fit or an epoch has ended; True stops after this epoch."""
+        """Called when a fit or an epoch has ended; True stops after this epoch.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+
+        Returns
+        -------
+        bool or None
+            True to stop.
+        """
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Called once, however the fit ended."""
+        """Called once, however the fit ended.
+
+        Parameters
+        ----------
+        estimator : MLPClassifier, MLPRegressor or Network
+            What is fitted.
+        context : Context
+            The task: a fit or an epoch.
+        """
 
 
 class _Function(Callback):

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cbackprop import atomic
 from cbackprop.callbacks import EPOCH, Callback, FitState, state_of
@@ -20,7 +21,6 @@ from cbackprop.saving import (
     fitted_from,
     model_from,
     optimizer_from,
-    strange,
 )
 from cbackprop.values import from_json, random_state_from_json, random_state_to_json, to_json
 
@@ -31,13 +31,17 @@ FREE = {"max_iter", "verbose", "n_jobs", "random_state", "warm_start"}
 class Checkpoint(Callback):
     """Save the fit after every few epochs, and at its end; resume it by running it again.
 
-    Give it to ``fit(callbacks=[...])`` of a network or an estimator, with solver "sgd" or "adam".
+    Give it to ``fit(callbacks=[...])`` of a network or an estimator.
     The file holds the model (`cbackprop.load` reads it) and all that the fit needs to go on:
     optimizer, random state, the order of the rows, curves. It is replaced as a whole, so that a
     process killed at any moment leaves the last checkpoint.
 
     A resumed fit ends with the very numbers of one that was not interrupted, on the same machine
     with the same libraries and number of threads.
+
+    With solver "lbfgs" the file holds the loss and the gradient of every evaluation so far, since
+    SciPy keeps its own memory to itself: they are given to it again. That are as many numbers as
+    the network has parameters, for every evaluation: take a large `every` with a large network.
 
     Parameters
     ----------
@@ -48,7 +52,8 @@ class Checkpoint(Callback):
     resume : bool, default=False
         Whether ``fit`` goes on from the file if there is one: run the same script again. Data
         and parameters must be the same, except `max_iter` (or `epochs`), `verbose` and `n_jobs`.
-        A fit that had come to its end is not trained further.
+        A fit that had come to its end is not trained further: every fit needs a path of its own,
+        one of a warm start, too.
 
     Raises
     ------
@@ -80,7 +85,7 @@ class Checkpoint(Callback):
     def setup(self, estimator: Any, context: Any) -> None:
         state = state_of(estimator)
         if state.optimizer is None:
-            raise ValueError("Checkpoint needs solver='sgd' or 'adam', got solver='lbfgs'")
+            state.evaluations = []
         atomic.remove_litter(atomic.target_of(self.path))
         self._kept = None
         if self.resume and os.path.exists(self.path):
@@ -107,7 +112,8 @@ def content_of_fit(model: Any, state: FitState) -> Content:
         add_optimizer(state.optimizer, about, tensors)
     fit: dict[str, Any] = {"epoch": state.epoch, "done": state.done, "n_rows": state.n_rows}
     fit["settings"] = state.settings
-    fit["history"] = to_json(dict(state.history), "history") if is_network else None
+    whole = is_network or state.optimizer is None  # an estimator's curves say the rest
+    fit["history"] = to_json(dict(state.history), "history") if whole else None
     fit["random_state"] = None
     if state.rng is not None:
         fit["random_state"] = random_state_to_json(state.rng, "random_state")
@@ -116,6 +122,13 @@ def content_of_fit(model: Any, state: FitState) -> Content:
         fit[name] = None if rows is None else int(rows.size)
         if rows is not None:
             tensors[f"fit.{name}"] = rows.astype(index)
+    if state.evaluations is not None:
+        assert state.start is not None
+        fit["evaluations"] = len(state.evaluations)
+        tensors["fit.start"] = state.start
+        tensors["fit.losses"] = np.array([loss for loss, _ in state.evaluations])
+        gradients = [gradient for _, gradient in state.evaluations]
+        tensors["fit.gradients"] = np.array(gradients).reshape(len(gradients), -1)
     fit["best"] = state.best is not None
     if state.best is not None:
         tensors["fit.best"] = state.best
@@ -126,11 +139,8 @@ def resume(path: str, model: Any, state: FitState) -> None:
     """Put a fit that begins, its model, optimizer and random state, where the file has them."""
     with reading(path) as reader:
         reader.declare(declared_tensors(reader.description))
-        try:
-            _check_same(reader.description, model, state)
-            _resume(reader, model, state)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise strange(error) from None
+        _check_same(reader.description, model, state)
+        _resume(reader, model, state)
 
 
 def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
@@ -159,31 +169,68 @@ def _pairs(kept: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any, An
 
 
 def _resume(reader: Reader, model: Any, state: FitState) -> None:
+    """Everything is read and checked before the fit is touched."""
     fit = reader.description["fit"]
-    indices = {}
-    for name in ("order", "held_out"):
-        rows = None if fit[name] is None else reader.tensor(f"fit.{name}").astype(np.intp)
-        if rows is not None and (rows.size and not 0 <= rows.min() <= rows.max() < state.n_rows):
-            raise ModelFileError(f"{name} holds rows that there are not")
-        indices[name] = rows
+    rows = {name: _rows(reader, name, state) for name in ("order", "held_out")}
     epoch, done = fit["epoch"], fit["done"]
     if type(epoch) is not int or epoch < 0 or type(done) is not bool:
         raise ModelFileError(f"a fit cannot be in epoch {epoch!r}, nor done {done!r}")
-    kept, optimizer = model_from(reader), optimizer_from(reader)
+    kept = model_from(reader)
+    optimizer = None if state.optimizer is None else optimizer_from(reader)
+    if type(optimizer) is not type(state.optimizer):
+        raise ModelFileError(f"the checkpoint is of a fit by {optimizer!r}")
     if (state.rng is None) != (fit["random_state"] is None):
         raise ModelFileError("the checkpoint is of a fit that shuffles, or not, other than this")
+    if isinstance(model, Network) or optimizer is None:
+        history = _history(fit["history"], epoch)
+    if not isinstance(model, Network):
+        fitted = fitted_from(reader)
+        if fitted["n_iter_"] != epoch:
+            raise ModelFileError(f"a fit in epoch {epoch} has not made {fitted['n_iter_']}")
+    best = reader.tensor("fit.best") if fit["best"] else None
     if state.rng is not None:
         random_state_from_json(fit["random_state"], state.rng)
     if isinstance(model, Network):
         model.parameters = kept.parameters
-        state.history.update(from_json(fit["history"]))
+        state.history.update(history)
     else:
         model.network_.parameters = kept.network_.parameters
-        fitted = fitted_from(reader)
         model.__dict__.update({name: fitted[name] for name in fitted if name != "_optimizer"})
-        state.history.update(model._history())
-    assert state.optimizer is not None
-    state.optimizer.__dict__.update(vars(optimizer))
-    state.order, state.held_out = indices["order"], indices["held_out"]
-    state.best = reader.tensor("fit.best") if fit["best"] else None
+        state.history.update(history if optimizer is None else model._history())
+    if state.optimizer is None:
+        _begin_again(reader, model, state)
+    else:
+        state.optimizer.__dict__.update(vars(optimizer))
+    state.order, state.held_out, state.best = rows["order"], rows["held_out"], best
     state.epoch, state.done = epoch, done
+
+
+def _begin_again(reader: Reader, model: Any, state: FitState) -> None:
+    """L-BFGS, from its beginning, with what it was told then."""
+    state.start = model.network_.parameters = reader.tensor("fit.start")
+    losses, gradients = reader.tensor("fit.losses"), reader.tensor("fit.gradients")
+    state.evaluations = list(zip(losses.tolist(), gradients, strict=True))
+
+
+def _rows(reader: Reader, name: str, state: FitState) -> NDArray[np.intp] | None:
+    """The rows trained on or held out: as many as in the fit that begins."""
+    size, now = reader.description["fit"][name], getattr(state, name)
+    if size != (None if now is None else now.size):
+        raise ModelFileError(f"{name}: expected {now if now is None else now.size}, got {size}")
+    if size is None:
+        return None
+    rows = reader.tensor(f"fit.{name}").astype(np.intp)
+    if rows.size and not 0 <= rows.min() <= rows.max() < state.n_rows:
+        raise ModelFileError(f"{name} holds rows that there are not")
+    return rows
+
+
+def _history(kept: Any, epochs: int) -> dict[str, list]:
+    """The curves of a network: an entry an epoch each."""
+    history = from_json(kept)
+    if (epochs > 0 and "cost" not in history) or not all(
+        isinstance(name, str) and isinstance(curve, list) and len(curve) == epochs
+        for name, curve in history.items()
+    ):
+        raise ModelFileError(f"expected curves of {epochs} epochs, got {str(history)[:60]}")
+    return history

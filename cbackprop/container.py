@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NoReturn
+from contextlib import ExitStack, contextmanager
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -22,8 +24,21 @@ from cbackprop import atomic
 VERSION = 1
 KEY = "cbackprop"
 NO_DIGEST = "0" * 64
-BEGINNING = re.compile(r'\{"version": (\d{1,9}), "sha256": "([0-9a-f]{64})", ')
+BEGINNING = re.compile(r'\{"version": ([0-9]{1,9}), "sha256": "([0-9a-f]{64})", ')
+# A tensor's entry in the header; within strings the quotes are escaped.
+ENTRY = re.compile(rb'(?<!\\)"data_offsets"')
 CHUNK = 1 << 14
+# How often a file may be replaced between two looks at it.
+REPLACED = 100
+# What reading a description that is well-formed JSON, but not ours, may raise.
+NOT_AS_IT_MUST_BE = (
+    LookupError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 # What safetensors calls the dtypes that are written here.
 DTYPES = {
     "F64": "float64",
@@ -107,30 +122,48 @@ def reading(path: atomic.PathLike) -> Iterator[Reader]:
         If the file cannot be read.
     ModelFileError
         If it is not a whole file of this format, in a version known here. Also for what the
-        body of the ``with`` statement finds wrong.
+        body of the ``with`` statement finds wrong: whatever a description makes fail there is
+        the description's fault.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     path = os.fspath(path)
     try:
-        _check_size(path)
-        with safe_open(path, framework="np") as handle:
+        with ExitStack() as stack:
+            file, handle = _opened(path, stack)
             text = (handle.metadata() or {}).get(KEY, "")
-            _check_digest(path, _digest(text))
+            _check_digest(file, _digest(text), n_tensors=len(handle.keys()))
             yield Reader(handle, _parsed(text))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
     except SafetensorError as error:
         raise ModelFileError(f"{path}: not a whole safetensors file: {error}") from None
+    except NOT_AS_IT_MUST_BE as error:
+        raise ModelFileError(
+            f"{path}: the description is not as it must be: {type(error).__name__}: {error}"
+        ) from None
 
 
-def _check_size(path: str) -> None:
-    with open(path, "rb") as file:  # a folder, a missing file: Python's own errors
-        if not os.path.isfile(path):
-            raise ModelFileError("this is not a regular file")
-        size = os.fstat(file.fileno()).st_size
-        first = file.read(8)
-    header = int.from_bytes(first, "little")
+def _opened(path: str, stack: ExitStack) -> tuple[BinaryIO, Any]:
+    """The file twice, as bytes and as tensors: the same one, also while a writer replaces it."""
+    from safetensors import safe_open
+
+    for _ in range(REPLACED):
+        with ExitStack() as attempt:
+            if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+                raise ModelFileError("this is not a regular file")  # opening a pipe would wait
+            file = attempt.enter_context(open(path, "rb", buffering=0))  # a folder: Python's error
+            _check_size(file)
+            handle = attempt.enter_context(safe_open(path, framework="np"))
+            if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+                stack.push(attempt.pop_all())
+                return file, handle
+    raise ModelFileError(f"was replaced {REPLACED} times while it was being opened")
+
+
+def _check_size(file: BinaryIO) -> None:
+    size = os.fstat(file.fileno()).st_size
+    header = int.from_bytes(file.read(8), "little")
     if size < 10 or header > size - 8:
         raise ModelFileError(
             f"not a whole safetensors file: {size} bytes, of which the header would be {header}"
@@ -148,31 +181,47 @@ def _digest(text: str) -> str:
     return beginning[2]
 
 
-def _check_digest(path: str, stated: str) -> None:
+def _check_digest(file: BinaryIO, stated: str, n_tensors: int) -> None:
     """Compare the checksum, in little memory: the data go by in chunks."""
-    with open(path, "rb", buffering=0) as file:
-        first = file.read(8)
-        header = file.read(int.from_bytes(first, "little"))
-        at = header.find(stated.encode())
-        digest = hashlib.sha256(first)
-        for part in (header[: max(at, 0)], NO_DIGEST.encode(), header[at + len(NO_DIGEST) :]):
-            digest.update(part)
-        del header, part
-        chunk = memoryview(bytearray(CHUNK))
-        while n := file.readinto(chunk):
-            digest.update(chunk[:n])
+    file.seek(0)
+    first = file.read(8)
+    header = file.read(int.from_bytes(first, "little"))
+    at = header.find(stated.encode())
+    digest = hashlib.sha256(first)
+    for part in (header[: max(at, 0)], NO_DIGEST.encode(), header[at + len(NO_DIGEST) :]):
+        digest.update(part)
+    entries = sum(1 for _ in ENTRY.finditer(header))
+    del header, part
+    chunk = memoryview(bytearray(CHUNK))
+    while n := file.readinto(chunk):  # type: ignore[attr-defined]
+        digest.update(chunk[:n])
     if at < 0 or digest.hexdigest() != stated:
         raise ModelFileError(
             "the file is damaged: its checksum is not the one it states (or another program "
             "has changed it)"
         )
+    if entries != n_tensors:
+        raise ModelFileError(f"the header names {entries} tensors, {n_tensors} of them different")
 
 
 def _parsed(text: str) -> dict[str, Any]:
+    """The description; an error for what JSON's readers do not agree about."""
+
     def refuse(constant: str) -> NoReturn:
         raise ModelFileError(f"the description holds {constant}")
 
+    def finite(number: str) -> float:
+        return value if math.isfinite(value := float(number)) else refuse(number)
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = dict(pairs)
+        if len(names) < len(pairs):
+            refuse(f"a name twice, among {sorted(names)}"[:100])
+        return names
+
     try:
-        return json.loads(text, parse_constant=refuse)
-    except (json.JSONDecodeError, RecursionError) as error:
+        return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+    except ModelFileError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"the description is not JSON: {error}") from None

@@ -120,15 +120,26 @@ class Descent(Stopping):
         return int(min(self.batch_size, n_samples))
 
     def _fit_lbfgs(self, network, X, y, sample_weight, listen):
-        state = FitState(history=History(), max_epochs=self.max_iter)
+        state = FitState(
+            history=History(),
+            max_epochs=self.max_iter,
+            n_rows=X.shape[0],
+            start=network.parameters.copy(),
+        )
         with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
+            self.n_iter_ = again = state.epoch  # a resumed fit's: told of already
 
             def iterated(loss):
-                state.epoch += 1
+                nonlocal again
+                if again:
+                    again -= 1
+                    return not again and state.done
+                self.n_iter_ = state.epoch = state.epoch + 1
                 state.history.record(cost=loss)
                 self.loss_ = loss
                 listeners.epoch_begins()
-                return listeners.epoch_ended()
+                state.done = listeners.epoch_ended()
+                return state.done
 
             result = training.lbfgs(
                 network,
@@ -142,6 +153,7 @@ class Descent(Stopping):
                 verbose=self.verbose is True or self.verbose >= 1,
                 n_jobs=self.n_jobs,
                 iterated=iterated,
+                evaluations=state.evaluations,
             )
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -117,6 +117,12 @@ class MLPClassifier(ClassifierMixin, Labels):
     MLPRegressor : The same for numbers.
     Network : The network by itself.
 
+    References
+    ----------
+    Kingma and Ba (2014), "Adam: a method for stochastic optimization", arXiv:1412.6980. Glorot and
+    Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", for
+    the first parameters. Sutskever and others (2013) for momentum: see `SGD`.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -190,11 +196,19 @@ class MLPClassifier(ClassifierMixin, Labels):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             The labels, or a multilabel indicator.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
         """
         outputs = self._outputs(X)
         if self._label_binarizer.y_type_.startswith("multilabel"):
@@ -209,11 +223,19 @@ class MLPClassifier(ClassifierMixin, Labels):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
         """
         outputs = self._outputs(X)
         return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
@@ -224,10 +246,19 @@ class MLPClassifier(ClassifierMixin, Labels):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; minus infinity for a probability of zero.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
         """
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
@@ -240,14 +271,25 @@ class MLPClassifier(ClassifierMixin, Labels):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or numbers for regression.
         sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
         classes : array-like of shape (n_classes,), default=None
             All classes there will be; needed in the first call.
 
         Returns
         -------
         self : object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters out of range, and with early stopping.
+        AttributeError
+            With solver 'lbfgs'.
         """
         if _check_partial_fit_first_call(self, classes):
             multilabel = type_of_target(y).startswith("multilabel")
@@ -359,6 +401,12 @@ class MLPRegressor(RegressorMixin, Numbers):
     MLPClassifier : The same for classes.
     Network : The network by itself.
 
+    References
+    ----------
+    Kingma and Ba (2014), "Adam: a method for stochastic optimization", arXiv:1412.6980. Glorot and
+    Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", for
+    the first parameters. Sutskever and others (2013) for momentum: see `SGD`.
+
     Examples
     --------
     >>> from sklearn.datasets import make_regression
@@ -439,10 +487,19 @@ class MLPRegressor(RegressorMixin, Numbers):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            float32 if both X and the network are, otherwise float64.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
         """
         outputs = self._outputs(X)
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
@@ -455,11 +512,22 @@ class MLPRegressor(RegressorMixin, Numbers):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, or numbers for regression.
         sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
 
         Returns
         -------
         self : object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters out of range, and with early stopping.
+        AttributeError
+            With solver 'lbfgs'.
         """
         return self._fit(X, y, sample_weight, incremental=True)

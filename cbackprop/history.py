@@ -20,6 +20,11 @@ def accuracy(y: NDArray, outputs: NDArray) -> float:
     outputs : ndarray of shape (n, k)
         The network's outputs: the largest is its class; with one, over one half is class 1.
 
+    Returns
+    -------
+    float
+        From 0 to 1.
+
     Examples
     --------
     >>> import numpy as np
@@ -77,10 +82,32 @@ class History(dict[str, list]):
         return len(self.get("cost", ()))
 
     def record(self, **quantities: object) -> None:
-        """Append one epoch's entries."""
+        """Append one epoch's entries.
+
+        Parameters
+        ----------
+        **quantities : object
+            The entries by name.
+        """
         for name, value in quantities.items():
             self.setdefault(name, []).append(value)
 
     def best(self, name: str) -> float:
-        """The best entry: the smallest of a cost, the largest of anything else."""
+        """The best entry: the smallest of a cost, the largest of anything else.
+
+        Parameters
+        ----------
+        name : str
+            A quantity, ``evaluation_accuracy`` for one.
+
+        Returns
+        -------
+        float
+            Its best entry.
+
+        Raises
+        ------
+        KeyError
+            If it was not recorded.
+        """
         return min(self[name]) if name.endswith("cost") else max(self[name])

@@ -44,6 +44,18 @@ class Backprop(NamedTuple):
         D_1, ..., D_L: each row's dC_x/dz, times its sample weight; not divided by m.
     weight_gradients, bias_gradients : lists of L arrays (fan_in, fan_out) and (fan_out,)
         dC/dW_l and dC/db_l of the mean loss C.
+
+    References
+    ----------
+    Nielsen's book, chapter 2: BP1 and BP2 are the deltas, BP3 and BP4 the gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cbackprop import Network
+    >>> inside = Network([2, 3, 1], random_state=0).backprop(np.eye(2), [1.0, 2.0])
+    >>> [gradient.shape for gradient in inside.weight_gradients]
+    [(2, 3), (3, 1)]
     """
 
     loss: float
@@ -63,6 +75,7 @@ class Network(Savable, Parameters):
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
         Of the hidden layers.
     output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
+        Of the last layer. It must go with the loss; an error names the pairs that do.
     loss : {'squared_error', 'log_loss', 'binary_log_loss', 'poisson'}, default='squared_error'
         The mean over the rows of: half the squared distance, summed over the outputs (with an
         identity or logistic output, the latter the book's quadratic cost); the log loss of the
@@ -72,7 +85,9 @@ class Network(Savable, Parameters):
         As scikit-learn draws it; N(0, 1); or weights N(0, 1/fan_in). The last two have N(0, 1)
         biases, as in Nielsen's book, chapters 1 and 3.
     dtype : float32 or float64, default=float64
+        Of the parameters, and of all that is computed.
     random_state : int, RandomState instance or None, default=None
+        Draws the first parameters.
 
     Attributes
     ----------
@@ -82,6 +97,23 @@ class Network(Savable, Parameters):
         Views into `parameters`. Assigning an item writes into the vector.
     plan : structured ndarray of shape (n_layers,)
         A row a layer: n_in, n_out, where its weights and biases start, its activation's code.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a size is no positive integer, an option is not among those above, or the output
+        activation does not go with the loss.
+
+    See Also
+    --------
+    MLPClassifier, MLPRegressor : With scikit-learn's interface; their `network_` is one of these.
+    cbackprop.reference : The same mathematics in plain NumPy.
+
+    References
+    ----------
+    Michael Nielsen, *Neural Networks and Deep Learning* (2015), chapters 1 to 3.
+    http://neuralnetworksanddeeplearning.com. Glorot and Bengio (2010), "Understanding the
+    difficulty of training deep feedforward neural networks", for 'glorot_uniform'.
 
     Examples
     --------
@@ -124,7 +156,25 @@ class Network(Savable, Parameters):
         self.output = run.OUTPUTS[output_activation, loss]
 
     def initialize(self, random_state: Any = None) -> Network:
-        """Draw all parameters anew: per layer weights, then biases, in float64, then cast."""
+        """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
+
+        Parameters
+        ----------
+        random_state : int, RandomState instance or None, default=None
+            Draws them, as `init` says.
+
+        Returns
+        -------
+        Network
+            The network itself.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> net = Network([2, 1], random_state=0)
+        >>> bool((net.parameters == net.copy().initialize(0).parameters).all())
+        True
+        """
         rng = check_random_state(random_state)
         for weights, biases in zip(self._weights, self._biases, strict=True):
             drawn = self._initialize(rng, *weights.shape, self.activation)
@@ -146,16 +196,28 @@ class Network(Savable, Parameters):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
 
         Returns
         -------
         ndarray of shape (n, n_outputs), of the network's dtype
+            The activations of the last layer, a row for each row of X.
 
         Raises
         ------
         ValueError
             If X is empty, not two-dimensional, holds NaN or infinity, or has another number of
             features than the network.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> net = Network([2, 1], random_state=0)
+        >>> net.weights = [[[1.0], [2.0]]]
+        >>> net.biases = [[0.5]]
+        >>> net.predict([[1, 1], [0, 10]])
+        array([[ 3.5],
+               [20.5]])
         """
         return self._predict(self._check_X(X))
 
@@ -165,11 +227,33 @@ class Network(Savable, Parameters):
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, n_features)
-        y : array-like
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
             Integer labels of shape (n,), 0 <= y < n_outputs, for the softmax; numbers of shape
             (n, n_outputs), or (n,) with one output, for the other losses. Several logistic
             outputs take labels, too: 1 for the label's output, 0 for the others.
         sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+
+        Returns
+        -------
+        float
+            Without an L2 term; summed in float64.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, y or the weights are of another shape or kind, not finite, or if y is outside
+            of what the loss is defined for.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([1, 1])
+        >>> net.parameters = [2.0, 0.0]
+        >>> net.loss([[1.0], [2.0]], [1.0, 4.0])  # (1 + 0) / 2 / 2
+        0.25
         """
         return self._sweep(X, y, sample_weight).loss()
 
@@ -178,7 +262,32 @@ class Network(Savable, Parameters):
     ) -> NDArray:
         """The derivative of `loss` by `parameters`, as a vector of the same layout.
 
-        The arguments are those of `loss`.
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
+            As for `loss`.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), of the network's dtype
+            The gradient, laid out as `parameters`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `loss`.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> net = Network([1, 1])
+        >>> net.parameters = [2.0, 0.0]
+        >>> net.gradient([[1.0], [2.0]], [1.0, 4.0]).tolist()
+        [0.5, 0.5]
         """
         gradient = np.empty_like(self._parameters)
         self._sweep(X, y, sample_weight).loss_and_gradient(gradient)
@@ -189,8 +298,30 @@ class Network(Savable, Parameters):
     ) -> Backprop:
         """One forward and one backward pass, with everything they compute on the way.
 
-        The arguments are those of `loss`; the result is a `Backprop`. All rows go through at
-        once, in memory for (n, sum of all layers' units) numbers, twice.
+        All rows go through at once, in memory for (n, sum of all layers' units) numbers, twice.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
+            As for `loss`.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+
+        Returns
+        -------
+        Backprop
+            Loss, activations, deltas, and the gradients of weights and biases.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `loss`.
+
+        References
+        ----------
+        Nielsen's book, chapter 2: equations BP1 to BP4.
 
         Examples
         --------
@@ -226,8 +357,12 @@ class Network(Savable, Parameters):
 
         Parameters
         ----------
-        X, y, sample_weight
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
         step : float, default=1e-6
             How far each parameter is moved, times the larger of 1 and its size.
 
@@ -237,6 +372,19 @@ class Network(Savable, Parameters):
             The largest absolute difference, divided by the largest component of either gradient:
             about 1e-9 in float64 and 1e-6 in float32 where the passes are right. A relu whose
             argument changes sign within a step adds a difference that is no error.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `loss`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([3, 4, 2], activation="tanh", random_state=0)
+        >>> net.check_gradient(np.eye(3), np.ones((3, 2))) < 1e-7
+        True
         """
         wide = self.copy(np.float64)
         numerical = wide._sweep(X, y, sample_weight).numerical_gradient(step)
@@ -270,17 +418,22 @@ class Network(Savable, Parameters):
 
         Parameters
         ----------
-        X, y, sample_weight
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
         optimizer : SGD or Adam, default=SGD()
             It keeps its velocity or moments: pass it again to go on where it was.
         epochs : int, default=30
+            Looks at all the rows.
         batch_size : int or None, default=10
             Rows of a mini-batch; 1 is stochastic descent, None takes all rows: batch descent.
         l2 : float, default=0.0
             The book's lambda: the cost gains ``l2 / (2 n) |W|^2`` with n the rows of X, so that
             a step decays the weights by ``learning_rate * l2 / n``. scikit-learn's ``alpha`` is
             divided by the rows of the mini-batch instead: ``alpha = l2 * batch_size / n``.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
         evaluation_data : (X, y), optional
             Evaluated after every epoch.
         metrics : 'accuracy', a list of such names, a mapping of names to functions, or None
@@ -311,6 +464,12 @@ class Network(Savable, Parameters):
         ValueError
             For data or parameters out of range; and when the parameters are no longer finite,
             with the epoch in which that happened.
+        TypeError
+            For an optimizer, a callback or labels of another type.
+
+        References
+        ----------
+        Nielsen's book, chapter 1 (stochastic gradient descent) and chapter 3 (`l2`).
 
         Examples
         --------
@@ -348,6 +507,11 @@ class Network(Savable, Parameters):
     def summary(self) -> Summary:
         """Layers, shapes, parameters and bytes: a table as text, and in notebooks.
 
+        Returns
+        -------
+        Summary
+            Its ``str`` is the table below; notebooks show it as HTML.
+
         Examples
         --------
         >>> from cbackprop import Network
@@ -376,7 +540,26 @@ class Network(Savable, Parameters):
         )
 
     def takes(self, X: Any) -> bool:
-        """Whether X can go to the engine as it is: see `cbackprop.checks.fits`."""
+        """Whether X can go to the engine as it is: see `cbackprop.checks.fits`.
+
+        Parameters
+        ----------
+        X : object
+            Anything.
+
+        Returns
+        -------
+        bool
+            True for a finite, C-ordered array of the network's dtype and number of features.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([2, 1])
+        >>> net.takes(np.ones((3, 2))), net.takes([[1.0, 2.0]])
+        (True, False)
+        """
         return fits(X, self.layer_sizes[0], self.dtype)
 
     def _check_X(self, X):

@@ -54,9 +54,14 @@ class Optimizer(Savable):
     def _code(self) -> int:
         raise NotImplementedError
 
+    @property
+    def n_vectors(self) -> int:
+        """State vectors that a step needs: none, a velocity, or two moments."""
+        return run.STATE_VECTORS[self._code]
+
     def _ready(self, parameters: np.ndarray) -> np.ndarray:
         """The state vectors for these parameters: those at hand, or zeros at the first step."""
-        shape = (run.STATE_VECTORS[self._code], parameters.size)
+        shape = (self.n_vectors, parameters.size)
         if self.state is None:
             self.state = np.zeros(shape, dtype=parameters.dtype)
         elif self.state.shape != shape or self.state.dtype != parameters.dtype:

@@ -29,10 +29,12 @@ class Parameters:
 
     @property
     def dtype(self) -> np.dtype:
+        """float32 or float64."""
         return self._parameters.dtype
 
     @property
     def parameters(self) -> NDArray:
+        """All weights and biases, (n_parameters,); assigning copies into the vector."""
         return self._parameters
 
     @parameters.setter
@@ -44,6 +46,7 @@ class Parameters:
 
     @property
     def weights(self) -> list[NDArray]:
+        """Views (fan_in, fan_out) into the vector; assigning writes into it."""
         return self._weights
 
     @weights.setter
@@ -52,6 +55,7 @@ class Parameters:
 
     @property
     def biases(self) -> list[NDArray]:
+        """Views (fan_out,) into the vector; assigning writes into it."""
         return self._biases
 
     @biases.setter
@@ -79,17 +83,55 @@ class Parameters:
         self._own(state["_parameters"])
 
     def writable(self) -> Self:
-        """This network, with a vector of its own if it came read-only from a memory map."""
+        """This network, with a vector of its own if it came read-only from a memory map.
+
+        Returns
+        -------
+        Network
+            The network itself. Its old vector stays as it was.
+        """
         if not self._parameters.flags.writeable:
             self._own(self._parameters.copy())
         return self
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """The same network with parameters of another dtype: itself if they have it already."""
+        """The same network with parameters of another dtype: itself if they have it already.
+
+        Parameters
+        ----------
+        dtype : float32 or float64
+            The other dtype.
+
+        Returns
+        -------
+        Network
+            This one, or a copy.
+
+        Raises
+        ------
+        ValueError
+            For another dtype.
+        """
         return self if np.dtype(dtype) == self.dtype else self.copy(dtype)
 
     def copy(self, dtype: DTypeLike | None = None) -> Self:
-        """The same network with a vector of its own, of this dtype if one is given."""
+        """The same network with a vector of its own, of this dtype if one is given.
+
+        Parameters
+        ----------
+        dtype : float32 or float64, optional
+            The copy's; the same without it.
+
+        Returns
+        -------
+        Network
+            The copy.
+
+        Raises
+        ------
+        ValueError
+            For another dtype.
+        """
         dtype = check_dtype(self.dtype if dtype is None else dtype)
         other = object.__new__(type(self))
         state = self.__getstate__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ BAR = 20
 # Seconds between two showings of a line that is drawn over, and of one that is printed anew.
 REDRAWN, PRINTED = 0.1, 5.0
 CLEAR = "\r\x1b[K"
+DRAWN = re.compile(r" \[[= ]*\]")
 
 
 class Progress(Callback):
@@ -118,7 +120,7 @@ def describe(state: FitState, seconds: float, epochs: int) -> str:
             break
     if state.optimizer is not None:
         parts.append(f"rate {state.optimizer.learning_rate:.3g}")
-    if done < total and epochs:
+    if done < total and epochs and not state.done:
         parts.append(f"{clock(seconds / epochs * (total - done))} left")
     else:
         parts.append(f"{clock(seconds)}")
@@ -146,9 +148,12 @@ class _Terminal:
         self.file = file
 
     def __call__(self, text: str, last: bool) -> None:
-        columns = shutil.get_terminal_size().columns
-        # A line as wide as the terminal would wrap. After Ctrl-C, ^C stands there: drawn over.
-        self.file.write(f"{CLEAR}{text[: columns - 1]}" + "\n" * last)
+        # A line as wide as the terminal would wrap.
+        room = shutil.get_terminal_size().columns - 1
+        if len(text) > room:
+            text = DRAWN.sub("", text)  # the numbers say more than the bar
+        # After Ctrl-C, ^C stands there: drawn over.
+        self.file.write(f"{CLEAR}{text[:room]}" + "\n" * last)
         self.file.flush()
 
 

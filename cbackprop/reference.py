@@ -55,6 +55,18 @@ Arrays: TypeAlias = Sequence[ArrayLike]
 def logistic(z: Array) -> Array:
     """Return 1 / (1 + exp(-z)) of every element, without overflow.
 
+    Parameters
+    ----------
+    z : array of floats
+        Of any shape.
+
+    Returns
+    -------
+    array of the same shape
+        From 0 to 1.
+
+    Examples
+    --------
     >>> logistic(np.array([-1000.0, 0.0, 1000.0])).tolist()
     [0.0, 0.5, 1.0]
     """
@@ -65,6 +77,18 @@ def logistic(z: Array) -> Array:
 def softmax(z: Array) -> Array:
     """Return exp(z) / sum(exp(z)) along the last axis, without overflow.
 
+    Parameters
+    ----------
+    z : array (..., k)
+        Weighted inputs.
+
+    Returns
+    -------
+    array of the same shape
+        Sums to 1 along the last axis.
+
+    Examples
+    --------
     >>> softmax(np.array([0.0, 1000.0, 1000.0])).tolist()
     [0.0, 0.5, 0.5]
     """
@@ -210,7 +234,9 @@ def forward(
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        W_1 ... W_L and b_1 ... b_L.
     X : array (n, n_features), or (n_features,) for one example
+        Examples, a row each.
     activation, output_activation : str
         See the module's docstring.
 
@@ -218,6 +244,11 @@ def forward(
     -------
     list of L + 1 arrays (n, units), or (units,) for one example
         First X itself, last the outputs.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
 
     Examples
     --------
@@ -245,7 +276,30 @@ def cost(
 ) -> float:  # fmt: skip
     """Compute C, the number that training makes small.
 
-    Parameters and errors are those of `backprop`.
+    Parameters
+    ----------
+    weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        W_1 ... W_L and b_1 ... b_L.
+    X : array (n, n_features)
+        Examples, a row each.
+    y : array (n,) or (n, n_outputs)
+        Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
+    activation, output_activation, loss : str
+        See the module's docstring.
+    sample_weight : array (n,), optional
+        With a positive sum.
+    alpha : float, default 0.0
+        The L2 penalty.
+
+    Returns
+    -------
+    float
+        The mean of C_x over the examples, and the L2 term.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
 
     Examples
     --------
@@ -278,6 +332,13 @@ class Gradients:
         Rows ``w_x dC_x/dz``: times the example's weight, but not divided by the batch.
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
         nabla_W and nabla_b, the derivatives of ``loss``.
+
+    Examples
+    --------
+    >>> line = dict(activation="relu", output_activation="identity", loss="squared_error")
+    >>> nabla = backprop([[[2.0]]], [[1.0]], [[1.0], [2.0]], [1.0, 6.0], **line)
+    >>> nabla.loss, nabla.activations[-1].tolist()
+    (1.25, [[3.0], [5.0]])
     """
 
     loss: float
@@ -293,8 +354,30 @@ def backprop_example(
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of C_x, the loss of one example: the book's algorithm, in vectors.
 
-    Parameters and errors are those of `backprop`, but x is an array (n_features,), and y a label,
-    a number or an array (n_outputs,).
+    Parameters
+    ----------
+    weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        W_1 ... W_L and b_1 ... b_L.
+    x : array (n_features,)
+        The example.
+    y : int, float or array (n_outputs,)
+        Its label, for "softmax", or its target.
+    activation, output_activation, loss : str
+        See the module's docstring.
+
+    Returns
+    -------
+    Gradients
+        Of C_x, without an L2 term.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
+
+    References
+    ----------
+    Nielsen's book, chapter 2, "The backpropagation algorithm".
 
     Examples
     --------
@@ -323,7 +406,34 @@ def backprop_loop(
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
 
-    Parameters, result and errors are those of `backprop`; only rounding differs.
+    Parameters
+    ----------
+    weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        W_1 ... W_L and b_1 ... b_L.
+    X : array (n, n_features)
+        Examples, a row each.
+    y : array (n,) or (n, n_outputs)
+        Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
+    activation, output_activation, loss : str
+        See the module's docstring.
+    sample_weight : array (n,), optional
+        With a positive sum.
+    alpha : float, default 0.0
+        The L2 penalty.
+
+    Returns
+    -------
+    Gradients
+        Those of `backprop`; only rounding differs.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
+
+    References
+    ----------
+    Nielsen's book, chapter 2, "The code for backpropagation": its ``update_mini_batch``.
 
     Examples
     --------
@@ -367,7 +477,9 @@ def backprop(
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        W_1 ... W_L and b_1 ... b_L.
     X : array (n, n_features)
+        Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
     activation, output_activation, loss : str
@@ -375,10 +487,21 @@ def backprop(
     sample_weight : array (n,), optional
         With a positive sum.
     alpha : float, default 0.0
+        The L2 penalty.
 
     Returns
     -------
     Gradients
+        Of the cost C.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
+
+    References
+    ----------
+    Nielsen's book, chapter 2, its last problem: a "fully matrix-based approach".
 
     Examples
     --------
@@ -417,8 +540,34 @@ def numerical_gradient(
     """Compute the gradient of `cost` by moving one parameter at a time by ``step`` to either side.
 
     Slow, and wrong where relu's kink or a clipped log loss is within a step; but it knows nothing
-    of backpropagation, which makes it the judge.  Parameters and errors are those of `backprop`;
-    parameters are taken as float64.
+    of backpropagation, which makes it the judge.
+
+    Parameters
+    ----------
+    weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        W_1 ... W_L and b_1 ... b_L; taken as float64.
+    X : array (n, n_features)
+        Examples, a row each.
+    y : array (n,) or (n, n_outputs)
+        Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
+    activation, output_activation, loss : str
+        See the module's docstring.
+    sample_weight : array (n,), optional
+        With a positive sum.
+    alpha : float, default 0.0
+        The L2 penalty.
+    step : float, default 1e-5
+        How far each parameter is moved.
+
+    Returns
+    -------
+    nabla_W, nabla_b : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        The gradient, float64.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
 
     Examples
     --------
@@ -463,8 +612,19 @@ class SGD:
     """Stochastic gradient descent, its momentum as scikit-learn has it.
 
     ``v <- momentum v - learning_rate g``, then ``w <- w + v``, or with Nesterov's momentum
-    ``w <- w + momentum v - learning_rate g``; learning_rate > 0, momentum in [0, 1].
+    ``w <- w + momentum v - learning_rate g``.
 
+    Parameters
+    ----------
+    learning_rate : float, default 0.1
+        eta, > 0.
+    momentum : float, default 0.0
+        mu, in [0, 1].
+    nesterov : bool, default False
+        Whether the momentum is Nesterov's.
+
+    Examples
+    --------
     >>> w, sgd = np.array([1.0]), SGD(learning_rate=0.5, momentum=0.5)
     >>> for _ in range(2):
     ...     sgd.step([w], [np.array([1.0])])
@@ -482,7 +642,18 @@ class SGD:
             raise ValueError(f"learning_rate must be positive and momentum in [0, 1], got {self}")
 
     def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
-        """Change a list of arrays in place, by gradients of the same shapes."""
+        """Change a list of arrays in place, by gradients of the same shapes.
+
+        Parameters
+        ----------
+        parameters, gradients : sequences of arrays
+            As many of the one as of the other.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
         _check_gradients(parameters, gradients)
         self.velocities = self.velocities or [np.zeros_like(p) for p in parameters]
         for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
@@ -496,8 +667,19 @@ class Adam:
 
     ``m <- beta_1 m + (1 - beta_1) g``, ``v <- beta_2 v + (1 - beta_2) g^2``, and in the t-th step
     ``w <- w - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)``: epsilon
-    stands outside the bias correction.  learning_rate, epsilon > 0; betas in [0, 1).
+    stands outside the bias correction.
 
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+        > 0.
+    beta_1, beta_2 : float, default 0.9 and 0.999
+        Decay rates of m and v, in [0, 1).
+    epsilon : float, default 1e-8
+        > 0.
+
+    Examples
+    --------
     >>> w = np.array([1.0, 1.0])
     >>> Adam(learning_rate=0.25).step([w], [np.array([100.0, -0.01])])
     >>> w.round(3).tolist()  # whatever the gradient's size, the first step is the learning rate
@@ -518,7 +700,18 @@ class Adam:
             raise ValueError(f"learning_rate, epsilon must be > 0, betas in [0, 1), got {self}")
 
     def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
-        """Change a list of arrays in place, by gradients of the same shapes."""
+        """Change a list of arrays in place, by gradients of the same shapes.
+
+        Parameters
+        ----------
+        parameters, gradients : sequences of arrays
+            As many of the one as of the other.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
         _check_gradients(parameters, gradients)
         self.ms = self.ms or [np.zeros_like(p) for p in parameters]
         self.vs = self.vs or [np.zeros_like(p) for p in parameters]
@@ -542,15 +735,26 @@ def train(
 
     Parameters
     ----------
-    weights, biases, X, y, activation, output_activation, loss, sample_weight, alpha
+    weights, biases : lists of L float arrays (fan_in, fan_out) and (fan_out,)
+        Changed in place.
+    X : array (n, n_features)
+        Examples, a row each.
+    y : array (n,) or (n, n_outputs)
         As for `backprop`.
     optimizer : SGD or Adam
+        It keeps its velocities or moments.
     epochs, batch_size : int
         At least 1.  The last mini-batch of an epoch may be smaller.
     permutations : iterable of arrays (n,), optional
         The order of the rows in each epoch, to repeat the shuffles of another run.
     random_state : int or Generator, optional
         Draws the orders with `numpy.random.default_rng` where permutations are not given.
+    activation, output_activation, loss : str
+        See the module's docstring.
+    sample_weight : array (n,), optional
+        With a positive sum.
+    alpha : float, default 0.0
+        The L2 penalty, divided by a mini-batch's weight.
     method : {"matrix", "examples"}
         `backprop` or `backprop_loop`.
 
@@ -558,6 +762,15 @@ def train(
     -------
     list of float, one an epoch
         Mean over the rows of the cost of their mini-batch, as it was before its step.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
+
+    References
+    ----------
+    Nielsen's book, chapter 1: stochastic gradient descent.
 
     Examples
     --------

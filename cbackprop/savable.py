@@ -14,7 +14,7 @@ class Savable:
         Parameters
         ----------
         path : str or path-like
-            Replaced as a whole or not at all; a symbolic link is followed.
+            The file. It is replaced as a whole or not at all; a symbolic link is followed.
 
         Raises
         ------

@@ -40,7 +40,7 @@ def _number(value: Any) -> bool:
 
 
 def _count(value: Any) -> bool:
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 2**62
 
 
 def _curve(value: Any) -> bool:
@@ -58,6 +58,24 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "best_validation_score_": lambda value: value is None or _number(value),
     "_no_improvement_count": _count,
     "_loss_before": _number,
+}
+# Those that are there or not there together: always, and from the first epoch of sgd or adam on.
+TOGETHER = (
+    {"n_iter_", "t_"},
+    {
+        "loss_curve_",
+        "best_loss_",
+        "validation_scores_",
+        "best_validation_score_",
+        "_no_improvement_count",
+    },
+)
+# What an estimator's network may have at its end.
+OUTPUTS = {
+    "multiclass": {("softmax", "log_loss")},
+    "binary": {("logistic", "binary_log_loss")},
+    "multilabel-indicator": {("logistic", "binary_log_loss")},
+    "numbers": {("identity", "squared_error"), ("exp", "poisson")},
 }
 
 
@@ -86,10 +104,12 @@ def load(path: PathLike) -> Any:
     Parameters
     ----------
     path : str or path-like
+        The file.
 
     Returns
     -------
     MLPClassifier, MLPRegressor, Network, SGD or Adam
+        An object of its own: nothing in it refers to the file.
 
     Raises
     ------
@@ -150,61 +170,53 @@ def content_of(model: Any) -> Content:
 def declared_tensors(about: dict[str, Any]) -> Declared:
     """Every tensor's dtype and shape, as the description implies them. Allocates nothing."""
     declared: dict[str, tuple[Any, tuple[int, ...]]] = {}
-    try:
-        size, dtype = 0, None
-        if "network" in about:
-            size, dtype = _size(about["network"]), DTYPES[about["network"]["dtype"]]
-            declared["parameters"] = dtype, (size,)
-        state = about.get("optimizer", {}).get("state")
-        if state is not None:
-            vectors, length, its_dtype = state
-            if dtype is not None and (length, DTYPES[its_dtype]) != (size, dtype):
-                raise ModelFileError("the optimizer's state is not that of the network")
-            declared["optimizer.state"] = DTYPES[its_dtype], (vectors, length)
-        labels = declared_labels(about["labels"]["classes"]) if "labels" in about else None
-        if labels is not None:
-            declared["classes"] = labels
-        if "fit" in about:
-            rows = about["fit"]["n_rows"]
-            index = "int32" if rows < 2**31 else "int64"
-            for name in ("order", "held_out"):
-                if about["fit"][name] is not None:
-                    declared[f"fit.{name}"] = index, (about["fit"][name],)
-            if about["fit"]["best"]:
-                declared["fit.best"] = dtype, (size,)
-        for _, shape in declared.values():
-            if not all(map(_count, shape)):
-                raise ModelFileError(f"the description implies a tensor of shape {shape}")
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise strange(error) from None
+    size, dtype = 0, None
+    if "network" in about:
+        size, dtype = _size(about["network"]), DTYPES[about["network"]["dtype"]]
+        declared["parameters"] = dtype, (size,)
+    state = about.get("optimizer", {}).get("state")
+    if state is not None:
+        vectors, length, its_dtype = state
+        if dtype is not None and (length, DTYPES[its_dtype]) != (size, dtype):
+            raise ModelFileError("the optimizer's state is not that of the network")
+        declared["optimizer.state"] = DTYPES[its_dtype], (vectors, length)
+    labels = declared_labels(about["labels"]["classes"]) if "labels" in about else None
+    if labels is not None:
+        declared["classes"] = labels
+    if "fit" in about:
+        rows = about["fit"]["n_rows"]
+        index = "int32" if rows < 2**31 else "int64"
+        for name in ("order", "held_out"):
+            if about["fit"][name] is not None:
+                declared[f"fit.{name}"] = index, (about["fit"][name],)
+        if about["fit"]["best"]:
+            declared["fit.best"] = dtype, (size,)
+        evaluations = about["fit"].get("evaluations")
+        if evaluations is not None:
+            declared["fit.start"] = dtype, (size,)
+            declared["fit.losses"] = "float64", (evaluations,)
+            declared["fit.gradients"] = dtype, (evaluations, size)
+    for _, shape in declared.values():
+        if not all(map(_count, shape)):
+            raise ModelFileError(f"the description implies a tensor of shape {shape}")
     return declared
 
 
 def model_from(reader: Reader) -> Any:
     """The model that a checked reader describes."""
     about = reader.description
-    try:
-        kind = about["kind"]
-        if kind in OPTIMIZERS:
-            return optimizer_from(reader)
-        network = _network(about["network"], reader)
-        if kind == "Network":
-            return network
-        if kind not in ESTIMATORS:
-            raise ModelFileError(f"holds a {kind!r}, which this cbackprop does not know")
-        estimator = ESTIMATORS[kind](**_parameters(about["params"], ESTIMATORS[kind]))
-        estimator.network_ = network
-        estimator.__dict__.update(fitted_from(reader))
-        return estimator
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise strange(error) from None
-
-
-def strange(error: Exception) -> ModelFileError:
-    """What is not as it must be, as an error about the file."""
-    if isinstance(error, ModelFileError):
-        return error
-    return ModelFileError(f"the description is not as it must be: {error!r}")
+    kind = about["kind"]
+    if kind in OPTIMIZERS:
+        return optimizer_from(reader)
+    network = _network(about["network"], reader)
+    if kind == "Network":
+        return network
+    if kind not in ESTIMATORS:
+        raise ModelFileError(f"holds a {kind!r}, which this cbackprop does not know")
+    estimator = ESTIMATORS[kind](**_parameters(about["params"], ESTIMATORS[kind]))
+    estimator.network_ = network
+    estimator.__dict__.update(fitted_from(reader))
+    return estimator
 
 
 # A network.
@@ -251,6 +263,7 @@ def add_optimizer(optimizer: Optimizer, about: dict[str, Any], tensors: dict[str
         "state": None,
     }
     if optimizer.state is not None:
+        _check_state(optimizer)
         about["optimizer"]["state"] = [*optimizer.state.shape, optimizer.state.dtype.name]
         tensors["optimizer.state"] = optimizer.state
 
@@ -267,7 +280,16 @@ def optimizer_from(reader: Reader) -> Optimizer:
     optimizer.n_steps = about["n_steps"]
     if about["state"] is not None:
         optimizer.state = reader.tensor("optimizer.state")
+        _check_state(optimizer)
     return optimizer
+
+
+def _check_state(optimizer: Optimizer) -> None:
+    assert optimizer.state is not None
+    if len(optimizer.state) != optimizer.n_vectors:
+        raise ModelFileError(
+            f"{optimizer!r} needs {optimizer.n_vectors} state vectors, got {len(optimizer.state)}"
+        )
 
 
 # An estimator.
@@ -316,6 +338,11 @@ def fitted_from(reader: Reader) -> dict[str, Any]:
     for name, value in values.items():
         if name not in FITTED or not FITTED[name](value):
             raise ModelFileError(f"the attribute {name!r} cannot be {str(value)[:60]}")
+    if not TOGETHER[0] <= set(values) or len(TOGETHER[1] & set(values)) not in (
+        0,
+        len(TOGETHER[1]),
+    ):
+        raise ModelFileError(f"attributes of a fit are missing, there are {sorted(values)}")
     values["n_layers_"], values["n_features_in_"], values["n_outputs_"] = (
         len(sizes),
         sizes[0],
@@ -332,6 +359,12 @@ def fitted_from(reader: Reader) -> dict[str, Any]:
         values["_schedule"] = _schedule(*about["schedule"])
     if about["kind"] == "MLPClassifier":
         values |= _labels(about["labels"], sizes[-1], reader)
+        targets = about["labels"]["type"]
+    else:
+        targets = "numbers"
+    output = about["network"]["output_activation"], about["network"]["loss"]
+    if output not in OUTPUTS[targets]:
+        raise ModelFileError(f"a network for targets of type {targets!r} cannot end in {output}")
     return values
 
 
@@ -342,6 +375,8 @@ def _labels(about: dict[str, Any], n_outputs: int, reader: Reader) -> dict[str, 
     expected = {"multiclass": n_classes, "multilabel-indicator": n_classes, "binary": 1}.get(kind)
     if n_outputs != expected or (kind == "binary" and n_classes not in (1, 2)):
         raise ModelFileError(f"{n_classes} classes of type {kind!r} with {n_outputs} outputs")
+    if not (classes[1:] > classes[:-1]).all():
+        raise ModelFileError("the classes are not in order")
     binarizer = LabelBinarizer()
     binarizer.classes_, binarizer.y_type_ = classes, kind
     binarizer.sparse_input_ = bool(about["sparse"])

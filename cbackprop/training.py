@@ -160,23 +160,35 @@ def lbfgs(
     verbose: bool = False,
     n_jobs: int | None = None,
     iterated: Callable[[float], bool] = lambda loss: False,
+    evaluations: list[tuple[float, NDArray]] | None = None,
 ) -> scipy.optimize.OptimizeResult:
     """Minimise the loss over all rows, plus ``l2_batch / (2 n) |W|^2``, with SciPy's L-BFGS.
 
     The network is trained in place: SciPy works on a copy of its vector, in float64. The result
     is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed. After every
     iteration ``iterated(loss)`` is called, with the network as it is then; True stops.
+
+    SciPy keeps what it knows of the loss's curvature to itself. But all it knows comes from the
+    losses and gradients that it was given: `evaluations` are those of an earlier run from the same
+    parameters, which are given again instead of computed, so that this run goes the same way to
+    where that one was. New ones are appended.
     """
     vector = model.parameters
     sweep = Sweep(model, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs)
 
     loss, iterations = 0.0, 0
+    known = list(evaluations or ())[::-1]
 
     def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
         nonlocal loss
         vector[...] = point
+        if known:
+            loss, gradient = known.pop()
+            return loss, gradient.copy()
         gradient = np.empty_like(vector)
         loss = sweep.loss_and_gradient(gradient, l2_batch=l2_batch)
+        if evaluations is not None:
+            evaluations.append((loss, gradient.copy()))
         return loss, gradient
 
     def iteration_ended(point: NDArray) -> None:

@@ -39,9 +39,10 @@ print(f"{clf.n_iter_} epochs, test accuracy {pipeline.score(X_test, y_test):.3f}
 # Its curves
 # ----------
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-LossCurveDisplay.from_estimator(clf, ax=left)
-AccuracyCurveDisplay.from_estimator(clf, ax=right)
+fig, (above, below) = plt.subplots(2, 1, figsize=(6.4, 6), sharex=True, layout="constrained")
+LossCurveDisplay.from_estimator(clf, ax=above)
+AccuracyCurveDisplay.from_estimator(clf, ax=below)
+above.set_xlabel("")
 plt.show()
 
 # %%

@@ -42,7 +42,7 @@ def learn(loss, weight, bias, learning_rate):
 # and 2, output 0.98. The learning rates are its own: 0.15 for the quadratic cost, 0.005 for the
 # cross-entropy there, which makes the curves hard to compare; here both costs have 0.15.
 
-fig, axes = plt.subplots(2, 2, figsize=(9, 6), sharex=True, sharey="row", layout="constrained")
+fig, axes = plt.subplots(2, 2, figsize=(6.8, 6), sharex=True, sharey="row", layout="constrained")
 for column, (weight, bias) in zip(axes.T, ((0.6, 0.9), (2.0, 2.0)), strict=True):
     for loss, name in COSTS.items():
         history = learn(loss, weight, bias, 0.15)

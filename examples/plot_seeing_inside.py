@@ -79,11 +79,11 @@ for activation, learning_rate in (("logistic", 0.5), ("relu", 0.05)):
         gradient_norms=True,
         random_state=0,
     )
-fig, axes = plt.subplots(1, 2, figsize=(9, 4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(2, 1, figsize=(6.4, 7), sharex=True, layout="constrained")
 for ax, (activation, history) in zip(axes, histories.items(), strict=True):
     GradientNormsDisplay.from_history(history, ax=ax)
     ax.set_title(f"{activation} units")
-axes[1].set_ylabel("")
+axes[0].set_xlabel("")
 plt.show()
 
 # %%

@@ -61,7 +61,7 @@ for name, way in ways.items():
 # wait for is seconds, and there mini-batches win: one product of matrices for ten examples costs
 # much less than ten products with a vector, and no epoch is spent on a single step.
 
-fig, axes = plt.subplots(1, 3, figsize=(11, 4), sharey=True, layout="constrained")
+fig, axes = plt.subplots(3, 1, figsize=(6.4, 9), sharey=True, layout="constrained")
 for name, history in histories.items():
     epochs = np.arange(1, history.epochs + 1)
     batch_size = ways[name]["batch_size"] or len(X_train)
@@ -73,6 +73,6 @@ for name, history in histories.items():
     for ax, (what, along) in zip(axes, counted.items(), strict=True):
         ax.plot(along, history["evaluation_cost"], label=name)
         ax.set(xlabel=what, xscale="log")
-axes[0].set(ylabel="cost of the test images", ylim=(0, 4))
+axes[1].set(ylabel="cost of the test images", ylim=(0, 4))
 axes[0].legend()
 plt.show()

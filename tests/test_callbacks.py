@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import re
 import sys
 import types
 
@@ -270,6 +271,13 @@ def test_progress_tells_the_time_that_is_left():
     assert progress.describe(state(10), 75.0, 4).endswith("loss 0.5  1:15")
 
 
+def test_progress_of_a_fit_that_stops_by_itself_ends_with_the_time_it_took():
+    out = io.StringIO()
+    estimator = MLPClassifier((3,), tol=10.0, n_iter_no_change=3, random_state=0)
+    estimator.fit(X, y, callbacks=[Progress(True, out)])
+    assert re.search(r"^epoch 5/200 .* rate 0.001  0:00\n\Z", out.getvalue(), re.MULTILINE)
+
+
 def test_progress_is_silent_where_nobody_looks(capsys):
     estimator_fit([Progress()])
     estimator_fit([Progress(False, Terminal())])
@@ -282,6 +290,13 @@ def test_progress_does_not_wrap(monkeypatch):
     out = Terminal()
     network_fit([Progress(file=out)])
     assert max(map(len, out.getvalue().replace("\n", "").split(progress.CLEAR))) == 19
+
+
+def test_progress_in_a_narrow_terminal_keeps_the_numbers(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "52")
+    out = Terminal()
+    estimator_fit([Progress(file=out)])
+    assert re.search(r"\x1b\[Kepoch 4/4  loss \S+  rate 0.001  0:00\n$", out.getvalue())
 
 
 @pytest.mark.parametrize("fit", [network_fit, estimator_fit])

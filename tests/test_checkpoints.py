@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 import cbackprop
 from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network, atomic
 from cbackprop.container import ModelFileError
+from cbackprop.sweeps import Sweep
 
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -104,6 +105,31 @@ def test_random_state_of_the_users_own_ends_where_it_would_have(path):
     resumed.fit(X, y, callbacks=[Checkpoint(path, resume=True)])
     assert_same_fit(whole, resumed)
     assert str(whole.random_state.get_state()) == str(resumed.random_state.get_state())
+
+
+@pytest.mark.parametrize("name", ["adam", "float32", "adaptive", "early stopping", "in order"])
+def test_resumed_warm_start_is_the_warm_start_that_was_not_interrupted(name, path, tmp_path):
+    rows = X.astype(np.float32) if name == "float32" else X
+    rng = np.random.RandomState(11)
+    first = clone(ESTIMATORS[name]).set_params(warm_start=True, max_iter=7, random_state=rng)
+    first.fit(rows, y).save(tmp_path / "first")
+
+    def second(*callbacks):
+        """The second fit, as a script would do it that is run again."""
+        return cbackprop.load(tmp_path / "first").fit(rows, y, callbacks=list(callbacks))
+
+    whole = second()
+    for epoch in (2, 3):
+        with pytest.raises(Killed):
+            second(Checkpoint(path, resume=True), lambda model, _, n=epoch: killed(model, n))
+    resumed = second(Checkpoint(path, resume=True))
+    assert_same_fit(whole, resumed)
+    assert str(whole.random_state.get_state()) == str(resumed.random_state.get_state())
+
+
+def killed(model, epoch):
+    if model.n_iter_ == epoch:
+        raise Killed
 
 
 NETWORKS = {
@@ -247,9 +273,88 @@ def test_model_that_is_no_checkpoint_cannot_be_resumed(path):
         Network([4, 1]).fit(X, y, callbacks=[Checkpoint(path, resume=True)])
 
 
-def test_lbfgs_is_an_error(path):
-    with pytest.raises(ValueError, match="'sgd' or 'adam'"):
-        MLPClassifier(solver="lbfgs").fit(X, y, callbacks=[Checkpoint(path)])
+LBFGS = {
+    "classifier": (MLPClassifier((6,), solver="lbfgs", max_iter=40, random_state=0), X, NAMES[y]),
+    "float32": (
+        MLPClassifier((6,), solver="lbfgs", max_iter=40, random_state=0),
+        X.astype(np.float32),
+        y,
+    ),
+    "several outputs": (
+        MLPRegressor("squared_error", (6,), solver="lbfgs", max_iter=40, random_state=0),
+        X,
+        X[:, :2],
+    ),
+    "that converges": (
+        MLPClassifier((6,), solver="lbfgs", tol=0.1, max_iter=400, random_state=0),
+        X,
+        y,
+    ),
+}
+
+
+def assert_same_lbfgs(a, b):
+    assert_array_equal(a.network_.parameters, b.network_.parameters)
+    assert (a.n_iter_, a.loss_) == (b.n_iter_, b.loss_)
+
+
+@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("name", LBFGS)
+def test_resumed_lbfgs_is_the_fit_that_was_not_interrupted(name, every, path):
+    estimator, rows, targets = LBFGS[name]
+    curve, its_curve = [], []
+    whole = clone(estimator)
+    whole.fit(rows, targets, callbacks=[lambda _, history: curve.append(history["cost"][-1])])
+    for epoch in (4, 8, 9):
+        with pytest.raises(Killed):
+            clone(estimator).fit(
+                rows, targets, callbacks=[Checkpoint(path, every, resume=True), killed_in(epoch)]
+            )
+    assert cbackprop.load(path).n_iter_ == 9
+
+    def look(_, history):
+        its_curve[:] = history["cost"]
+
+    resumed = clone(estimator)
+    resumed.fit(rows, targets, callbacks=[Checkpoint(path, every, resume=True), look])
+    assert_same_lbfgs(whole, resumed)
+    assert curve == its_curve
+    finished = clone(estimator).fit(rows, targets, callbacks=[Checkpoint(path, resume=True)])
+    assert_same_lbfgs(whole, finished)
+
+
+def test_resumed_lbfgs_computes_nothing_anew(path, monkeypatch):
+    def fit(*callbacks):
+        estimator = MLPClassifier((6,), solver="lbfgs", max_iter=20, random_state=0)
+        return estimator.fit(X, y, callbacks=list(callbacks))
+
+    whole, computed = fit(Checkpoint(path)), []
+    evaluate = Sweep.loss_and_gradient
+
+    def counted(self, *arguments, **options):
+        computed.append(1)
+        return evaluate(self, *arguments, **options)
+
+    monkeypatch.setattr(Sweep, "loss_and_gradient", counted)
+    assert_same_lbfgs(whole, fit(Checkpoint(path, resume=True)))
+    assert computed == []
+
+
+def test_lbfgs_that_a_callback_stopped_is_not_trained_further(path):
+    def fit(*callbacks, **options):
+        estimator = MLPClassifier((6,), solver="lbfgs", max_iter=20, random_state=0)
+        return estimator.fit(X, y, callbacks=[Checkpoint(path, **options), *callbacks])
+
+    stopped = fit(lambda model, history: history.epochs == 5)
+    assert_same_lbfgs(stopped, fit(resume=True))
+
+
+def test_lbfgs_of_more_iterations_goes_on_from_one_that_ran_out_of_them(path):
+    whole = MLPClassifier((6,), solver="lbfgs", max_iter=20, random_state=0).fit(X, y)
+    for iterations in (5, 20):
+        longer = MLPClassifier((6,), solver="lbfgs", max_iter=iterations, random_state=0)
+        longer.fit(X, y, callbacks=[Checkpoint(path, 4, resume=True)])
+    assert_same_lbfgs(whole, longer)
 
 
 def test_path_that_cannot_be_written_is_an_error_before_the_first_epoch(tmp_path):

@@ -17,7 +17,7 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 import cbackprop
-from cbackprop import MLPClassifier, container, saving
+from cbackprop import Checkpoint, MLPClassifier, Network, container, saving
 from cbackprop.container import ModelFileError
 
 X, y = load_iris(return_X_y=True)
@@ -121,6 +121,20 @@ CHANGES = {
     "a list for a network": _described("network", value=[]),
     "deep nesting": _described("params", "alpha", value=[[[[{"float": "x"}]]]]),
     "a later version": _described("version", value=2),
+    "a number that is none": _described("params", "alpha", value=float("nan")),
+    "an infinite number": _described("params", "alpha", value=float("inf")),
+    "more steps than can be counted": _described("optimizer", "n_steps", value=10**30),
+    "more samples than can be counted": _described("fitted", "t_", value=10**400),
+    "an optimizer of another kind": _described(
+        "optimizer", value={"kind": "SGD", "params": {}, "n_steps": 1, "state": None}
+    ),
+    "state vectors of another optimizer": _described("optimizer", "params", value={"beta_3": 1.0}),
+    "an output for numbers": _described("network", "output_activation", value="identity"),
+    "another loss": _described("network", "loss", value="poisson"),
+    "no attributes": _described("fitted", value={}),
+    "half a curve": lambda header, about: about["fitted"].pop("best_loss_") and None,
+    "a checkpoint of nothing": _described("fit", value=[]),
+    "names that are no strings": _described("feature_names", value=[1, 2, 3, 4]),
 }
 
 
@@ -136,6 +150,207 @@ def test_changed_description_is_an_error(name, signed, whole, tmp_path):
         assert tracemalloc.get_traced_memory()[1] < 2 * len(whole) + 4 * container.CHUNK
     finally:
         tracemalloc.stop()
+
+
+def with_text(data: bytes, change) -> bytes:
+    """The file with the text of its description changed, and signed."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    about = json.loads(header["__metadata__"]["cbackprop"])
+    about["sha256"] = container.NO_DIGEST
+    header["__metadata__"]["cbackprop"] = change(json.dumps(about))
+    return signed(json.dumps(header), data[8 + length :])
+
+
+def signed(header: str, body: bytes) -> bytes:
+    text = header.encode()
+    text += b" " * (-len(text) % 8)
+    changed = len(text).to_bytes(8, "little") + text + body
+    digest = hashlib.sha256(changed).hexdigest().encode()
+    return changed.replace(container.NO_DIGEST.encode(), digest, 1)
+
+
+def _alpha(value):
+    return lambda text: text.replace('"alpha": 0.0001', f'"alpha": {value}')
+
+
+TEXTS = {
+    "a name twice": (lambda text: text[:-1] + ', "kind": "MLPRegressor"}', "a name twice"),
+    "two versions": (lambda text: text[:-1] + ', "version": 99}', "a name twice"),
+    "a number beyond the largest": (_alpha("1e999"), "holds 1e999"),
+    "five thousand digits": (_alpha("9" * 5000), "not JSON"),
+    "lists in lists": (_alpha("[" * 900 + "]" * 900), "not as it must be|not JSON"),
+    "very many lists in lists": (_alpha("[" * 10**5 + "]" * 10**5), "not JSON"),
+    "tuples in tuples": (_alpha('{"tuple": [' * 900 + "]}" * 900), "not as it must be|not JSON"),
+    "something after the end": (lambda text: text + "{}", "not JSON"),
+    "no object": (lambda text: "[1]", "not written by cbackprop"),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_that_readers_may_read_otherwise_is_an_error(name, whole, tmp_path):
+    change, message = TEXTS[name]
+    (tmp_path / "model").write_bytes(with_text(whole, change))
+    with pytest.raises(ModelFileError, match=message):
+        cbackprop.load(tmp_path / "model")
+
+
+def _gap(header, body):
+    """Eight bytes between two tensors that belong to none."""
+    *_, (start, name) = sorted(
+        (entry["data_offsets"][0], name) for name, entry in header.items() if name != "__metadata__"
+    )
+    header[name]["data_offsets"] = [at + 8 for at in header[name]["data_offsets"]]
+    return body[:start] + bytes(8) + body[start:]
+
+
+def _overlap(header, body):
+    first, _ = header["parameters"]["data_offsets"]
+    _, last = header["optimizer.state"]["data_offsets"]
+    header["optimizer.state"]["data_offsets"] = [first, last]
+
+
+def _backwards(header, body):
+    header["parameters"]["data_offsets"].reverse()
+
+
+def _overflow(header, body):
+    header["parameters"]["shape"] = [2**33, 2**33]
+
+
+HEADERS = {
+    "a gap": _gap,
+    "an overlap": _overlap,
+    "offsets backwards": _backwards,
+    "a product that overflows": _overflow,
+    "bytes of nobody at the end": lambda header, body: body + bytes(8),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_tensors_that_are_not_side_by_side_are_an_error(name, whole, tmp_path):
+    length = int.from_bytes(whole[:8], "little")
+    header, body = json.loads(whole[8 : 8 + length]), whole[8 + length :]
+    body = HEADERS[name](header, body) or body
+    about = json.loads(header["__metadata__"]["cbackprop"])
+    about["sha256"] = container.NO_DIGEST
+    header["__metadata__"]["cbackprop"] = json.dumps(about)
+    (tmp_path / "model").write_bytes(signed(json.dumps(header), body))
+    with pytest.raises(ModelFileError, match="not a whole safetensors file"):
+        cbackprop.load(tmp_path / "model")
+
+
+def test_tensor_that_is_named_twice_is_an_error(whole, tmp_path):
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    about = json.loads(header["__metadata__"]["cbackprop"])
+    about["sha256"] = container.NO_DIGEST
+    header["__metadata__"]["cbackprop"] = json.dumps(about)
+    twice = json.dumps(header)[:-1] + f', "parameters": {json.dumps(header["parameters"])}}}'
+    (tmp_path / "model").write_bytes(signed(twice, whole[8 + length :]))
+    with pytest.raises(ModelFileError, match="names 4 tensors, 3 of them different"):
+        cbackprop.load(tmp_path / "model")
+
+
+def test_classes_that_are_not_in_order_are_an_error(whole, tmp_path):
+    def change(header, about):
+        length = int.from_bytes(whole[:8], "little")
+        body = whole[8 + length :]
+        first, last = header["classes"]["data_offsets"]
+        letters = np.frombuffer(body[first:last], "<u4").reshape(3, -1)[::-1]
+        return body[:first] + letters.tobytes() + body[last:]
+
+    (tmp_path / "model").write_bytes(rewritten(whole, change, signed=True))
+    with pytest.raises(ModelFileError, match="not in order"):
+        cbackprop.load(tmp_path / "model")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipe_is_an_error_and_nobody_waits(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelFileError, match="not a regular file"):
+        cbackprop.load(tmp_path / "pipe")
+
+
+def test_file_that_is_replaced_while_it_is_opened_is_read_anew(tmp_path, monkeypatch):
+    """As a checkpoint is that a fit in another process writes."""
+    import safetensors
+
+    path = tmp_path / "model"
+    first, second = Network([2, 1], random_state=0), Network([3, 1], random_state=1)
+    first.save(path)
+    safe_open, waiting = safetensors.safe_open, [second]
+
+    def replaced_first(name, framework):
+        while waiting:
+            waiting.pop().save(path)
+        return safe_open(name, framework=framework)
+
+    monkeypatch.setattr(safetensors, "safe_open", replaced_first)
+    assert cbackprop.load(path).layer_sizes == (3, 1)
+
+
+# Checkpoints by strangers.
+
+
+def _fit(**values):
+    return lambda header, about: about["fit"].update(values)
+
+
+CHECKPOINTS = {
+    "a text for curves": _fit(history="abc"),
+    "a number for a curve": _fit(history={"dict": [["cost", 5]]}),
+    "no curves": _fit(history={"dict": []}),
+    "curves of other length": _fit(epoch=1),
+    "an epoch beyond all": _fit(epoch=10**40),
+    "an epoch that is none": _fit(epoch=True),
+    "best parameters that are not there": _fit(best=True),
+    "settings that are none": _fit(settings=5),
+    "a random state of nothing": _fit(random_state={"key": "00"}),
+    "another optimizer": lambda header, about: about["optimizer"].update(
+        kind="Adam", params={}, state=None
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_forged_checkpoint_is_an_error_and_leaves_the_network_as_it_was(name, tmp_path):
+    path, original = tmp_path / "model", tmp_path / "original"
+    Network([4, 1]).fit(X / 10, y, epochs=2, callbacks=[Checkpoint(original)])
+    change = CHECKPOINTS[name]
+    path.write_bytes(rewritten(original.read_bytes(), change, signed=True))
+    network = Network([4, 1], random_state=0)
+    before, rng = network.parameters.copy(), np.random.RandomState(3)
+    state = str(rng.get_state())
+    with pytest.raises(ModelFileError, match="model"):
+        network.fit(
+            X / 10, y, epochs=4, random_state=rng, callbacks=[Checkpoint(path, resume=True)]
+        )
+    assert (network.parameters == before).all()
+    assert str(rng.get_state()) == state
+
+
+def test_checkpoint_of_other_rows_is_an_error(tmp_path):
+    """A tensor of rows, whole and signed, that is not of this fit's length."""
+    path = tmp_path / "model"
+
+    def change(header, about):
+        length = int.from_bytes(data[:8], "little")
+        body, (first, last) = data[8 + length :], header["fit.order"]["data_offsets"]
+        for entry in header.values():
+            if "data_offsets" in entry and entry["data_offsets"][0] >= last:
+                entry["data_offsets"] = [at - (last - first) // 2 for at in entry["data_offsets"]]
+        header["fit.order"] = {
+            "dtype": "I32", "shape": [75], "data_offsets": [first, (first + last) // 2]
+        }  # fmt: skip
+        about["fit"]["order"] = 75
+        return body[: (first + last) // 2] + body[last:]
+
+    Network([4, 1]).fit(X / 10, y, epochs=2, callbacks=[Checkpoint(path)])
+    data = path.read_bytes()
+    path.write_bytes(rewritten(data, change, signed=True))
+    with pytest.raises(ModelFileError, match="order: expected 150, got 75"):
+        Network([4, 1]).fit(X / 10, y, epochs=4, callbacks=[Checkpoint(path, resume=True)])
 
 
 def test_rewritten_file_that_is_signed_loads(whole, tmp_path):

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import importlib.util
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,27 @@ def test_examples_in_docstrings_run(name):
     assert failed == 0
 
 
-SAVING = Path(__file__).parents[1] / "docs" / "saving.md"
+PAGES = Path(__file__).parents[1] / "docs"
+NEED = {"saving.md": "sklearn.callback"}  # scikit-learn 1.9
 
 
-@pytest.mark.skipif(not SAVING.exists(), reason="only in a checkout")
-@pytest.mark.skipif(importlib.util.find_spec("sklearn.callback") is None, reason="scikit-learn 1.9")
-def test_examples_in_the_page_on_saving_run(tmp_path, monkeypatch):
+@pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
+@pytest.mark.parametrize(
+    ("page", "examples"), [("getting-started.md", 15), ("inside.md", 25), ("saving.md", 20)]
+)
+def test_examples_in_the_pages_run(page, examples, tmp_path, monkeypatch):
+    pytest.importorskip(NEED.get(page, "sklearn"))
     monkeypatch.chdir(tmp_path)
-    failed, attempted = doctest.testfile(str(SAVING), module_relative=False)
+    failed, attempted = doctest.testfile(str(PAGES / page), module_relative=False)
     assert failed == 0
-    assert attempted > 20
+    assert attempted > examples
+
+
+@pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
+def test_links_from_page_to_page_lead_somewhere():
+    for page in PAGES.glob("*.md"):
+        links = re.findall(
+            r"\]\((?!https?:|#|auto_examples/)([^)#]+)(?:#[^)]*)?\)", page.read_text("utf-8")
+        )
+        missing = [link for link in links if not (PAGES / link).exists()]
+        assert missing == [], page.name

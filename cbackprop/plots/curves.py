@@ -43,7 +43,9 @@ class _Curves:
         Parameters
         ----------
         history : History
+            Of `Network.fit`.
         ax : matplotlib Axes, optional
+            Without it, a new figure's.
         x : {'epochs', 'seconds'}, default='epochs'
         name : str, optional
             For the legend.
@@ -52,7 +54,8 @@ class _Curves:
 
         Returns
         -------
-        The display.
+        LossCurveDisplay, AccuracyCurveDisplay or GradientNormsDisplay
+            The display, drawn.
 
         Raises
         ------
@@ -87,7 +90,8 @@ class _Curves:
 
         Returns
         -------
-        The display itself.
+        LossCurveDisplay, AccuracyCurveDisplay or GradientNormsDisplay
+            The display itself.
 
         Raises
         ------
@@ -149,6 +153,7 @@ class LossCurveDisplay(_Curves):
     seconds : sequence of float, optional
         What each epoch took.
     ylabel : str, default='loss'
+        Beside the vertical axis.
 
     Attributes
     ----------
@@ -182,8 +187,10 @@ class LossCurveDisplay(_Curves):
 
         Parameters
         ----------
-        estimator : MLPClassifier or MLPRegressor, fitted; scikit-learn's will do, too
+        estimator : MLPClassifier or MLPRegressor
+            Fitted; scikit-learn's will do, too.
         ax : matplotlib Axes, optional
+            Without it, a new figure's.
         name : str, optional
             For the legend.
         **line
@@ -221,6 +228,7 @@ class AccuracyCurveDisplay(_Curves):
     seconds : sequence of float, optional
         What each epoch took.
     ylabel : str, default='accuracy'
+        Beside the vertical axis.
 
     Attributes
     ----------
@@ -258,8 +266,10 @@ class AccuracyCurveDisplay(_Curves):
 
         Parameters
         ----------
-        estimator : MLPClassifier or MLPRegressor, fitted; scikit-learn's will do, too
+        estimator : MLPClassifier or MLPRegressor
+            Fitted; scikit-learn's will do, too.
         ax : matplotlib Axes, optional
+            Without it, a new figure's.
         name : str, optional
             For the legend.
         **line
@@ -299,6 +309,7 @@ class GradientNormsDisplay(_Curves):
     seconds : sequence of float, optional
         What each epoch took.
     ylabel : str, default='length of the gradient'
+        Beside the vertical axis.
 
     Attributes
     ----------

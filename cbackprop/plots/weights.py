@@ -22,6 +22,7 @@ class WeightsDisplay:
     Parameters
     ----------
     weights : array-like of shape (n_features, n_units)
+        Of the first layer: a column a unit.
     image_shape : tuple of (height, width), optional
         Without it, the features must be the pixels of a square, row by row.
 
@@ -90,6 +91,7 @@ class WeightsDisplay:
         limit : float, optional
             The weight of the strongest colour, of either sign; without it, the largest one shown.
         colorbar : bool, default=True
+            Whether to draw the scale of colours.
         **image
             For matplotlib's ``imshow``: cmap, interpolation, ...
 
@@ -149,9 +151,12 @@ class WeightsDisplay:
 
         Parameters
         ----------
-        estimator : MLPClassifier or MLPRegressor, fitted; scikit-learn's will do, too
+        estimator : MLPClassifier or MLPRegressor
+            Fitted; scikit-learn's will do, too.
         image_shape : tuple of (height, width), optional
+            Of an image; square without it.
         ax : matplotlib Axes, optional
+            Without it, a new figure's.
         **options
             For `plot`.
 
@@ -183,8 +188,11 @@ class WeightsDisplay:
         Parameters
         ----------
         network : Network
+            Its first layer's units are shown.
         image_shape : tuple of (height, width), optional
+            Of an image; square without it.
         ax : matplotlib Axes, optional
+            Without it, a new figure's.
         **options
             For `plot`.
 

@@ -1,0 +1,84 @@
+"""The pages build without a warning, and say what they must."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+NEEDED = ("sphinx", "furo", "numpydoc", "myst_parser", "sphinx_gallery", "onnxruntime", "skl2onnx")
+
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.skipif(
+        not DOCS.exists() or any(importlib.util.find_spec(name) is None for name in NEEDED),
+        reason="needs a checkout and the extra `docs`",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The folder of the pages, examples run anew."""
+    folder = tmp_path_factory.mktemp("pages")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-b", "html"]
+    command += ["-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")]
+    result = subprocess.run(
+        command, cwd=folder, env={**os.environ}, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return folder / "html"
+
+
+class _Anchors(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.ids, self.links = set(), []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if "id" in attributes:
+            self.ids.add(attributes["id"])
+        if tag == "a" and not re.match(r"https?:|mailto:|#", attributes.get("href") or "#"):
+            self.links.append(attributes["href"])
+
+
+def test_every_link_between_pages_leads_to_its_place(pages):
+    parsed = {}
+    for page in pages.rglob("*.html"):
+        parsed[page.resolve()] = anchors = _Anchors()
+        anchors.feed(page.read_text("utf-8"))
+    missing = []
+    for page, anchors in parsed.items():
+        for link in anchors.links:
+            file, _, place = link.partition("#")
+            target = (page.parent / file).resolve()
+            there = target.exists() and (
+                not place or target not in parsed or place in parsed[target].ids
+            )
+            if not there:
+                missing.append((page.name, link))
+    assert missing == []
+
+
+def test_methods_stand_in_the_reference(pages):
+    text = (pages / "generated" / "cbackprop.MLPClassifier.html").read_text("utf-8")
+    for method in ("fit", "predict", "predict_proba", "partial_fit", "save", "score"):
+        assert f'id="cbackprop.MLPClassifier.{method}"' in text
+
+
+def test_every_example_has_its_page_and_the_tour_its_notebook(pages):
+    scripts = {path.stem for path in (DOCS.parent / "examples").glob("*.py")}
+    assert scripts == {path.stem for path in (pages / "auto_examples").glob("*.html")} - {"index"}
+    assert list((pages / "_downloads").rglob("tour.ipynb"))
+
+
+def test_no_page_asks_another_server_for_anything(pages):
+    for page in pages.rglob("*.html"):
+        asked = re.findall(r'(?:src|<link[^>]*href)="(https?://[^"]+)"', page.read_text("utf-8"))
+        assert asked == [], page.name
