@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from cbackprop.checks import (
     check_dtype,
     check_layer_sizes,
+    check_number,
     check_option,
     check_output,
     check_rows,
@@ -238,6 +239,7 @@ class Network(Savable, Parameters):
             about 1e-9 in float64 and 1e-6 in float32 where the passes are right. A relu whose
             argument changes sign within a step adds a difference that is no error.
         """
+        check_number("step", step, 0.0, np.inf, open_low=True, open_high=True)
         wide = self.copy(np.float64)
         numerical = wide._sweep(X, y, sample_weight).numerical_gradient(step)
         gradient = self.gradient(X, y, sample_weight)
@@ -309,8 +311,14 @@ class Network(Savable, Parameters):
         Raises
         ------
         ValueError
-            For data or parameters out of range; and when the parameters are no longer finite,
-            with the epoch in which that happened.
+            For data or parameters out of range; and in the epoch in which the parameters become
+            non-finite. After an error network, optimizer and `random_state` are as they were
+            before the call; after Ctrl-C the network is as the last mini-batch left it.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            Once, if the cost has blown up: 1e8 times what it was before the first step.
 
         Examples
         --------

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from cbackprop.arrays import as_numbers
 from cbackprop.checks import check_dtype
 from cbackprop.plan import Views, views
 
@@ -37,7 +38,7 @@ class Parameters:
 
     @parameters.setter
     def parameters(self, values: ArrayLike) -> None:
-        values = np.asarray(values)
+        values = as_numbers("parameters", values)
         if values.shape != self._parameters.shape:
             raise ValueError(f"parameters has shape {self._parameters.shape}, got {values.shape}")
         self.writable()._parameters[...] = values
@@ -60,7 +61,7 @@ class Parameters:
 
     @staticmethod
     def _assign(layers: Views, values: Sequence[ArrayLike], name: str) -> None:
-        arrays = [np.asarray(value) for value in values]
+        arrays = [as_numbers(name, value) for value in values]
         got, expected = [a.shape for a in arrays], [layer.shape for layer in layers]
         if got != expected:
             raise ValueError(f"{name} must have the shapes {expected}, got {got}")
@@ -86,7 +87,7 @@ class Parameters:
 
     def astype(self, dtype: DTypeLike) -> Self:
         """The same network with parameters of another dtype: itself if they have it already."""
-        return self if np.dtype(dtype) == self.dtype else self.copy(dtype)
+        return self if check_dtype(dtype) == self.dtype else self.copy(dtype)
 
     def copy(self, dtype: DTypeLike | None = None) -> Self:
         """The same network with a vector of its own, of this dtype if one is given."""

@@ -253,10 +253,12 @@ def test_lbfgs_is_an_error(path):
 
 
 def test_path_that_cannot_be_written_is_an_error_before_the_first_epoch(tmp_path):
-    estimator = MLPClassifier((3,))
+    estimator, epochs = MLPClassifier((3,)), []
     with pytest.raises(FileNotFoundError, match="no folder"):
-        estimator.fit(X, y, callbacks=[Checkpoint(tmp_path / "missing" / "a")])
-    assert estimator.n_iter_ == 0
+        estimator.fit(
+            X, y, callbacks=[Checkpoint(tmp_path / "missing" / "a"), lambda *_: epochs.append(1)]
+        )
+    assert epochs == []
 
 
 # Killed while writing. Parent and children are forks of a process that has imported all it needs.
