@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import sklearn
+from bad_inputs.estimators import LABELS, NUMBERS, TARGETS, X, fitted, new
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import neural_network
 from sklearn.base import clone
@@ -33,29 +34,12 @@ WEIGHTED = sklearn_version >= parse_version("1.7")
 KINDS = ["MLPClassifier", "MLPRegressor"]
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-RNG = np.random.default_rng(12)
-X = RNG.standard_normal((40, 4))
-LABELS = (X[:, 0] - X[:, 1] > 0).astype(int)
-NUMBERS = X @ np.array([1.0, -0.5, 0.2, 0.0]) + 0.1 * RNG.standard_normal(40)
-TARGETS = {"MLPClassifier": LABELS, "MLPRegressor": NUMBERS}
-SETTINGS = {"hidden_layer_sizes": (5, 3), "max_iter": 4, "random_state": 0, "batch_size": 10}
-
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """These networks are small: threads would only wait for each other."""
     with threadpool_limits(1):
         yield
-
-
-def new(kind: str, module=cbackprop, **settings):
-    return getattr(module, kind)(**{**SETTINGS, **settings})
-
-
-def fitted(kind: str, module=cbackprop, **settings):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return new(kind, module, **settings).fit(X, TARGETS[kind])
 
 
 def outputs(estimator, rows=X):
