@@ -7,25 +7,30 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import _fit_context
+from sklearn.base import _fit_context, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from cbackprop.arrays import check_given
 from cbackprop.callbacks import CallbackSupportMixin, check_callbacks, listening, not_listening
-from cbackprop.checks import engine_rows
+from cbackprop.checks import check_sign, engine_rows
 from cbackprop.descent import Descent
 from cbackprop.engine import run
 from cbackprop.network import Network
 from cbackprop.savable import Savable
-from cbackprop.stopping import NOT_FINITE
+from cbackprop.undo import all_or_nothing
 
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
     sizes = estimator.hidden_layer_sizes
     sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-    if np.any(np.array(sizes) <= 0):
+    try:
+        too_small = np.any(np.array(sizes) <= 0)
+    except (TypeError, ValueError):
+        raise TypeError(f"hidden_layer_sizes must be integers > 0, got {sizes}") from None
+    if too_small:
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return sizes
 
@@ -122,10 +127,12 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         Raises
         ------
         ValueError
-            For data or parameters out of range, and if the parameters end up non-finite.
+            For data or parameters out of range, and in the epoch in which the parameters become
+            non-finite. Whatever the error, the estimator is then as it was before the call.
         """
         callbacks = check_callbacks(callbacks)
-        return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
+        with self._all_or_nothing(incremental=False):
+            return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -135,6 +142,12 @@ class MLP(Savable, CallbackSupportMixin, Descent):
             )
         return True
 
+    def _all_or_nothing(self, *, incremental: bool):
+        """Whatever goes wrong in a fit: the estimator is then as it was before."""
+        goes_on = incremental or self.warm_start
+        mine = [vars(self).get(name) for name in ("network_", "_optimizer") if goes_on]
+        return all_or_nothing(self, *mine, random_state=self.random_state, error=BaseException)
+
     def _fit(self, X, y, sample_weight, *, incremental, callbacks=()):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         given = {"X": X, "y": y, "metadata": metadata}
@@ -142,9 +155,12 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
+        check_given("X", X)
+        check_given("y", y, numbers=not is_classifier(self))
         X, y = self._validate_input(X, y, incremental, reset=first_pass)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X)
+            check_given("sample_weight", sample_weight)
+            sample_weight = check_sign(_check_sample_weight(sample_weight, X))
         rng = check_random_state(self.random_state)
         if first_pass:
             # SciPy's L-BFGS works in float64 whatever it is given.
@@ -157,7 +173,10 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         dtype = network.dtype
         X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
-            sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
+            with np.errstate(over="ignore"):
+                sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
+            if not run.all_finite(sample_weight):
+                raise ValueError(f"sample_weight must be finite in {dtype}, got a larger number")
         if incremental:
             listen = partial(not_listening, self)
         else:
@@ -167,8 +186,6 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         else:
             data = X, y, sample_weight
             self._fit_stochastic(network, data, rng, first_pass, incremental, listen)
-        if not run.all_finite(network.parameters):
-            raise ValueError(NOT_FINITE)
         return self
 
     def _start(self, n_features, hidden, y, dtype, rng) -> Network:
@@ -198,6 +215,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
             return network._predict(X, self.n_jobs)
         check_is_fitted(self)
+        check_given("X", X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32

@@ -330,9 +330,11 @@ def listening(
         for root in roots:
             root.call_on_fit_task_end(**arguments)
     finally:
-        for callback in ready:
-            callback.teardown(model, own)
-        del model._fit_state
+        try:
+            for callback in ready:
+                callback.teardown(model, own)
+        finally:
+            del model._fit_state
 
 
 @contextmanager

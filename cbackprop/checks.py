@@ -16,9 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
+from cbackprop.arrays import LARGEST_LAYER, check_given
 from cbackprop.engine import run
-
-LARGEST_LAYER = 2**31 - 2
 
 
 def check_option(name: str, value: Any, options: Iterable[str]) -> str:
@@ -70,11 +69,23 @@ def check_integer(name: str, value: Any, *, at_least: int) -> int:
     return int(value)
 
 
+def check_pair(name: str, value: Any) -> tuple[Any, Any]:
+    """`value` as rows and targets."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        size = f" of length {len(value)}" if hasattr(value, "__len__") else ""
+        raise TypeError(f"{name} must be a pair (X, y), got {type(value).__name__}{size}")
+    return value[0], value[1]
+
+
 def check_dtype(dtype: DTypeLike) -> np.dtype:
     """float32 or float64."""
-    if np.dtype(dtype) not in (np.dtype(np.float32), np.dtype(np.float64)):
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = np.dtype(object)
+    if checked not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-    return np.dtype(dtype)
+    return checked
 
 
 def check_layer_sizes(layer_sizes: Any) -> tuple[int, ...]:
@@ -115,6 +126,7 @@ def check_rows(X: Any, n_features: int, dtype: np.dtype) -> Any:
     """X as finite C-ordered rows or CSR, of this dtype and with as many features."""
     if fits(X, n_features, dtype):
         return X
+    check_given("X", X)
     X = check_array(X, accept_sparse="csr", dtype=dtype, order="C", input_name="X")
     if X.shape[1] != n_features:
         raise ValueError(f"X must have the network's {n_features} features, got {X.shape[1]}")
@@ -147,6 +159,7 @@ def check_targets(
     y: Any, X: Any, n_outputs: int, output_activation: str, loss: str, dtype: np.dtype
 ) -> NDArray:
     """y as int32 labels (n,) or numbers (n, n_outputs) that the loss is defined for."""
+    check_given("y", y)
     if loss == "log_loss":
         labels = column_or_1d(y)
         if labels.dtype.kind not in "biu":
@@ -188,15 +201,24 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     """sample_weight as finite numbers (n,), none negative and not all zero."""
     if sample_weight is None:
         return None
+    check_given("sample_weight", sample_weight)
     weight = check_array(
         sample_weight, dtype=dtype, ensure_2d=False, order="C", input_name="sample_weight"
     )
     if weight.ndim != 1:
         raise ValueError(f"sample_weight must have 1 dimension, got {weight.ndim}")
     check_consistent_length(X, weight)
+    return _aligned(check_sign(weight))
+
+
+def check_sign(weight: NDArray) -> NDArray:
+    """Weights of rows none of which is negative, and not all zero."""
     if weight.min() < 0 or not weight.any():
-        raise ValueError("sample_weight must not be negative, nor zero for every row")
-    return _aligned(weight)
+        raise ValueError(
+            "sample_weight must not be negative, nor zero for every row, got "
+            f"{weight.min():g} to {weight.max():g}"
+        )
+    return weight
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

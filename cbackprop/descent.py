@@ -13,9 +13,11 @@ from sklearn.utils.optimize import _check_optimize_result
 from cbackprop import training
 from cbackprop.callbacks import FitState
 from cbackprop.checks import warn
+from cbackprop.divergence import finite
+from cbackprop.engine import run
 from cbackprop.history import History
 from cbackprop.optimizers import SGD, Adam, Optimizer
-from cbackprop.stopping import Stopping
+from cbackprop.stopping import NOT_FINITE, Stopping
 from cbackprop.sweeps import Sweep
 
 
@@ -32,7 +34,7 @@ class Descent(Stopping):
         batch_size = self._batch_size(X.shape[0] if rows is None else rows.size)
         if not incremental or not hasattr(self, "_loss_before"):
             some = np.arange(batch_size) if rows is None else rows[:batch_size]
-            self._loss_before = Sweep(network, X, y=y, rows=some).loss()
+            self._loss_before = finite(Sweep(network, X, y=y, rows=some).loss())
         self._begin_curves()
         self.n_iter_ = 0
         state = FitState(
@@ -161,6 +163,11 @@ class Descent(Stopping):
         for warning in caught:
             warn(str(warning.message), warning.category)
         self.loss_ = float(result.fun)
+        if not np.isfinite(self.loss_):
+            where = f"Iteration {self.n_iter_}: loss {self.loss_:.3g}. Try scaled inputs."
+            if not run.all_finite(network.parameters):
+                raise ValueError(f"{NOT_FINITE} {where}")
+            warn(f"The loss is not finite. {where}", ConvergenceWarning)
         if self._loss_scale != 1.0:
             self.loss_ += (self._loss_scale - 1.0) * Sweep(
                 network,

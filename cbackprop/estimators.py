@@ -291,10 +291,11 @@ class MLPClassifier(ClassifierMixin, Labels):
         AttributeError
             With solver 'lbfgs'.
         """
-        if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-        return self._fit(X, y, sample_weight, incremental=True)
+        with self._all_or_nothing(incremental=True):
+            if _check_partial_fit_first_call(self, classes):
+                multilabel = type_of_target(y).startswith("multilabel")
+                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+            return self._fit(X, y, sample_weight, incremental=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -530,4 +531,5 @@ class MLPRegressor(RegressorMixin, Numbers):
         AttributeError
             With solver 'lbfgs'.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        with self._all_or_nothing(incremental=True):
+            return self._fit(X, y, sample_weight, incremental=True)

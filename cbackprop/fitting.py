@@ -10,16 +10,19 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from cbackprop import training
 from cbackprop.callbacks import FitState, Listeners, check_callbacks, listening
-from cbackprop.checks import check_integer, check_number
+from cbackprop.checks import check_integer, check_number, check_pair, warn
+from cbackprop.divergence import blown_up, finite
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.optimizers import SGD, Optimizer
 from cbackprop.plan import Model
 from cbackprop.sweeps import Sweep
+from cbackprop.undo import all_or_nothing
 
 
 class Trainable(Model, Protocol):
@@ -58,7 +61,6 @@ def fit(
     n_jobs: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
-    network.writable()
     rows = network._check_X(X)
     targets = network._check_y(y, rows)
     data = rows, targets, network._check_weight(sample_weight, rows)
@@ -75,8 +77,9 @@ def fit(
     measured = check_metrics(metrics)
     held_out = None
     if evaluation_data is not None:
-        held_rows = network._check_X(evaluation_data[0])
-        held_out = held_rows, network._check_y(evaluation_data[1], held_rows)
+        held_X, held_y = check_pair("evaluation_data", evaluation_data)
+        held_rows = network._check_X(held_X)
+        held_out = held_rows, network._check_y(held_y, held_rows)
     decay = float(l2) / rows.shape[0]
     state = FitState(
         history=History(),
@@ -87,11 +90,17 @@ def fit(
         n_rows=rows.shape[0],
         settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
     )
-    with listening(network, state, check_callbacks(callbacks), X=X, y=y) as listeners:
+    loss_before = _loss_of_first(network, data, int(batch_size))
+    with (
+        all_or_nothing(network, optimizer, random_state=random_state),
+        listening(network, state, check_callbacks(callbacks), X=X, y=y) as listeners,
+    ):
+        network.writable()
         for cost, seconds in _epochs(
             network, data, state, int(batch_size), decay, n_jobs, listeners
         ):
-            _record(network, state, cost, seconds)
+            _record(state, cost, seconds)
+            loss_before = _diverged(network, state, cost, loss_before)
             if training_metrics:
                 state.history.record(**_measure(network, rows, targets, measured, n_jobs))
             if held_out is not None:
@@ -139,16 +148,36 @@ def _epochs(
                 break
 
 
-def _record(network: Trainable, state: FitState, cost: float, seconds: float) -> None:
-    """The epoch in the history; an error if the parameters are lost."""
+def _record(state: FitState, cost: float, seconds: float) -> None:
     rate = state.optimizer.learning_rate if state.optimizer else 0.0
     state.history.record(cost=cost, learning_rate=rate, seconds=seconds)
-    if not np.isfinite(cost) and not run.all_finite(network.parameters):
-        raise ValueError(
-            f"the parameters are no longer finite in epoch {state.history.epochs}: cost "
-            f"{cost:.3g}, learning rate {rate:.3g}. Try a smaller learning rate, clip_norm, "
-            "and scaled inputs."
-        )
+
+
+def _loss_of_first(network: Trainable, data, n_rows: int) -> float:
+    """The mean loss of the first rows: where training begins."""
+    X, y, weight = data
+    rows = np.arange(min(n_rows, X.shape[0]))
+    if weight is not None and not weight[rows].any():
+        return 0.0
+    return finite(Sweep(network, X, y=y, sample_weight=weight, rows=rows).loss())
+
+
+def _diverged(network: Trainable, state: FitState, cost: float, loss_before: float) -> float:
+    """An error if the parameters are lost; a warning, once, of a cost blown up.
+
+    Returns the loss to compare with from now on.
+    """
+    rate = state.history["learning_rate"][-1]
+    where = (
+        f"Epoch {state.history.epochs}: cost {cost:.3g}, learning rate {rate:.3g}. Try a "
+        "smaller learning rate, clip_norm, and scaled inputs."
+    )
+    if not run.all_finite(network.parameters):
+        raise ValueError(f"The parameters are no longer finite. {where}")
+    if said := blown_up("cost", cost, loss_before):
+        warn(f"{said} {where}", ConvergenceWarning)
+        return np.inf
+    return loss_before
 
 
 def _measure(network: Trainable, X, y, metrics: dict[str, Metric], n_jobs) -> dict[str, float]:

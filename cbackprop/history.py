@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ def accuracy(y: NDArray, outputs: NDArray) -> float:
     >>> accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
     0.6666666666666666
     """
+    if outputs.ndim != 2:
+        raise ValueError(f"outputs must have the shape (n, k), got {outputs.shape}")
+    if len(y) != len(outputs):
+        raise ValueError(f"y must have as many rows as outputs, {len(outputs)}, got {len(y)}")
     if outputs.shape[1] == 1:
         predicted, actual = outputs[:, 0] > 0.5, np.ravel(y) > 0.5
     else:
@@ -52,6 +56,8 @@ def check_metrics(metrics: Sequence[str] | Mapping[str, Metric] | str | None) ->
             if not callable(metric):
                 raise TypeError(f"metric {name!r} must be callable, got {metric!r}")
         return dict(metrics)
+    if not isinstance(metrics, Iterable):
+        raise TypeError(f"metrics must be names, a mapping or None, got {metrics!r}")
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     for name in names:
         if name not in METRICS:

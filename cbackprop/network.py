@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from cbackprop.checks import (
     check_dtype,
     check_layer_sizes,
+    check_number,
     check_option,
     check_output,
     check_rows,
@@ -386,6 +387,7 @@ class Network(Savable, Parameters):
         >>> net.check_gradient(np.eye(3), np.ones((3, 2))) < 1e-7
         True
         """
+        check_number("step", step, 0.0, np.inf, open_low=True, open_high=True)
         wide = self.copy(np.float64)
         numerical = wide._sweep(X, y, sample_weight).numerical_gradient(step)
         gradient = self.gradient(X, y, sample_weight)
@@ -462,10 +464,16 @@ class Network(Savable, Parameters):
         Raises
         ------
         ValueError
-            For data or parameters out of range; and when the parameters are no longer finite,
-            with the epoch in which that happened.
+            For data or parameters out of range; and in the epoch in which the parameters become
+            non-finite. After an error network, optimizer and `random_state` are as they were
+            before the call; after Ctrl-C the network is as the last mini-batch left it.
         TypeError
             For an optimizer, a callback or labels of another type.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            Once, if the cost has blown up: 1e8 times what it was before the first step.
 
         References
         ----------

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cbackprop.checks import check_number
+from cbackprop.checks import check_integer, check_number
 from cbackprop.engine import run
 from cbackprop.savable import Savable
 
@@ -37,6 +37,11 @@ class Optimizer(Savable):
     _hyper_parameters: ClassVar[tuple[str, ...]] = ()
 
     def _set_clipping(self, clip_value: float | None, clip_norm: float | None) -> None:
+        self.clip_value, self.clip_norm = clip_value, clip_norm
+        self._check_clipping()
+
+    def _check_clipping(self) -> None:
+        clip_value, clip_norm = self.clip_value, self.clip_norm
         if clip_value is not None and clip_norm is not None:
             raise ValueError(
                 f"clip by value or by norm, not both: got {clip_value=} and {clip_norm=}"
@@ -59,8 +64,17 @@ class Optimizer(Savable):
         """State vectors that a step needs: none, a velocity, or two moments."""
         return run.STATE_VECTORS[self._code]
 
+    def _check(self) -> None:
+        """Hyper-parameters in range, also where they were set after the optimizer was made."""
+        raise NotImplementedError
+
     def _ready(self, parameters: np.ndarray) -> np.ndarray:
         """The state vectors for these parameters: those at hand, or zeros at the first step."""
+        self._check()
+        self._check_clipping()
+        check_integer("n_steps", self.n_steps, at_least=0)
+        if self.state is not None and not isinstance(self.state, np.ndarray):
+            raise TypeError(f"state must be an array or None, got {type(self.state).__name__}")
         shape = (self.n_vectors, parameters.size)
         if self.state is None:
             self.state = np.zeros(shape, dtype=parameters.dtype)
@@ -75,6 +89,8 @@ class Optimizer(Savable):
 
     def _rule(self, l2: float, l2_batch: float) -> np.ndarray:
         """The step as the engine's struct."""
+        # Schedules may have brought it down to 0.
+        check_number("learning_rate", self.learning_rate, 0.0, float("inf"), open_high=True)
         rule = np.zeros((), dtype=run.RULE)
         rule["optimizer"] = self._code
         rule["step"] = self.n_steps
@@ -133,9 +149,13 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
     ):
         self.learning_rate = _positive("learning_rate", learning_rate)
-        self.momentum = check_number("momentum", momentum, 0.0, 1.0)
+        self.momentum = momentum
         self.nesterov = bool(nesterov)
+        self._check()
         self._set_clipping(clip_value, clip_norm)
+
+    def _check(self) -> None:
+        self.momentum = check_number("momentum", self.momentum, 0.0, 1.0)
 
     @property
     def _code(self) -> int:
@@ -190,10 +210,14 @@ class Adam(Optimizer):
         clip_norm: float | None = None,
     ):
         self.learning_rate = _positive("learning_rate", learning_rate)
-        self.beta_1 = check_number("beta_1", beta_1, 0.0, 1.0, open_high=True)
-        self.beta_2 = check_number("beta_2", beta_2, 0.0, 1.0, open_high=True)
-        self.epsilon = _positive("epsilon", epsilon)
+        self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
+        self._check()
         self._set_clipping(clip_value, clip_norm)
+
+    def _check(self) -> None:
+        self.beta_1 = check_number("beta_1", self.beta_1, 0.0, 1.0, open_high=True)
+        self.beta_2 = check_number("beta_2", self.beta_2, 0.0, 1.0, open_high=True)
+        self.epsilon = _positive("epsilon", self.epsilon)
 
     @property
     def _code(self) -> int:

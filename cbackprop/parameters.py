@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from cbackprop.arrays import as_numbers
 from cbackprop.checks import check_dtype
 from cbackprop.plan import Views, views
 
@@ -39,7 +40,7 @@ class Parameters:
 
     @parameters.setter
     def parameters(self, values: ArrayLike) -> None:
-        values = np.asarray(values)
+        values = as_numbers("parameters", values)
         if values.shape != self._parameters.shape:
             raise ValueError(f"parameters has shape {self._parameters.shape}, got {values.shape}")
         self.writable()._parameters[...] = values
@@ -64,7 +65,7 @@ class Parameters:
 
     @staticmethod
     def _assign(layers: Views, values: Sequence[ArrayLike], name: str) -> None:
-        arrays = [np.asarray(value) for value in values]
+        arrays = [as_numbers(name, value) for value in values]
         got, expected = [a.shape for a in arrays], [layer.shape for layer in layers]
         if got != expected:
             raise ValueError(f"{name} must have the shapes {expected}, got {got}")
@@ -112,7 +113,7 @@ class Parameters:
         ValueError
             For another dtype.
         """
-        return self if np.dtype(dtype) == self.dtype else self.copy(dtype)
+        return self if check_dtype(dtype) == self.dtype else self.copy(dtype)
 
     def copy(self, dtype: DTypeLike | None = None) -> Self:
         """The same network with a vector of its own, of this dtype if one is given.

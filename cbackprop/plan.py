@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cbackprop.arrays import as_numbers
 from cbackprop.engine import run
 
 
@@ -35,7 +36,7 @@ class Views(list):
                 f"assign one layer at a time: the index must be an integer, got {index!r}"
             )
         view = self[index]
-        values = np.asarray(value)
+        values = as_numbers(f"layer {index}", value)
         if values.shape != view.shape:
             raise ValueError(f"layer {index} has the shape {view.shape}, got {values.shape}")
         view[...] = values

@@ -7,7 +7,9 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
+from cbackprop.arrays import check_given
 from cbackprop.checks import warn
+from cbackprop.divergence import blown_up
 from cbackprop.engine import run
 from cbackprop.history import History
 from cbackprop.network import Network
@@ -16,8 +18,6 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
     "need to be preprocessed."
 )
-# A loss this many times the one before the first step has blown up.
-BLOWN_UP = 1e8
 
 
 class Stopping(BaseEstimator):
@@ -53,6 +53,7 @@ class Stopping(BaseEstimator):
         if held_out is None:
             return None
         X, y, sample_weight = data
+        check_given("X", X)  # a callback may have been at it
         return X[held_out], y[held_out], None if sample_weight is None else sample_weight[held_out]
 
     def _begin_curves(self) -> None:
@@ -84,26 +85,26 @@ class Stopping(BaseEstimator):
             print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
 
     def _diverged(self, network: Network, *, keeps_best: bool) -> bool:
-        """Whether to stop because the parameters are lost; warns, once, of a loss blown up."""
-        if not np.isfinite(self.loss_) and not run.all_finite(network.parameters):
+        """Whether to stop because the parameters are lost; warns, once, of a loss blown up.
+
+        The parameters are looked at, too: their loss is that of the next epoch.
+        """
+        if not run.all_finite(network.parameters):
             if not keeps_best:
                 raise ValueError(f"{NOT_FINITE} {self._where()}")
-            warn(
-                f"{NOT_FINITE} {self._where()} The best parameters so far are kept.",
-                ConvergenceWarning,
-            )
+            kept = "The best parameters so far are kept."
+            if not self.validation_scores_:
+                kept = f"No epoch was better than the start. {kept}"
+            warn(f"{NOT_FINITE} {self._where()} {kept}", ConvergenceWarning)
             return True
-        if not self.loss_ <= BLOWN_UP * max(self._loss_before, 1.0):
-            warn(
-                f"The loss has blown up from {self._loss_before:.3g}. {self._where()}",
-                ConvergenceWarning,
-            )
+        if said := blown_up("loss", self.loss_, self._loss_before):
+            warn(f"{said} {self._where()}", ConvergenceWarning)
             self._loss_before = np.inf
         return False
 
     def _where(self) -> str:
         return (
-            f"Epoch {self.n_iter_}: loss {self.loss_:.3g}, learning rate "
+            f"Epoch {len(self.loss_curve_)}: loss {self.loss_:.3g}, learning rate "
             f"{self._optimizer.learning_rate:.3g}. Try a smaller learning_rate_init, and scaled "
             "inputs."
         )

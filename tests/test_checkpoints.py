@@ -358,10 +358,12 @@ def test_lbfgs_of_more_iterations_goes_on_from_one_that_ran_out_of_them(path):
 
 
 def test_path_that_cannot_be_written_is_an_error_before_the_first_epoch(tmp_path):
-    estimator = MLPClassifier((3,))
+    estimator, epochs = MLPClassifier((3,)), []
     with pytest.raises(FileNotFoundError, match="no folder"):
-        estimator.fit(X, y, callbacks=[Checkpoint(tmp_path / "missing" / "a")])
-    assert estimator.n_iter_ == 0
+        estimator.fit(
+            X, y, callbacks=[Checkpoint(tmp_path / "missing" / "a"), lambda *_: epochs.append(1)]
+        )
+    assert epochs == []
 
 
 # Killed while writing. Parent and children are forks of a process that has imported all it needs.

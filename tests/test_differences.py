@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 import warnings
 
 import numpy as np
@@ -197,9 +198,8 @@ def test_non_finite_parameters_are_noticed_in_their_epoch():
     with pytest.raises(ValueError, match=r"Epoch \d+: loss") as raised:
         ours.fit(100 * X, NUMBERS)
     assert theirs.n_iter_ == 30
-    assert ours.n_iter_ < 15
+    assert 1 <= int(re.search(r"Epoch (\d+): loss", str(raised.value))[1]) < 15
     assert str(raised.value).startswith(str(expected.value))
-    assert f"Epoch {ours.n_iter_}: loss" in str(raised.value)
 
 
 def test_non_finite_parameters_under_early_stopping_end_the_fit_with_the_best():

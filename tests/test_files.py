@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from safetensors import safe_open
+from sameness import same
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
@@ -69,26 +70,6 @@ ESTIMATORS = {
     ),
     "poisson": (MLPRegressor("poisson", (5,), max_iter=4, random_state=0), X, y + 1.0),
 }
-
-
-def same(a, b) -> bool:
-    """Whether two values are the same in type and in every bit."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, np.ndarray):
-        objects = a.dtype == object
-        return a.dtype == b.dtype and (
-            a.tolist() == b.tolist() if objects else a.tobytes() == b.tobytes()
-        )
-    if isinstance(a, np.random.RandomState):
-        return str(a.get_state()) == str(b.get_state())
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
-    if hasattr(a, "__dict__") and not callable(a):
-        return same(a.__getstate__(), b.__getstate__())
-    return a == b or (a != a and b != b)
 
 
 def trip(model, folder):

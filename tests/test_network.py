@@ -9,7 +9,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from cbackprop import SGD, Network, training
@@ -51,40 +50,10 @@ def test_layer_sizes_may_be_any_sequence_of_integers(sizes):
     assert network.layer_sizes == tuple(sizes)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "error", "message"),
-    [
-        ([], ValueError, r"at least an input and an output size, got \(\)"),
-        ([3], ValueError, r"at least an input and an output size, got \(3,\)"),
-        ([3, 0], ValueError, "layer_sizes must be at least 1, got 0"),
-        ([-3, 2], ValueError, "layer_sizes must be at least 1, got -3"),
-        ([3, 2**31 - 1], ValueError, "layer_sizes must be at most 2147483646, got 2147483647"),
-        ([3, 10**30], ValueError, "layer_sizes must be at most 2147483646"),
-        ([3, 2.0], TypeError, "layer_sizes must be an integer, got 2.0"),
-        ([3, True], TypeError, "layer_sizes must be an integer, got True"),
-        ([3, None], TypeError, "layer_sizes must be an integer, got None"),
-        ("32", TypeError, "layer_sizes must be an integer, got '3'"),
-        (3, TypeError, "must be a sequence of integers, got 3"),
-        (None, TypeError, "must be a sequence of integers, got None"),
-        ([[3, 2], [2, 1]], TypeError, "layer_sizes must be an integer"),
-    ],
-)
-def test_bad_layer_sizes_are_refused(sizes, error, message):
-    with pytest.raises(error, match=message):
-        Network(sizes)
-
-
 @pytest.mark.parametrize("sizes", [[2**31 - 2] * 2, [2**31 - 2] * 3, [2**31 - 2] * 9])
 def test_networks_too_large_for_memory_are_refused(sizes):
     with pytest.raises((ValueError, MemoryError)):
         Network(sizes)
-
-
-@pytest.mark.parametrize("value", ["sigmoid", "", None, 3, ["relu"]])
-@pytest.mark.parametrize("name", ["activation", "output_activation", "loss", "init"])
-def test_unknown_options_are_refused_with_those_there_are(name, value):
-    with pytest.raises(ValueError, match=rf"{name} must be one of \[.*got "):
-        Network([3, 2], **{name: value})
 
 
 @pytest.mark.parametrize("output_activation", ["identity", "logistic", "softmax", "exp"])
@@ -96,18 +65,6 @@ def test_only_pairs_of_output_and_loss_that_go_together_are_taken(output_activat
     else:
         with pytest.raises(ValueError, match=f"'{output_activation}' does not go .*'{loss}'"):
             Network([3, 2], **options)
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.int64, ">f8", complex, object, "longdouble"])
-def test_other_dtypes_are_refused(dtype):
-    with pytest.raises(ValueError, match="dtype must be float32 or float64, got"):
-        Network([3, 2], dtype=dtype)
-
-
-@pytest.mark.parametrize("random_state", ["seed", -1, 1.5])
-def test_bad_random_states_are_refused(random_state):
-    with pytest.raises(ValueError, match=r"[Ss]eed"):
-        Network([3, 2], random_state=random_state)
 
 
 def test_the_plan_says_where_everything_is(network):
@@ -420,13 +377,6 @@ def test_astype_gives_a_rounded_copy(network, X):
     assert network.dtype == np.float64
 
 
-@pytest.mark.parametrize("dtype", [np.int64, np.float16, complex, ">f8"])
-@pytest.mark.parametrize("method", ["astype", "copy"])
-def test_other_dtypes_are_refused_for_copies(network, method, dtype):
-    with pytest.raises(ValueError, match="dtype must be float32 or float64"):
-        getattr(network, method)(dtype)
-
-
 # --- what passes give ----------------------------------------------------------------------------
 
 
@@ -676,93 +626,8 @@ def test_targets_of_one_output_may_be_a_vector(X):
 
 # --- data that is refused ------------------------------------------------------------------------
 
-BAD_X = {
-    "NaN": (np.array([[1.0, np.nan, 0.0]]), "NaN"),
-    "infinity": (np.array([[1.0, -np.inf, 0.0]]), "infinity"),
-    "too few features": (np.ones((4, 2)), "network's 3 features, got 2"),
-    "too many features": (np.ones((4, 4)), "network's 3 features, got 4"),
-    "no rows": (np.ones((0, 3)), "0 sample"),
-    "no features": (np.ones((3, 0)), "0 feature"),
-    "one row": (np.ones(3), "Expected 2D array"),
-    "a stack": (np.ones((2, 4, 3)), "dim 3"),
-    "a number": (1.0, "Expected 2D array"),
-    "strings": (np.array([["a", "b", "c"]]), "could not convert|dtype"),
-    "ragged": ([[1.0, 2.0, 3.0], [1.0]], "inhomogeneous|sequence"),
-    "None": (None, "Expected 2D|dtype|NaN"),
-    "complex": (np.ones((2, 3), complex), "[Cc]omplex"),
-    "sparse NaN": (scipy.sparse.csr_array(np.array([[np.nan, 0.0, 1.0]])), "NaN"),
-    "sparse of other width": (scipy.sparse.csr_array(np.ones((3, 4))), "3 features, got 4"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_X)
-@pytest.mark.parametrize("call", ["predict", "loss", "gradient", "backprop", "check_gradient"])
-def test_bad_rows_are_refused(call, case, network):
-    X, message = BAD_X[case]
-    rest = () if call == "predict" else (np.ones((1, 2)),)
-    with pytest.raises(ValueError, match=message):
-        getattr(network, call)(X, *rest)
-
 
 def test_numbers_too_large_for_float32_are_refused():
     network = Network([1, 1], dtype=np.float32, random_state=0)
     with np.errstate(over="ignore"), pytest.raises(ValueError, match=r"infinity|too large"):
         network.predict(np.array([[1e300]]))
-
-
-REGRESSION = ("identity", "squared_error")
-BINARY = ("logistic", "binary_log_loss")
-CLASSES = ("softmax", "log_loss")
-COUNTS = ("exp", "poisson")
-BAD_Y = {
-    "too few rows": (REGRESSION, np.ones((4, 2)), ValueError, r"\[5, 4\]"),
-    "too many columns": (REGRESSION, np.ones((5, 3)), ValueError, r"\(n, 2\) .*got \(5, 3\)"),
-    "vector for two outputs": (REGRESSION, np.ones(5), ValueError, r"\(n, 2\) .*got \(5,\)"),
-    "a stack": (REGRESSION, np.ones((5, 2, 1)), ValueError, "dim 3|shape"),
-    "NaN": (REGRESSION, np.full((5, 2), np.nan), ValueError, "y contains NaN"),
-    "infinity": (REGRESSION, np.full((5, 2), np.inf), ValueError, "y contains infinity"),
-    "strings": (REGRESSION, np.full((5, 2), "a"), ValueError, "could not convert|dtype"),
-    "None": (REGRESSION, None, ValueError, "None|NaN|dimension"),
-    "sparse": (REGRESSION, scipy.sparse.csr_array(np.ones((5, 2))), TypeError, "[Ss]parse"),
-    "float labels": (CLASSES, np.ones(5), TypeError, "y must be integer labels .*got float64"),
-    "string labels": (CLASSES, np.array(list("ababa")), TypeError, "integer labels .*got <U1"),
-    "object labels": (CLASSES, np.array([0, 1, 1, 0, 1], object), TypeError, "got object"),
-    "label too large": (CLASSES, [0, 1, 2, 0, 1], ValueError, "between 0 and 1, got 0 to 2"),
-    "label too large for int32": (CLASSES, [0, 1, 2**32, 0, 1], ValueError, "got 0 to 4294967296"),
-    "negative label": (CLASSES, [0, 1, -1, 0, 1], ValueError, "between 0 and 1, got -1 to 1"),
-    "too few labels": (CLASSES, [0, 1, 1, 0], ValueError, r"\[5, 4\]"),
-    "no labels": (CLASSES, np.zeros(0, int), ValueError, r"\[5, 0\]"),
-    "one-hot labels": (CLASSES, np.eye(2, dtype=int)[[0, 1, 1, 0, 1]], ValueError, "1d array"),
-    "negative count": (COUNTS, np.full((5, 2), -1.0), ValueError, "not be negative .*got -1.0"),
-    "not a probability": (BINARY, np.full((5, 2), 1.5), ValueError, "between 0 and 1 .*1.5"),
-    "negative probability": (BINARY, np.full((5, 2), -0.5), ValueError, "between 0 and 1 .*-0.5"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_Y)
-@pytest.mark.parametrize("call", ["loss", "gradient", "backprop", "check_gradient"])
-def test_bad_targets_are_refused(call, case, X):
-    (output_activation, loss), y, error, message = BAD_Y[case]
-    network = Network([3, 2], output_activation=output_activation, loss=loss, random_state=0)
-    with pytest.raises(error, match=message):
-        getattr(network, call)(X, y)
-
-
-BAD_WEIGHT = {
-    "too few": (np.ones(4), r"\[5, 4\]"),
-    "column": (np.ones((5, 1)), "sample_weight must have 1 dimension, got 2"),
-    "negative": (np.array([1.0, 1.0, -1.0, 1.0, 1.0]), "sample_weight must not be negative"),
-    "all zero": (np.zeros(5), "nor zero for every row"),
-    "NaN": (np.full(5, np.nan), "sample_weight contains NaN"),
-    "infinity": (np.full(5, np.inf), "sample_weight contains infinity"),
-    "strings": (np.full(5, "a"), "could not convert|dtype"),
-    "a number": (2.0, "dimension"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_WEIGHT)
-@pytest.mark.parametrize("call", ["loss", "gradient", "backprop", "check_gradient"])
-def test_bad_weights_are_refused(call, case, network, X, y):
-    weight, message = BAD_WEIGHT[case]
-    with pytest.raises((ValueError, TypeError), match=message):
-        getattr(network, call)(X, y, weight)

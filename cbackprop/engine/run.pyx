@@ -6,7 +6,7 @@ a loop runs; the loops themselves cannot fail.
 """
 
 from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
+    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 from libc.limits cimport INT_MAX
 from libc.stdint cimport int32_t, int64_t
@@ -54,6 +54,7 @@ cdef class Block:
 
     cdef Py_buffer view
     cdef bint held
+    cdef str name
 
     def __cinit__(self, array, str name, str kinds, int ndim, bint writable=False):
         cdef int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT
@@ -65,6 +66,7 @@ cdef class Block:
             needed = "C-contiguous, writable" if writable else "C-contiguous"
             raise ValueError(f"{name} must be a {needed} array, got {type(array).__name__}: {error}") from None
         self.held = True
+        self.name = name
         kind = self.kind()
         if kind not in kinds.split():
             raise TypeError(f"{name} must be an array of {kinds.replace(' ', ' or ')}, got {kind}")
@@ -87,6 +89,19 @@ cdef class Block:
 
     cdef Py_ssize_t length(self, int axis=0):
         return self.view.shape[axis]
+
+    cdef int check_kept(self) except -1:
+        """An array's `resize(refcheck=False)` frees the memory although it is held here."""
+        cdef Py_buffer now
+        PyObject_GetBuffer(<object>self.view.obj, &now, PyBUF_SIMPLE)
+        cdef bint kept = now.buf == self.view.buf and now.len == self.view.len
+        cdef Py_ssize_t length = now.len
+        PyBuffer_Release(&now)
+        if not kept:
+            raise ValueError(
+                f"{self.name} must stay as it was given, {self.view.len} bytes where they were: it has been resized "
+                f"since, to {length} bytes")
+        return 0
 
 
 cdef Block struct_block(array, dtype, str name, int ndim):
@@ -270,7 +285,10 @@ cdef class Task:
         return 2 if k == 1 and self.task.output != SOFTMAX_LOG_LOSS else k
 
     cdef int _check_range(self, Py_ssize_t first, Py_ssize_t last) except -1:
-        """Every index that the loops will follow for these rows."""
+        """Every array, and every index that the loops will follow for these rows."""
+        cdef Block block
+        for block in self.blocks:
+            block.check_kept()
         cdef Py_ssize_t i, row, n_labels = self._n_labels(), bad = -1
         cdef int64_t at, start, stop, column
         if not 0 <= first < last <= self.n_rows:
