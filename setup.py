@@ -1,4 +1,4 @@
-"""The extension modules: their one table of compiler directives and flags, and the interface they are built for."""
+"""The extension modules, the one table of their directives and flags, and how they are built."""
 
 import os
 import re
@@ -20,8 +20,8 @@ DIRECTIVES = {
 }
 
 # No -ffast-math: it changes the rounding mode of the whole process. No contraction: elementwise
-# results are then the same with every set of vector instructions. GCC and clang take the same flags.
-# MSVC needs C11 for its standard preprocessor; its /fp:precise neither reorders nor contracts.
+# results are then the same with every set of vector instructions. GCC and clang take the same
+# flags. MSVC needs C11 for its standard preprocessor; /fp:precise neither reorders nor contracts.
 GNU = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 FLAGS = {
     "unix": [*GNU, "-fvisibility=hidden"],
@@ -29,8 +29,8 @@ FLAGS = {
     "msvc": ["/O2", "/fp:precise", "/std:c11"],
 }
 
-# The oldest CPython. Modules built for its limited API run on every later one: one wheel a platform.
-# A free-threaded CPython and other Pythons lack that interface and get modules for one version.
+# The oldest CPython. Modules built for its limited API run on every later one: one wheel a
+# platform. A free-threaded CPython and other Pythons get modules for themselves alone.
 OLDEST = (3, 11)
 LIMITED = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 MACROS = [("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000")] if LIMITED else []
@@ -55,10 +55,10 @@ extensions = [
 
 
 def superseded(module):
-    """Files of an earlier build that Python would import in place of this one, or a wheel would carry along.
+    """Files of an earlier build that win over a module beside them, or would get into a wheel.
 
-    ``run.cpython-311-x86_64-linux-gnu.so`` wins over ``run.abi3.so`` beside it, however old it is. Modules for a
-    free-threaded Python stay: they can lie beside the others, as no other Python looks at them.
+    Python prefers ``run.cpython-311-x86_64-linux-gnu.so`` to ``run.abi3.so``, however old it is.
+    What a free-threaded Python imports stays: no other Python looks at it.
     """
     name = module.name.split(".")[0]
     return [
@@ -70,7 +70,7 @@ def superseded(module):
 
 
 class Build(build_ext):
-    """Picks the flags that the compiler at hand understands, and leaves no module of an earlier build beside a new one."""
+    """Picks the flags the compiler at hand understands; leaves no earlier build's modules."""
 
     def build_extensions(self):
         for extension in self.extensions:
