@@ -93,13 +93,15 @@ def build(work: Path) -> tuple[Path, Path]:
 
 def faults(wheel: Path) -> Iterator[str]:
     """What is wrong with a repaired wheel: its tags, its size, what is in it and what is not."""
-    if f"-cp311-abi3-{POLICY}_{platform.machine()}." not in wheel.name:
-        yield f"{wheel.name}: expected the tags cp311-abi3-{POLICY}_{platform.machine()}"
+    python, abi, platforms = wheel.stem.split("-")[-3:]
+    policy = f"{POLICY}_{platform.machine()}"
+    if (python, abi) != ("cp311", "abi3") or policy not in platforms.split("."):
+        yield f"{wheel.name}: expected the tags cp311-abi3-{policy}"
     size = wheel.stat().st_size
     if size >= LARGEST:
         yield f"{size:,} bytes, expected fewer than {LARGEST:,}"
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
+        names = [name for name in archive.namelist() if not name.endswith("/")]
         metadata = next(archive.read(name).decode() for name in names if name.endswith("METADATA"))
     if "\nRequires-Python: >=3.11\n" not in metadata:
         yield "Requires-Python and the tag cp311 disagree"
