@@ -183,7 +183,7 @@ def check(args: argparse.Namespace, work: Path) -> list[str]:
     wheel, source = build(work)
     failed = list(faults(wheel))
     suite = work / "suite"
-    shutil.copytree(source, suite, ignore=shutil.ignore_patterns("cbackprop", "setup.py"))
+    shutil.copytree(source, suite, ignore=shutil.ignore_patterns("cbackprop"))
     for version in [] if args.audit else args.python:
         python = interpreter(version)
         if python is None:
