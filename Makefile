@@ -1,9 +1,9 @@
 # Every target works in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help build tools test nightly lint format bench docs sdist wheel ci clean
+.PHONY: help build tools test nightly lint format bench docs sdist wheel wheel-check ci clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build:  ## compile in place and install as editable, with what the tests need
 	python -m pip install -e ".[test]"
@@ -22,6 +22,7 @@ lint:  ## check style and types, change nothing
 	ruff format --check .
 	cython-lint cbackprop
 	mypy cbackprop
+	stubtest cbackprop.engine --concise --mypy-config-file pyproject.toml --allowlist .ci/stubtest-allowlist.txt
 
 format:  ## put style right where a tool can
 	ruff check --fix .
@@ -38,6 +39,9 @@ sdist:  ## build the source distribution into dist/ (needs the package `build`)
 
 wheel:  ## build the wheel into dist/ (needs the package `build`)
 	python -m build --wheel
+
+wheel-check:  ## build the Linux wheel, audit it, run all tests where it is installed; ARGS="--help" lists the choices
+	python tools/wheel_check.py $(ARGS)
 
 ci:  ## do what the continuous integration does, in an environment of its own
 	bash .ci/run

@@ -68,7 +68,8 @@ def problem(sizes, n, loss, activation="tanh", seed=0):
 def assert_lists_close(actual, expected, tolerance):
     assert len(actual) == len(expected)
     for a, e in zip(actual, expected, strict=True):
-        np.testing.assert_allclose(a, e, rtol=tolerance, atol=tolerance, strict=True)
+        assert (np.shape(a), np.asarray(a).dtype) == (np.shape(e), np.asarray(e).dtype)
+        np.testing.assert_allclose(a, e, rtol=tolerance, atol=tolerance)
 
 
 def relative_error(actual, expected):

@@ -1,8 +1,9 @@
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import disjoint_base
 
 ACTIVATIONS: Mapping[str, int]
 OUTPUTS: Mapping[tuple[str, str], int]
@@ -12,11 +13,14 @@ STATE_VECTORS: Mapping[int, int]
 LAYER: np.dtype[np.void]
 RULE: np.dtype[np.void]
 
+@disjoint_base
 class Team:
-    size: int
-    def __init__(self, size: int) -> None: ...
+    @property
+    def size(self) -> int: ...
+    def __new__(cls, size: int) -> Self: ...
     def abort(self) -> None: ...
 
+@disjoint_base
 class Task:
     n_rows: int
     n_parameters: int
@@ -24,8 +28,8 @@ class Task:
     n_trained: int
     workspace: NDArray[Any]
     plan: NDArray[np.void]
-    def __init__(
-        self,
+    def __new__(
+        cls,
         plan: NDArray[np.void],
         output: int,
         parameters: NDArray[Any],
@@ -36,7 +40,7 @@ class Task:
         rows: NDArray[np.intp] | None = None,
         capacity: int = 256,
         loss_scale: float = 1.0,
-    ) -> None: ...
+    ) -> Self: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(
         self, first: int, last: int, weight: float, gradient: NDArray[Any] | None = None

@@ -3,6 +3,12 @@
 #define CBACKPROP_TEAM_H
 
 #if defined(_MSC_VER)
+#ifndef WIN32_LEAN_AND_MEAN /* without it windows.h defines words such as `small` and `min` */
+#define WIN32_LEAN_AND_MEAN
+#endif
+#ifndef NOMINMAX
+#define NOMINMAX
+#endif
 #include <windows.h>
 typedef volatile long TeamCount;
 #define TEAM_ADD(p) (InterlockedIncrement(p))
