@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,41 @@ from cbackprop.sweeps import Sweep
 # How closely two ways of computing the same must agree, relative to the largest element: the
 # rounding of a few hundred additions in each dtype.
 TOLERANCES = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}
+
+FIGURE = "figure "
+
+
+@pytest.fixture
+def figure(record_property):
+    """Report a figure at the end of the run, as in `figure("kills in mid-write", 200)`.
+
+    Numbers of the same name and the same file are added up; of texts, the last one is shown.
+    """
+
+    def report(name, value):
+        record_property(FIGURE + name, value)
+
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The figures of all tests, also added to the file that $CBACKPROP_FIGURES names, if any."""
+    figures = {}
+    for report in (r for reports in terminalreporter.stats.values() for r in reports):
+        if getattr(report, "when", None) == "call":
+            for name, value in report.user_properties:
+                if name.startswith(FIGURE):
+                    key = report.nodeid.partition("::")[0], name.removeprefix(FIGURE)
+                    adds = key in figures and not isinstance(value, str)
+                    figures[key] = figures[key] + value if adds else value
+    if not figures:
+        return
+    terminalreporter.section("figures")
+    for (file, name), value in sorted(figures.items()):
+        terminalreporter.write_line(f"{file}: {name}: {value}")
+    if path := os.environ.get("CBACKPROP_FIGURES"):
+        with Path(path).open("a", encoding="utf-8") as out:
+            out.writelines(f"{file}\t{name}\t{value}\n" for (file, name), value in figures.items())
 
 
 @pytest.fixture(params=["float32", "float64"])
