@@ -24,8 +24,10 @@ FLAGS = {
 }
 
 ENGINE = "cbackprop/engine"
-HEADERS = ["plan.h", "team.h", "vector/table.h", "vector/both.h", "vector/body.h", "vector/vmath.h", "vector/simd.h", "vector/product.h"]
-SOURCES = {"kernels": ["vector/table.c"], "passes": [], "steps": [], "run": [], "shuffle": []}
+HEADERS = ["plan.h", "team.h"]
+HEADERS += [f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "product")]
+MODULES = ["kernels", "passes", "steps", "run", "crew", "shuffle"]
+SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}
 
 extensions = [
     Extension(

@@ -14,7 +14,8 @@ from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 from cbackprop.optimizers import Optimizer
 from cbackprop.plan import Model
-from cbackprop.sweeps import SLICE_FLOPS, Sweep, flops_per_row
+from cbackprop.slices import flops_per_row, rows_of_training
+from cbackprop.sweeps import Sweep
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
@@ -95,7 +96,7 @@ def epochs(
     )
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
-    slice_rows = batch_size * max(1, int(SLICE_FLOPS / step_flops))
+    slice_rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
     # A double takes the time of two floats.
     work = step_flops * model.parameters.itemsize / 4
     with Team(number_of_threads(n_jobs, work)) as team:
@@ -111,11 +112,10 @@ def epochs(
 
                     def train(barrier, thread, rule=rule, first=first, last=last):
                         return task.train(
-                            rule, gradient, state, first, last, batch_size, barrier, thread
+                            rule, gradient, state, first, last, batch_size, barrier, thread, optimizer
                         )
 
                     total += team.together(train)
-                    optimizer.n_steps += task.n_steps
                     trained += task.n_trained
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)

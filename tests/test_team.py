@@ -1,9 +1,11 @@
 """Do threads that train together end together, and is BLAS given back as it was?"""
 
+import _thread
 import os
 import pickle
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -12,10 +14,18 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from cbackprop import SGD, Network, threads, training
-from cbackprop.engine import run
+from cbackprop.engine import crew, run
 from cbackprop.threads import Team, allowed_threads, blas_held_to_one_thread, number_of_threads
 
 pytestmark = pytest.mark.usefixtures("ends_if_it_hangs")
+
+
+def wait_until(condition, seconds=20):
+    """A thread is counted until a moment after its function has returned."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def blas_threads():
@@ -83,10 +93,11 @@ def test_the_caller_is_thread_zero():
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_threads_end_with_their_team(size):
-    before = threading.active_count()
+    before = _thread._count()
     with Team(size) as team:
         team.together(lambda barrier, thread: 0.0)
-    assert threading.active_count() == before
+        assert _thread._count() == before + size - 1
+    wait_until(lambda: _thread._count() == before)
 
 
 @pytest.mark.parametrize("size", [0, -1, 5000])
@@ -138,15 +149,15 @@ def test_an_input_refused_by_the_engine_is_raised_from_the_team(steps):
 
 
 def test_a_thread_that_cannot_start_is_an_error_and_no_wait(steps, monkeypatch):
-    start, started = threading.Thread.start, []
+    start, started = crew.start_new_thread, []
 
-    def one_only(thread):
+    def one_only(serve, arguments):
         if started:
             raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
+        started.append(arguments)
+        start(serve, arguments)
 
-    monkeypatch.setattr(threading.Thread, "start", one_only)
+    monkeypatch.setattr(crew, "start_new_thread", one_only)
     with Team(3) as team, pytest.raises(RuntimeError, match="can't start new thread"):
         team.together(steps)
 

@@ -14,6 +14,7 @@ RULE: np.dtype[np.void]
 
 class Team:
     size: int
+    broken: bool
     def __init__(self, size: int) -> None: ...
     def abort(self) -> None: ...
 
@@ -51,6 +52,7 @@ class Task:
         batch_size: int,
         team: Team | None = None,
         thread: int = 0,
+        counter: Any = None,
     ) -> float: ...
     def views(self, rows: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
 
