@@ -132,9 +132,33 @@ class MLP(Savable, CallbackSupportMixin, Descent):
             )
         return True
 
-    def _fit(self, X, y, sample_weight, *, incremental, callbacks=()):
+    def _fit(self, X, y, sample_weight, *, incremental, callbacks=(), classes=None):
+        """Fit, or leave what was there before if anything goes wrong ahead of the training."""
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         given = {"X": X, "y": y, "metadata": metadata}
+        before = dict(vars(self))
+        try:
+            network, data, prepared = self._prepare(X, y, sample_weight, incremental, classes)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        del before  # an old network need not stay
+        if incremental:
+            listen = partial(not_listening, self)
+        else:
+            listen = partial(listening, self, callbacks=callbacks, **given)
+        if prepared is None:
+            self._fit_lbfgs(network, data, listen)
+        else:
+            self._fit_stochastic(network, data, *prepared, incremental, listen)
+        if not run.all_finite(network.parameters):
+            raise ValueError(NOT_FINITE)
+        return self
+
+    def _prepare(self, X, y, sample_weight, incremental, classes):
+        """The network, the engine's data, and what mini-batches need besides (None for lbfgs)."""
+        if incremental:
+            self._take_classes(y, classes)
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -155,18 +179,14 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
             sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
-        if incremental:
-            listen = partial(not_listening, self)
-        else:
-            listen = partial(listening, self, callbacks=callbacks, **given)
-        if self.solver == "lbfgs":
-            self._fit_lbfgs(network, X, y, sample_weight, listen)
-        else:
-            data = X, y, sample_weight
-            self._fit_stochastic(network, data, rng, first_pass, incremental, listen)
-        if not run.all_finite(network.parameters):
-            raise ValueError(NOT_FINITE)
-        return self
+        data = X, y, sample_weight
+        prepared = None
+        if self.solver != "lbfgs":
+            prepared = self._prepare_stochastic(network, data, rng, first_pass, incremental)
+        return network, data, prepared
+
+    def _take_classes(self, y, classes) -> None:
+        """Those of the first partial fit of a classifier."""
 
     def _start(self, n_features, hidden, y, dtype, rng) -> Network:
         """A new network and the attributes of a fit that begins."""

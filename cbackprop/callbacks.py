@@ -289,7 +289,7 @@ def listening(
     finally:
         for callback in ready:
             callback.teardown(model, own)
-        del model._fit_state
+        vars(model).pop("_fit_state", None)
 
 
 @contextmanager

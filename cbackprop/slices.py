@@ -61,9 +61,7 @@ def rows_of_a_block(plan: NDArray, X: Any, passes: float) -> int:
     return min(BLOCK_ROWS, max(FEWEST_ROWS, int(BLOCK_SECONDS / row)))
 
 
-def rows_of_a_sweep(
-    plan: NDArray, X: Any, itemsize: int, block_rows: int, passes: float
-) -> int:
+def rows_of_a_sweep(plan: NDArray, X: Any, itemsize: int, block_rows: int, passes: float) -> int:
     """Rows of a slice of a sweep: whole blocks, at least one."""
     block = STEP + LAYER * len(plan) + NUMBER * passes * _bytes(plan, itemsize)
     block += block_rows * _row_seconds(plan, X, itemsize, passes)

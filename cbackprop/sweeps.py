@@ -156,8 +156,8 @@ class Sweep:
             for start in range(first, last, self.block_rows):
                 stop = min(last, start + self.block_rows)
                 loss += task.loss(start, stop, self._weight, part)
-                inside = task.views(stop - start)
-                for all_rows, block in zip((*activations, *deltas), sum(inside, []), strict=True):
+                inside, slopes = task.views(stop - start)
+                for all_rows, block in zip(activations + deltas, inside + slopes, strict=True):
                     all_rows[start:stop] = block
             return loss
 
@@ -169,9 +169,7 @@ class Sweep:
         """The sum of ``work(thread, first, last, part)``, and that of the parts, its gradients."""
         gradient[...] = 0.0
         parts = [gradient] + [np.zeros_like(gradient) for _ in self.tasks[1:]]
-        loss = self._together(
-            lambda thread, first, last: work(thread, first, last, parts[thread])
-        )
+        loss = self._together(lambda thread, first, last: work(thread, first, last, parts[thread]))
         for part in parts[1:]:
             gradient += part
         return loss

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import AbstractContextManager
 from functools import cache
 from numbers import Integral
 from typing import Any
 
+import joblib
 from threadpoolctl import ThreadpoolController
 
 from cbackprop.engine import crew
@@ -80,6 +82,17 @@ def blas_held_to_one_thread() -> AbstractContextManager[None]:
     return _held.hold()
 
 
+def _beside_others() -> bool:
+    """Whether this is one of the threads among which joblib has divided the processors.
+
+    Its processes are told by the environment how many threads BLAS may use; its threads are not.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return False
+    backend, _ = joblib.parallel.get_active_backend()
+    return bool(getattr(backend, "nesting_level", None))
+
+
 def number_of_threads(
     n_jobs: int | None, flops: float, *, per_thread: float = FLOPS_PER_THREAD
 ) -> int:
@@ -91,7 +104,8 @@ def number_of_threads(
         If `n_jobs` is not None, a positive integer, or -1 for all that BLAS may use.
     """
     if n_jobs is None:
-        return max(1, min(allowed_threads(), int(flops / per_thread)))
+        paying = int(flops / per_thread)
+        return 1 if paying < 2 or _beside_others() else max(1, min(allowed_threads(), paying))
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
     if n_jobs < 1 and n_jobs != -1:

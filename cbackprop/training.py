@@ -112,7 +112,15 @@ def epochs(
 
                     def train(barrier, thread, rule=rule, first=first, last=last):
                         return task.train(
-                            rule, gradient, state, first, last, batch_size, barrier, thread, optimizer
+                            rule,
+                            gradient,
+                            state,
+                            first,
+                            last,
+                            batch_size,
+                            barrier,
+                            thread,
+                            optimizer,
                         )
 
                     total += team.together(train)
@@ -165,9 +173,11 @@ def lbfgs(
 
     The network is trained in place: SciPy works on a copy of its vector, in float64. The result
     is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed. After every
-    iteration ``iterated(loss)`` is called, with the network as it is then; True stops.
+    iteration ``iterated(loss)`` is called, with the network as it is then; True stops. After an
+    error or an interrupt the network is as the last iteration left it.
     """
     vector = model.parameters
+    accepted = vector.copy()
     sweep = Sweep(model, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs)
 
     loss, iterations = 0.0, 0
@@ -183,7 +193,7 @@ def lbfgs(
         # The point was the last to be evaluated: the line search ends where it accepts.
         nonlocal iterations
         iterations += 1
-        vector[...] = point
+        vector[...] = accepted[...] = point
         if iterated(loss):
             raise _Stopped
 
@@ -204,5 +214,8 @@ def lbfgs(
         return scipy.optimize.OptimizeResult(
             x=vector.copy(), fun=loss, nit=iterations, status=0, success=True, message="STOPPED"
         )
+    except BaseException:
+        vector[...] = accepted  # and not a point that the line search tries
+        raise
     vector[...] = result.x
     return result
