@@ -2,12 +2,17 @@
 
 import faulthandler
 import os
+import signal
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import cbackprop
 from cbackprop import Network, reference
 from cbackprop.engine import kernels, run
 from cbackprop.sweeps import Sweep
@@ -110,6 +115,54 @@ def ends_if_it_hangs(capfd):
     yield
     faulthandler.cancel_dump_traceback_later()
     os.close(stderr)
+
+
+@pytest.fixture
+def run_script():
+    """Run a script of the folder `scripts` in a process of its own; what it printed."""
+
+    def run(script, *arguments, seconds=500):
+        environment = {**os.environ, "PYTHONPATH": str(Path(cbackprop.__file__).parents[1])}
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-P",
+                Path(__file__).parent / "scripts" / script,
+                *map(str, arguments),
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def result_in_child():
+    """Whether compute() is true in a forked child; False too if it raises or hangs."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs os.fork")
+
+    def result(compute):
+        with warnings.catch_warnings():
+            # Python 3.12 warns of a fork in a process with threads: that is what is tested.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # its default action ends the process even where it waits in C
+            right = False
+            try:
+                right = bool(compute())
+            finally:
+                os._exit(0 if right else 1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    return result
 
 
 def _targets(rng, n, k, loss, dtype):

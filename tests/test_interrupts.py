@@ -5,7 +5,6 @@ import functools
 import itertools
 import os
 import pickle
-import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -13,45 +12,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from threadpoolctl import threadpool_limits
 
 import cbackprop
-from cbackprop import MLPClassifier, MLPRegressor, Network, slices, threads
+from cbackprop import MLPClassifier, threads
 
 pytestmark = [
     pytest.mark.usefixtures("ends_if_it_hangs"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
 ]
-SCRIPTS = Path(__file__).parent / "scripts"
 
 
-def run(script, *arguments, seconds=500):
-    """A script of this folder's, in a process of its own; what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(cbackprop.__file__).parents[1])}
-    result = subprocess.run(
-        [sys.executable, "-P", SCRIPTS / script, *map(str, arguments)],
-        env=environment, capture_output=True, text=True, check=False, timeout=seconds,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-def test_a_dozen_interrupts_at_random_moments(figure):
-    print("slowest answer:", run("interrupts.py", 12, os.getpid(), "once"))
+def test_a_dozen_interrupts_at_random_moments(figure, run_script):
+    print("slowest answer:", run_script("interrupts.py", 12, os.getpid(), "once"))
     figure("interrupts at random moments", 12)
 
 
-def test_interrupts_that_do_not_cease_hang_nothing(figure):
-    run("interrupts.py", 10, os.getpid(), "storm")
+def test_interrupts_that_do_not_cease_hang_nothing(figure, run_script):
+    run_script("interrupts.py", 10, os.getpid(), "storm")
     figure("storms of interrupts", 10)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(3))
-def test_hundreds_of_interrupts_at_random_moments(seed, figure):
-    figure("slowest answer", run("interrupts.py", 100, seed, "once").strip())
+def test_hundreds_of_interrupts_at_random_moments(seed, figure, run_script):
+    figure("slowest answer", run_script("interrupts.py", 100, seed, "once").strip())
     figure("interrupts at random moments", 100)
-    run("interrupts.py", 50, seed, "storm")
+    run_script("interrupts.py", 50, seed, "storm")
     figure("storms of interrupts", 50)
 
 

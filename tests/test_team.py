@@ -1,9 +1,7 @@
 """Do threads that train together end together, and is BLAS given back as it was?"""
 
 import _thread
-import os
 import pickle
-import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -349,27 +347,6 @@ def test_jobs_that_are_no_integer_are_refused(n_jobs):
 # --- after a fork --------------------------------------------------------------------------------
 
 
-def result_in_child(compute):
-    """Whether compute() is true in a forked child; False too if it raises or hangs."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(30)  # its default action ends the process even where it waits in C
-        right = False
-        try:
-            right = bool(compute())
-        finally:
-            os._exit(0 if right else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def after_fork(test):
-    """Skips the test where there is no fork; Python 3.12 warns of it in a process with threads."""
-    test = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")(
-        test
-    )
-    return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")(test)
-
-
 def fit_in_two_threads():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 5)), rng.normal(size=(60, 2))
@@ -380,9 +357,8 @@ def fit_in_two_threads():
     return list(losses)
 
 
-@after_fork
 @pytest.mark.parametrize("trained_before", [False, True])
-def test_training_works_in_a_forked_child(trained_before):
+def test_training_works_in_a_forked_child(result_in_child, trained_before):
     expected = fit_in_two_threads() if trained_before else None
 
     def train():
@@ -392,9 +368,8 @@ def test_training_works_in_a_forked_child(trained_before):
     assert result_in_child(train)
 
 
-@after_fork
 @pytest.mark.usefixtures("two_blas_threads")
-def test_a_child_forked_while_a_thread_holds_blas_has_it_back():
+def test_a_child_forked_while_a_thread_holds_blas_has_it_back(result_in_child):
     before = blas_threads()
     inside, leave = threading.Event(), threading.Event()
 
@@ -416,9 +391,8 @@ def test_a_child_forked_while_a_thread_holds_blas_has_it_back():
         holder.join(60)
 
 
-@after_fork
 @pytest.mark.usefixtures("two_blas_threads")
-def test_a_child_forked_by_a_holder_may_leave_and_hold_again():
+def test_a_child_forked_by_a_holder_may_leave_and_hold_again(result_in_child):
     with ExitStack() as held:
         held.enter_context(blas_held_to_one_thread())
 

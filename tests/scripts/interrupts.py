@@ -1,5 +1,6 @@
-"""Interrupt fits and predictions at random moments, and look at what is left. Arguments: how many, a
-seed, and "once" or "storm": then signals go on coming until an answer has come.
+"""Interrupt fits and predictions at random moments, and look at what is left.
+
+Arguments: how many, a seed, and "once" or "storm": then signals come until there is an answer.
 
 The signal is a timer's, so that its moment is known to the kernel alone: its handler is Ctrl-C's.
 """
@@ -15,8 +16,7 @@ import warnings
 
 import numpy as np
 
-import cbackprop
-from cbackprop import Adam, MLPClassifier, MLPRegressor, Network, slices, threads, training
+from cbackprop import Adam, MLPClassifier, MLPRegressor, Network, slices, threads
 
 warnings.simplefilter("ignore")
 ANSWERED = 0.5  # seconds at most until Ctrl-C is answered
