@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from typing import Any, NoReturn
 
 import numpy as np
@@ -109,14 +111,13 @@ def reading(path: atomic.PathLike) -> Iterator[Reader]:
         If it is not a whole file of this format, in a version known here. Also for what the
         body of the ``with`` statement finds wrong.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     path = os.fspath(path)
     try:
-        _check_size(path)
-        with safe_open(path, framework="np") as handle:
+        with _opened(path) as (file, handle):
             text = (handle.metadata() or {}).get(KEY, "")
-            _check_digest(path, _digest(text))
+            _check_digest(file, _digest(text))
             yield Reader(handle, _parsed(text))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
@@ -124,13 +125,29 @@ def reading(path: atomic.PathLike) -> Iterator[Reader]:
         raise ModelFileError(f"{path}: not a whole safetensors file: {error}") from None
 
 
-def _check_size(path: str) -> None:
-    with open(path, "rb") as file:  # a folder, a missing file: Python's own errors
-        if not os.path.isfile(path):
-            raise ModelFileError("this is not a regular file")
-        size = os.fstat(file.fileno()).st_size
-        first = file.read(8)
-    header = int.from_bytes(first, "little")
+@contextmanager
+def _opened(path: str) -> Iterator[tuple[FileIO, Any]]:
+    """One and the same file, to read its bytes and its tensors.
+
+    safetensors opens it by its name: if another process has put a new file there in between, the
+    new one is opened both ways. (A file that is open keeps its inode, and no other gets that.)
+    """
+    from safetensors import safe_open
+
+    if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
+        raise ModelFileError("this is not a regular file")  # to open a pipe could wait forever
+    while True:
+        with open(path, "rb", buffering=0) as file:  # of a folder this is Python's own error
+            _check_size(file)
+            with safe_open(path, framework="np") as handle:
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                    yield file, handle
+                    return
+
+
+def _check_size(file: FileIO) -> None:
+    size = os.fstat(file.fileno()).st_size
+    header = int.from_bytes(file.read(8), "little")
     if size < 10 or header > size - 8:
         raise ModelFileError(
             f"not a whole safetensors file: {size} bytes, of which the header would be {header}"
@@ -148,19 +165,19 @@ def _digest(text: str) -> str:
     return beginning[2]
 
 
-def _check_digest(path: str, stated: str) -> None:
+def _check_digest(file: FileIO, stated: str) -> None:
     """Compare the checksum, in little memory: the data go by in chunks."""
-    with open(path, "rb", buffering=0) as file:
-        first = file.read(8)
-        header = file.read(int.from_bytes(first, "little"))
-        at = header.find(stated.encode())
-        digest = hashlib.sha256(first)
-        for part in (header[: max(at, 0)], NO_DIGEST.encode(), header[at + len(NO_DIGEST) :]):
-            digest.update(part)
-        del header, part
-        chunk = memoryview(bytearray(CHUNK))
-        while n := file.readinto(chunk):
-            digest.update(chunk[:n])
+    file.seek(0)
+    first = file.read(8)
+    header = file.read(int.from_bytes(first, "little"))
+    at = header.find(stated.encode())
+    digest = hashlib.sha256(first)
+    for part in (header[: max(at, 0)], NO_DIGEST.encode(), header[at + len(NO_DIGEST) :]):
+        digest.update(part)
+    del header, part
+    chunk = memoryview(bytearray(CHUNK))
+    while n := file.readinto(chunk):
+        digest.update(chunk[:n])
     if at < 0 or digest.hexdigest() != stated:
         raise ModelFileError(
             "the file is damaged: its checksum is not the one it states (or another program "

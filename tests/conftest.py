@@ -1,6 +1,8 @@
 """What several test files share: the one table of tolerances, networks with data, guards."""
 
+import dis
 import faulthandler
+import functools
 import os
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from cbackprop.sweeps import Sweep
 TOLERANCES = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}
 
 FIGURE = "figure "
+PACKAGE = str(Path(cbackprop.__file__).parent)
 
 
 @pytest.fixture
@@ -163,6 +166,51 @@ def result_in_child():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
     return result
+
+
+@functools.cache
+def looks(code):
+    """Where Python looks for signals: when a call has returned, and when a loop goes round."""
+    after_calls, last = set(), ""
+    for instruction in dis.get_instructions(code):
+        if last.startswith("CALL") or instruction.opname == "JUMP_BACKWARD":
+            after_calls.add(instruction.offset)
+        last = instruction.opname
+    return after_calls
+
+
+class InterruptedAt:
+    """Raises KeyboardInterrupt where Python looks for signals the n-th time in the package's code.
+
+    For a ``with`` statement; `where` is the place, None if the code was done before.
+    """
+
+    def __init__(self, n):
+        self.n, self.looks, self.where = n, 0, None
+
+    def __enter__(self):
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+
+    def _trace(self, frame, event, argument):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        frame.f_trace_opcodes = True
+        begins = event == "call"  # where Python looks, too
+        if begins or (event == "opcode" and frame.f_lasti in looks(frame.f_code)):
+            self.looks += 1
+            if self.looks == self.n:
+                self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+                raise KeyboardInterrupt
+        return self._trace
+
+
+@pytest.fixture
+def interrupted_at():
+    return InterruptedAt
 
 
 def _targets(rng, n, k, loss, dtype):

@@ -362,10 +362,10 @@ def test_litter_of_a_dead_writer_is_removed_and_that_of_a_living_one_stays(netwo
     dead.write_bytes(b"half")
     other = tmp_path / f".b.0123456789abcdef{atomic.SUFFIX}"
     other.write_bytes(b"of another file")
-    descriptor, living = atomic._open_temporary(tmp_path / "a")
+    living, file = atomic._open_temporary(tmp_path / "a")
     network.save(tmp_path / "a")
     assert sorted(os.listdir(tmp_path)) == sorted(["a", other.name, living.name])
-    os.close(descriptor)
+    file.close()
     network.save(tmp_path / "a")
     assert sorted(os.listdir(tmp_path)) == sorted(["a", other.name])
 
