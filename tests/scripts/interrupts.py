@@ -164,7 +164,7 @@ class Lbfgs(Case):
     def __init__(self):
         settings = {"solver": "lbfgs", "hidden_layer_sizes": (60, 60), "random_state": 0}
         self.estimator = MLPClassifier(**settings, n_jobs=2, max_iter=30, tol=0.0)
-        self.data = LARGE[:20_000], (LARGE[:20_000, 0] > 0).astype(int)
+        self.data = LARGE[:6000], (LARGE[:6000, 0] > 0).astype(int)
         self.losses = []
 
         def look(model, history):
