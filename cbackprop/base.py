@@ -120,6 +120,12 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         ------
         ValueError
             For data or parameters out of range, and if the parameters end up non-finite.
+
+        Notes
+        -----
+        Ctrl-C ends a fit by SGD or Adam with a warning, and the model so far; one by L-BFGS with
+        `KeyboardInterrupt`, the model as its last iteration left it. One estimator must not be
+        fitted in two threads at once.
         """
         callbacks = check_callbacks(callbacks)
         return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)

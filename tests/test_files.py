@@ -322,6 +322,7 @@ def test_device_is_left_alone(network):
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
 
+@pytest.mark.thread_unsafe(reason="changes the process's user")
 def test_read_only_folder_is_an_error(network):
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o555)

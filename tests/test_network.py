@@ -250,6 +250,7 @@ def test_assigning_a_layer_writes_the_vector(network):
     assert vector[-2:].tolist() == [50.0, 60.0]
 
 
+@pytest.mark.thread_unsafe(reason="changes the network of its fixture")
 def test_adding_to_a_layer_writes_the_vector(network):
     before = network.parameters.copy()
     network.weights[0] += 1.0

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -14,6 +17,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
+import cbackprop
 from cbackprop import Adam, MLPClassifier, MLPRegressor, Network, threads
 from cbackprop.callbacks import Callback
 from cbackprop.engine import crew
@@ -27,6 +31,8 @@ X = rng.normal(size=(400, 7))
 X32 = X.astype(np.float32)
 LABELS, NUMBERS = np.digitize(X[:, 0], [-0.5, 0.5]), X[:, :2] @ [[1.0, 2.0], [0.5, -1.0]]
 
+IN_PARALLEL = ["network", "gradients", "steps", "kernels", "reference", "door", "files"]
+IN_PARALLEL += ["damaged_files", "estimators"]
 FITS = [
     (MLPClassifier((8,), max_iter=6, random_state=0), X, LABELS),
     (MLPClassifier((8,), max_iter=6, random_state=1, n_jobs=2), X32, LABELS),
@@ -154,6 +160,21 @@ def test_views_may_be_written_while_another_thread_trains():
         if isinstance(result, Exception):
             raise result
     assert np.isfinite(estimator.predict(X)).all()
+
+
+@pytest.mark.nightly
+def test_the_suite_passes_with_each_test_in_four_threads_at_once(tmp_path, figure):
+    """Those of its files that look at one thing at a time; some tests say why they cannot."""
+    pytest.importorskip("pytest_run_parallel")
+    here = Path(__file__).parent
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "--parallel-threads=4"]
+    result = subprocess.run(
+        [*command, "-p", "no:cacheprovider", *(here / f"test_{name}.py" for name in IN_PARALLEL)],
+        env={**os.environ, "PYTHONPATH": str(Path(cbackprop.__file__).parents[1])},
+        cwd=here.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-5000:]
+    figure("tests in four threads at once", result.stdout.strip().splitlines()[-1])
 
 
 # --- forks ---------------------------------------------------------------------------------------
