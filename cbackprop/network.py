@@ -310,8 +310,8 @@ class Network(Savable, Parameters):
             For data or parameters out of range; and when the parameters are no longer finite,
             with the epoch in which that happened.
         KeyboardInterrupt
-            After Ctrl-C, when the mini-batches under way are done (less than a tenth of a second, if one
-            of them does not take longer). The network is as far as it came.
+            After Ctrl-C, when the mini-batches under way are done: in less than a tenth of a
+            second, unless one of them takes longer. The network is as far as it came.
 
         Examples
         --------
