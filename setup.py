@@ -28,8 +28,6 @@ HEADERS = ["plan.h", "team.h"]
 HEADERS += [f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "product")]
 MODULES = ["kernels", "passes", "steps", "run", "crew", "shuffle"]
 SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}
-MODULES = ["kernels", "passes", "steps", "run", "crew", "shuffle"]
-SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}
 
 extensions = [
     Extension(
