@@ -110,11 +110,12 @@ def restored_instructions():
 
 
 @pytest.fixture
-def ends_if_it_hangs(capfd):
+def ends_if_it_hangs(capfd, request):
     """Where a test hangs, even in compiled code, the process says where and ends."""
     with capfd.disabled():
         stderr = os.dup(2)
-    faulthandler.dump_traceback_later(60, exit=True, file=stderr)
+    seconds = 900 if request.node.get_closest_marker("nightly") else 120
+    faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
     yield
     faulthandler.cancel_dump_traceback_later()
     os.close(stderr)

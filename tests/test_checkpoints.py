@@ -349,7 +349,8 @@ def test_kills_leave_a_whole_file_and_no_litter_after_the_next_start(tmp_path, f
 @forks
 @pytest.mark.nightly
 def test_two_hundred_kills(tmp_path, figure):
-    figure("kills while checkpoints are written", run(KILLS, tmp_path, 200).strip())
+    figure("of those", run(KILLS, tmp_path, 200).strip())
+    figure("kills while checkpoints are written", 200)
 
 
 @forks
