@@ -39,7 +39,8 @@ ENGINE = "cbackprop/engine"
 HEADERS = ["plan.h", "team.h"] + [
     f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "product")
 ]
-SOURCES = {"kernels": ["vector/table.c"], "passes": [], "steps": [], "run": [], "shuffle": []}
+MODULES = ["kernels", "passes", "steps", "run", "crew", "shuffle"]
+SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}
 
 extensions = [
     Extension(

@@ -6,7 +6,9 @@ import errno
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 try:
     import fcntl
@@ -21,8 +23,9 @@ def write(path: PathLike, data: bytes | bytearray) -> None:
     """Make `path` a file of these bytes: the new file, or the one before, at any moment.
 
     The bytes go to a temporary file in the same folder, then to the disk, then in the place of
-    `path`. A symbolic link is followed: the file behind it is replaced, the link stays.
-    Temporary files of writers that were killed are removed.
+    `path`. A symbolic link is followed: the file behind it is replaced, the link stays; another
+    hard link of the file keeps what it was. The file keeps its mode, and its owner where this
+    process may give files away. Temporary files of writers that were killed are removed.
 
     Raises
     ------
@@ -59,14 +62,13 @@ def _explained(error: OSError, path: PathLike) -> OSError:
 
 
 def _replace(target: Path, data: bytes | bytearray) -> None:
-    descriptor, temporary = _open_temporary(target)
+    temporary, file = _open_temporary(target)
     try:
-        with open(descriptor, "wb") as file:
-            if target.exists() and hasattr(os, "fchmod"):
-                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+        with file:
+            _take_after(target, file.fileno())
             file.write(data)
             file.flush()
-            os.fsync(descriptor)
+            os.fsync(file.fileno())
             if fcntl is not None:
                 # Still open, so still locked: no other writer takes it for litter.
                 os.replace(temporary, target)
@@ -78,15 +80,31 @@ def _replace(target: Path, data: bytes | bytearray) -> None:
     _sync_folder(target.parent)
 
 
-def _open_temporary(target: Path) -> tuple[int, Path]:
-    """A new file beside the target, open and locked, and its name."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+def _take_after(target: Path, descriptor: int) -> None:
+    """The new file gets the old one's owner and mode, if there is one."""
+    try:
+        old, new = target.stat(), os.fstat(descriptor)
+    except FileNotFoundError:
+        return
+    if hasattr(os, "fchown") and (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
+        with suppress(PermissionError):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+
+
+def _open_temporary(target: Path) -> tuple[Path, BinaryIO]:
+    """A new file beside the target, locked, and its name.
+
+    A file object, not a descriptor: it is closed, and so unlocked, also where an interrupt comes
+    before anybody has a name for it.
+    """
     while True:
         temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}{SUFFIX}")
-        descriptor = os.open(temporary, flags, 0o666)
-        if _lock(descriptor) and temporary.exists():
-            return descriptor, temporary
-        os.close(descriptor)  # another writer took it for litter before it was locked
+        file = open(temporary, "xb")  # noqa: SIM115
+        if _lock(file.fileno()) and temporary.exists():
+            return temporary, file
+        file.close()  # another writer took it for litter before it was locked
 
 
 def _lock(descriptor: int) -> bool:
@@ -105,7 +123,11 @@ def _lock(descriptor: int) -> bool:
 def remove_litter(target: Path) -> None:
     """Remove this target's temporary files that no living writer holds."""
     start = f".{target.name[:50]}."
-    for name in os.listdir(target.parent):
+    try:
+        names = os.listdir(target.parent)
+    except PermissionError:  # a folder to write to and not to look into
+        return
+    for name in names:
         if not (name.startswith(start) and name.endswith(SUFFIX)):
             continue
         litter = target.with_name(name)
@@ -113,7 +135,8 @@ def remove_litter(target: Path) -> None:
             if fcntl is None:
                 litter.unlink()
                 continue
-            descriptor = os.open(litter, os.O_WRONLY | os.O_NOFOLLOW)
+            # A pipe of this name would wait for its reader, a link would lead elsewhere.
+            descriptor = os.open(litter, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 litter.unlink()
@@ -127,7 +150,10 @@ def _sync_folder(folder: Path) -> None:
     """Let the folder's entry reach the disk, where folders can be opened."""
     if not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # as above; the file itself is on the disk
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:

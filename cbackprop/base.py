@@ -129,6 +129,12 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         ValueError
             For data or parameters out of range, and in the epoch in which the parameters become
             non-finite. Whatever the error, the estimator is then as it was before the call.
+
+        Notes
+        -----
+        Ctrl-C ends a fit by SGD or Adam with a warning, and the model so far; one by L-BFGS with
+        `KeyboardInterrupt`, the model as its last iteration left it. One estimator must not be
+        fitted in two threads at once.
         """
         callbacks = check_callbacks(callbacks)
         with self._all_or_nothing(incremental=False):
@@ -146,11 +152,33 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         """Whatever goes wrong in a fit: the estimator is then as it was before."""
         goes_on = incremental or self.warm_start
         mine = [vars(self).get(name) for name in ("network_", "_optimizer") if goes_on]
-        return all_or_nothing(self, *mine, random_state=self.random_state, error=BaseException)
+        return all_or_nothing(self, *mine, random_state=self.random_state)
 
-    def _fit(self, X, y, sample_weight, *, incremental, callbacks=()):
+    def _fit(self, X, y, sample_weight, *, incremental, callbacks=(), classes=None):
+        """Fit, or leave what was there before if anything goes wrong ahead of the training."""
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         given = {"X": X, "y": y, "metadata": metadata}
+        before = dict(vars(self))
+        try:
+            network, data, prepared = self._prepare(X, y, sample_weight, incremental, classes)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        del before  # an old network need not stay
+        if incremental:
+            listen = partial(not_listening, self)
+        else:
+            listen = partial(listening, self, callbacks=callbacks, **given)
+        if prepared is None:
+            self._fit_lbfgs(network, data, listen)
+        else:
+            self._fit_stochastic(network, data, *prepared, incremental, listen)
+        return self
+
+    def _prepare(self, X, y, sample_weight, incremental, classes):
+        """The network, the engine's data, and what mini-batches need besides (None for lbfgs)."""
+        if incremental:
+            self._take_classes(y, classes)
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -177,16 +205,14 @@ class MLP(Savable, CallbackSupportMixin, Descent):
                 sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
             if not run.all_finite(sample_weight):
                 raise ValueError(f"sample_weight must be finite in {dtype}, got a larger number")
-        if incremental:
-            listen = partial(not_listening, self)
-        else:
-            listen = partial(listening, self, callbacks=callbacks, **given)
-        if self.solver == "lbfgs":
-            self._fit_lbfgs(network, X, y, sample_weight, listen)
-        else:
-            data = X, y, sample_weight
-            self._fit_stochastic(network, data, rng, first_pass, incremental, listen)
-        return self
+        data = X, y, sample_weight
+        prepared = None
+        if self.solver != "lbfgs":
+            prepared = self._prepare_stochastic(network, data, rng, first_pass, incremental)
+        return network, data, prepared
+
+    def _take_classes(self, y, classes) -> None:
+        """Those of the first partial fit of a classifier."""
 
     def _start(self, n_features, hidden, y, dtype, rng) -> Network:
         """A new network and the attributes of a fit that begins."""

@@ -334,7 +334,7 @@ def listening(
             for callback in ready:
                 callback.teardown(model, own)
         finally:
-            del model._fit_state
+            vars(model).pop("_fit_state", None)
 
 
 @contextmanager

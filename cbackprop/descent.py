@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from cbackprop.sweeps import Sweep
 class Descent(Stopping):
     """A fit by the solver asked for, of a network and data that are ready."""
 
-    def _fit_stochastic(self, network, data, rng, first_pass, incremental, listen):
+    def _prepare_stochastic(self, network, data, rng, first_pass, incremental):
+        """The size of a mini-batch, and the fit as it begins."""
         X, y, _ = data
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer, self._schedule = self._new_optimizer()
@@ -37,7 +37,7 @@ class Descent(Stopping):
             self._loss_before = finite(Sweep(network, X, y=y, rows=some).loss())
         self._begin_curves()
         self.n_iter_ = 0
-        state = FitState(
+        return batch_size, FitState(
             history=self._history(),
             max_epochs=1 if incremental else self.max_iter,
             optimizer=self._optimizer,
@@ -47,55 +47,70 @@ class Descent(Stopping):
             n_rows=X.shape[0],
             best=network.parameters.copy() if self.early_stopping and first_pass else None,
         )
-        with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
-            try:
-                self._train(network, data, batch_size, state, listeners)
-            except KeyboardInterrupt:
-                state.interrupted = True
-                warn("Training interrupted by user.")
+
+    def _fit_stochastic(self, network, data, batch_size, state, incremental, listen):
+        try:
+            with listen(state, reconstruction_attributes=self._as_it_is) as listeners:
+                whole_epochs = [self._books()]
+                try:
+                    self._train(network, data, batch_size, state, listeners, whole_epochs)
+                except KeyboardInterrupt:
+                    state.interrupted = True
+                    self._go_back_to(whole_epochs[0])
+                    warn("Training interrupted by user.")
+        finally:
+            self.__dict__.pop("_fit_state", None)
+            if state.best is not None:
+                network.parameters = state.best
         if not (incremental or state.done or state.interrupted):
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
                 "reached and the optimization hasn't converged yet.",
                 ConvergenceWarning,
             )
-        if state.best is not None:
-            network.parameters = state.best
 
-    def _train(self, network, data, batch_size, state, listeners):
-        """The epochs that are left of a fit."""
+    def _train(self, network, data, batch_size, state, listeners, whole_epochs):
+        """The epochs that are left of a fit; `whole_epochs[0]` are the books of those completed.
+
+        An interrupt may come between any two lines. What belongs together is assigned in one
+        statement, in which none can.
+        """
         X, y, sample_weight = data
         validation = self._validation(data, state.held_out)
-        with closing(
-            training.epochs(
-                network,
-                X,
-                y,
-                self._optimizer,
-                batch_size=batch_size,
-                max_epochs=state.epochs_left,
-                rng=state.rng,
-                order=state.order,
-                sample_weight=sample_weight,
-                l2_batch=self.alpha,
-                loss_scale=self._loss_scale,
-                n_jobs=self.n_jobs,
-            )
-        ) as epochs:
+        epochs = training.epochs(
+            network,
+            X,
+            y,
+            self._optimizer,
+            batch_size=batch_size,
+            max_epochs=state.epochs_left,
+            rng=state.rng,
+            order=state.order,
+            sample_weight=sample_weight,
+            l2_batch=self.alpha,
+            loss_scale=self._loss_scale,
+            n_jobs=self.n_jobs,
+        )
+        try:
             for _ in range(state.epochs_left):
                 listeners.epoch_begins()
                 self._record(next(epochs), X.shape[0] if state.order is None else state.order.size)
-                state.epoch = self.n_iter_
-                if self._diverged(network, keeps_best=state.best is not None):
-                    state.done = True
-                else:
+                whole_epochs[0] = self._books()  # trained; what is said and judged of it may fail
+                self._say(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
+                best, done = state.best, True
+                if not self._diverged(network, keeps_best=best is not None):
                     if self._improved(network, validation):
-                        state.best = network.parameters.copy()
-                    state.done = self._stops()
+                        best = network.parameters.copy()
+                    done = self._stops()
+                books = self._books()
+                state.best, state.done, state.epoch = best, done, self.n_iter_
+                whole_epochs[0] = books
                 # Callbacks are called also where training stops by itself.
                 state.done |= listeners.epoch_ended()
                 if state.done:
                     break
+        finally:
+            epochs.close()
 
     def _new_optimizer(self) -> tuple[Optimizer, training.Schedule]:
         """Both hold until the next fit that is not a partial one, whatever is set meanwhile."""
@@ -121,7 +136,8 @@ class Descent(Stopping):
             )
         return int(min(self.batch_size, n_samples))
 
-    def _fit_lbfgs(self, network, X, y, sample_weight, listen):
+    def _fit_lbfgs(self, network, data, listen):
+        X, y, sample_weight = data
         state = FitState(
             history=History(),
             max_epochs=self.max_iter,
@@ -138,7 +154,7 @@ class Descent(Stopping):
                     return not again and state.done
                 self.n_iter_ = state.epoch = state.epoch + 1
                 state.history.record(cost=loss)
-                self.loss_ = loss
+                self.loss_, self.n_iter_ = loss, state.epoch
                 listeners.epoch_begins()
                 state.done = listeners.epoch_ended()
                 return state.done

@@ -292,10 +292,12 @@ class MLPClassifier(ClassifierMixin, Labels):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True):
-            if _check_partial_fit_first_call(self, classes):
-                multilabel = type_of_target(y).startswith("multilabel")
-                self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
-            return self._fit(X, y, sample_weight, incremental=True)
+            return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+    def _take_classes(self, y, classes):
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
@@ -122,21 +121,20 @@ def _epochs(
     """Train the epochs that are left: the cost and the seconds of each, callbacks told."""
     X, y, sample_weight = data
     assert state.optimizer is not None
-    with closing(
-        training.epochs(
-            network,
-            X,
-            y,
-            state.optimizer,
-            batch_size=min(batch_size, state.n_rows),
-            max_epochs=state.epochs_left,
-            rng=state.rng,
-            order=state.order,
-            sample_weight=sample_weight,
-            l2=l2,
-            n_jobs=n_jobs,
-        )
-    ) as epochs:
+    epochs = training.epochs(
+        network,
+        X,
+        y,
+        state.optimizer,
+        batch_size=min(batch_size, state.n_rows),
+        max_epochs=state.epochs_left,
+        rng=state.rng,
+        order=state.order,
+        sample_weight=sample_weight,
+        l2=l2,
+        n_jobs=n_jobs,
+    )
+    try:
         for _ in range(state.epochs_left):
             listeners.epoch_begins()
             began = perf_counter()
@@ -146,6 +144,8 @@ def _epochs(
             state.done = listeners.epoch_ended()
             if state.done:
                 break
+    finally:
+        epochs.close()
 
 
 def _record(state: FitState, cost: float, seconds: float) -> None:

@@ -29,7 +29,7 @@ from cbackprop.parameters import Parameters
 from cbackprop.plan import make_plan, views
 from cbackprop.savable import Savable
 from cbackprop.summary import Summary
-from cbackprop.sweeps import BLOCK_ROWS, Sweep
+from cbackprop.sweeps import Sweep
 
 
 class Backprop(NamedTuple):
@@ -335,9 +335,7 @@ class Network(Savable, Parameters):
         """
         rows = self._check_X(X)
         gradient = np.empty_like(self._parameters)
-        sweep = self._sweep(rows, y, sample_weight, block_rows=rows.shape[0])
-        loss = sweep.loss_and_gradient(gradient)
-        activations, deltas = sweep.activations_and_deltas()
+        loss, activations, deltas = self._sweep(rows, y, sample_weight).backprop(gradient)
         weight_gradients, bias_gradients = views(self.plan, gradient)
         return Backprop(
             loss, [rows, *activations], deltas, list(weight_gradients), list(bias_gradients)
@@ -469,6 +467,9 @@ class Network(Savable, Parameters):
             before the call; after Ctrl-C the network is as the last mini-batch left it.
         TypeError
             For an optimizer, a callback or labels of another type.
+        KeyboardInterrupt
+            After Ctrl-C, when the mini-batches under way are done: in less than a tenth of a
+            second, unless one of them takes longer.
 
         Warns
         -----
@@ -537,14 +538,13 @@ class Network(Savable, Parameters):
     def _predict(self, X, n_jobs: int | None = None) -> NDArray:
         return Sweep(self, X, n_jobs=n_jobs).predict()
 
-    def _sweep(self, X, y, sample_weight, *, block_rows=BLOCK_ROWS) -> Sweep:
+    def _sweep(self, X, y, sample_weight) -> Sweep:
         X = self._check_X(X)
         return Sweep(
             self,
             X,
             y=self._check_y(y, X),
             sample_weight=self._check_weight(sample_weight, X),
-            block_rows=block_rows,
         )
 
     def takes(self, X: Any) -> bool:

@@ -25,8 +25,9 @@ class Parameters:
     _biases: Views
 
     def _own(self, vector: NDArray) -> None:
-        self._parameters = vector
-        self._weights, self._biases = views(self.plan, vector)
+        weights, biases = views(self.plan, vector)
+        # In one statement: an interrupt cannot come between.
+        self._parameters, self._weights, self._biases = vector, weights, biases
 
     @property
     def dtype(self) -> np.dtype:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
@@ -18,6 +20,10 @@ NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "
     "need to be preprocessed."
 )
+# What the end of an epoch writes down, besides the curves.
+BOOKS = ("n_iter_", "t_", "loss_", "best_loss_", "best_validation_score_", "_no_improvement_count")
+# Their values, the lengths of the two curves, and the learning rate.
+Books = tuple[dict[str, Any], int, int, float]
 
 
 class Stopping(BaseEstimator):
@@ -81,8 +87,24 @@ class Stopping(BaseEstimator):
         self.t_ += n_samples
         self.loss_ = loss
         self.loss_curve_.append(loss)
+
+    def _books(self) -> Books:
+        """What the end of an epoch changes, but for the parameters and what only grows."""
+        values = {name: vars(self)[name] for name in BOOKS if name in vars(self)}
+        scores = self.validation_scores_ or []
+        return values, len(self.loss_curve_), len(scores), self._optimizer.learning_rate
+
+    def _go_back_to(self, books: Books) -> None:
+        """Forget what an interrupted end of an epoch has written down."""
+        values, n_losses, n_scores, self._optimizer.learning_rate = books
+        del self.loss_curve_[n_losses:]
+        if self.validation_scores_ is not None:
+            del self.validation_scores_[n_scores:]
+        self.__dict__.update(values)
+
+    def _say(self, message: str) -> None:
         if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+            print(message)
 
     def _diverged(self, network: Network, *, keeps_best: bool) -> bool:
         """Whether to stop because the parameters are lost; warns, once, of a loss blown up.
@@ -124,8 +146,7 @@ class Stopping(BaseEstimator):
         assert self.validation_scores_ is not None
         score = self._validation_score(network._predict(X), y, weight)
         self.validation_scores_.append(score)
-        if self.verbose:
-            print(f"Validation score: {score:f}")
+        self._say(f"Validation score: {score:f}")
         if score < self.best_validation_score_ + self.tol:
             self._no_improvement_count += 1
         else:
@@ -148,8 +169,7 @@ class Stopping(BaseEstimator):
         if self._no_improvement_count <= self.n_iter_no_change:
             return False
         what = self._schedule.no_progress(self._optimizer)
-        if self.verbose:
-            print(f"{self._no_improvement_message()} {what}")
+        self._say(f"{self._no_improvement_message()} {what}")
         if what.endswith("Stopping."):
             return True
         self._no_improvement_count = 0

@@ -10,21 +10,11 @@ from numpy.typing import NDArray
 
 from cbackprop.engine import run
 from cbackprop.plan import Model
+from cbackprop.slices import flops_per_row, rows_of_a_block, rows_of_a_sweep
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
-BLOCK_ROWS = 256  # rows that go through together: their activations stay in the cache
-SLICE_FLOPS = 5e8  # work between two looks for Ctrl-C: less than 0.1 s on a slow core
 SMALL_FLOPS = 1e5  # BLAS itself stays on one thread below this
 SWEEP_FLOPS_PER_THREAD = 4e7  # a sweep starts its threads anew
-
-
-def flops_per_row(plan: NDArray, X: Any = None) -> float:
-    """Multiplications and additions of a forward pass; of a CSR X only what is stored counts."""
-    n_parameters = float(plan[-1]["biases"]) + float(plan[-1]["n_out"])
-    if hasattr(X, "indptr"):
-        absent = 1.0 - X.nnz / max(1.0, float(X.shape[0]) * X.shape[1])
-        n_parameters -= absent * X.shape[1] * float(plan[0]["n_out"])
-    return 2.0 * n_parameters
 
 
 class Sweep:
@@ -36,7 +26,7 @@ class Sweep:
     X, y, sample_weight, rows, loss_scale
         As for `cbackprop.engine.run.Task`.
     block_rows : int, optional
-        Rows that go through together.
+        Rows that go through together; by default as many as suit the cache.
     n_jobs : int or None
         Threads, each with a range of the rows and buffers of its own.
     """
@@ -50,20 +40,26 @@ class Sweep:
         sample_weight: NDArray | None = None,
         rows: NDArray | None = None,
         loss_scale: float = 1.0,
-        block_rows: int = BLOCK_ROWS,
+        block_rows: int | None = None,
         n_jobs: int | None = None,
     ):
         self.n_rows = X.shape[0] if rows is None else rows.size
         self.plan, self.parameters = model.plan, model.parameters
         self.sample_weight = sample_weight
-        per_row = flops_per_row(self.plan, X) * (1.0 if y is None else 3.0)
+        passes = 1.0 if y is None else 3.0
+        per_row = flops_per_row(self.plan, X) * passes
+        if block_rows is None:
+            block_rows = rows_of_a_block(self.plan, X, passes)
+        self.block_rows = max(1, min(block_rows, self.n_rows))
         self.small = self.n_rows * per_row < SMALL_FLOPS
         n_threads = 1
         if not self.small:
             flops = self.n_rows * per_row
             n_threads = number_of_threads(n_jobs, flops, per_thread=SWEEP_FLOPS_PER_THREAD)
             n_threads = max(1, min(n_threads, self.n_rows // block_rows))
-            self.slice_rows = max(1, int(SLICE_FLOPS / per_row))
+            self.slice_rows = rows_of_a_sweep(
+                self.plan, X, self.parameters.itemsize, self.block_rows, passes
+            )
             self.bounds = [self.n_rows * i // n_threads for i in range(n_threads + 1)]
         self.tasks = [
             run.Task(
@@ -74,7 +70,7 @@ class Sweep:
                 y=y,
                 sample_weight=sample_weight,
                 rows=rows,
-                capacity=max(1, min(block_rows, self.n_rows)),
+                capacity=self.block_rows,
                 loss_scale=loss_scale,
             )
             for _ in range(n_threads)
@@ -91,19 +87,13 @@ class Sweep:
         """The sum of ``work(thread, first, last)`` over slices of the rows."""
         if self.small:
             return work(0, 0, self.n_rows)
-        stop = False
 
-        def call(_: run.Team, thread: int) -> float:
-            nonlocal stop
+        def call(barrier: run.Team, thread: int) -> float:
             total, (begin, end) = 0.0, self.bounds[thread : thread + 2]
-            try:
-                for first in range(begin, end, self.slice_rows):
-                    if stop:
-                        break
-                    total += work(thread, first, min(end, first + self.slice_rows))
-            except BaseException:  # Ctrl-C reaches one thread: the others leave, too
-                stop = True
-                raise
+            for first in range(begin, end, self.slice_rows):
+                if barrier.broken:  # Ctrl-C reaches one thread: the others leave, too
+                    break
+                total += work(thread, first, min(end, first + self.slice_rows))
             return total
 
         with blas_held_to_one_thread(), Team(len(self.tasks)) as team:
@@ -130,15 +120,11 @@ class Sweep:
 
     def loss_and_gradient(self, gradient: NDArray, l2: float = 0.0, l2_batch: float = 0.0) -> float:
         """`loss`, and its gradient into a vector laid out like the parameters."""
-        gradient[...] = 0.0
-        parts = [gradient] + [np.zeros_like(gradient) for _ in self.tasks[1:]]
-        data_loss = self._together(
-            lambda thread, first, last: self.tasks[thread].loss(
-                first, last, self._weight, parts[thread]
-            )
-        )
-        for part in parts[1:]:
-            gradient += part
+
+        def work(thread: int, first: int, last: int, part: NDArray) -> float:
+            return self.tasks[thread].loss(first, last, self._weight, part)
+
+        data_loss = self._with_gradient(gradient, work)
         decay = self._decay(l2, l2_batch)
         if decay:
             for begin, end in self._weight_ranges():
@@ -158,9 +144,35 @@ class Sweep:
             vector[i] = value
         return numerical
 
-    def activations_and_deltas(self) -> tuple[list[NDArray], list[NDArray]]:
-        """Of every layer, after a sweep whose block held all rows."""
-        return self.tasks[0].views(self.n_rows)
+    def backprop(self, gradient: NDArray) -> tuple[float, list[NDArray], list[NDArray]]:
+        """The loss, its gradient into a vector, and all rows' activations and deltas by layer."""
+        widths, dtype = self.plan["n_out"].tolist(), self.parameters.dtype
+        activations, deltas = (
+            [np.empty((self.n_rows, width), dtype=dtype) for width in widths] for _ in range(2)
+        )
+
+        def work(thread: int, first: int, last: int, part: NDArray) -> float:
+            task, loss = self.tasks[thread], 0.0
+            for start in range(first, last, self.block_rows):
+                stop = min(last, start + self.block_rows)
+                loss += task.loss(start, stop, self._weight, part)
+                inside, slopes = task.views(stop - start)
+                for all_rows, block in zip(activations + deltas, inside + slopes, strict=True):
+                    all_rows[start:stop] = block
+            return loss
+
+        return self._with_gradient(gradient, work), activations, deltas
+
+    def _with_gradient(
+        self, gradient: NDArray, work: Callable[[int, int, int, NDArray], float]
+    ) -> float:
+        """The sum of ``work(thread, first, last, part)``, and that of the parts, its gradients."""
+        gradient[...] = 0.0
+        parts = [gradient] + [np.zeros_like(gradient) for _ in self.tasks[1:]]
+        loss = self._together(lambda thread, first, last: work(thread, first, last, parts[thread]))
+        for part in parts[1:]:
+            gradient += part
+        return loss
 
     def _decay(self, l2: float, l2_batch: float) -> float:
         return l2 + l2_batch / self._weight if l2_batch else l2

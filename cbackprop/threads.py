@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from numbers import Integral
 from typing import Any
 
+import joblib
 from threadpoolctl import ThreadpoolController
 
-from cbackprop.engine import run
+from cbackprop.engine import crew
 
 # Fewer multiplications of floats a step than this do not pay for two barriers (measured, see
 # benchmarks).
 FLOPS_PER_THREAD = 4e6
 
-_lock = threading.Lock()
-_holders = 0  # who holds BLAS to one thread at the moment
-_before: list[tuple[Any, int]] = []  # its libraries, and the threads each had
+# While BLAS is held to one thread: its libraries by their files, and the threads each had.
+_before: dict[str, tuple[Any, int]] = {}
 
 
 @cache
@@ -45,11 +43,9 @@ def allowed_threads() -> int:
     library = _blas_of_scipy()
     if library is None:
         return os.cpu_count() or 1
-    with _lock:
-        for held, threads in _before:
-            if held is library:
-                return threads
-        return int(library.get_num_threads() or 1)
+    with _held.lock:
+        _, threads = _before.get(library.filepath) or (library, library.get_num_threads())
+    return int(threads or 1)
 
 
 def _set_threads(library: Any, threads: int) -> None:
@@ -62,43 +58,39 @@ def _set_threads(library: Any, threads: int) -> None:
         let_go(force=True)
 
 
-@contextmanager
-def blas_held_to_one_thread() -> Iterator[None]:
-    """BLAS works in the calling thread only; several may hold it, the last one out lets go."""
-    global _holders
-    process = os.getpid()
-    with _lock:
-        if _holders == 0:
-            for library in _libraries():
-                threads = library.get_num_threads()
-                if threads != 1:
-                    _before.append((library, threads))
-                    _set_threads(library, 1)
-        _holders += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            if os.getpid() == process:  # a forked child has forgotten its parent's holders
-                _holders -= 1
-            if _holders == 0:
-                for library, threads in _before:
-                    _set_threads(library, threads)
-                _before.clear()
+def _hold() -> None:
+    for library in _libraries():
+        threads = library.get_num_threads()
+        if threads != 1:
+            _before[library.filepath] = library, threads
+            _set_threads(library, 1)
 
 
-def _forget_holders() -> None:
-    """In a forked child no other thread lives that could let go."""
-    global _lock, _holders
-    _lock = threading.Lock()
-    _holders = 0
-    for library, threads in _before:
+def _let_go() -> None:
+    for library, threads in _before.values():
         _set_threads(library, threads)
     _before.clear()
 
 
+_held = crew.Shared(_hold, _let_go)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_holders)
+    os.register_at_fork(after_in_child=_held.forget)
+
+
+def blas_held_to_one_thread() -> AbstractContextManager[None]:
+    """BLAS works in the calling thread only; several may hold it, the last one out lets go."""
+    return _held.hold()
+
+
+def _beside_others() -> bool:
+    """Whether this is one of the threads among which joblib has divided the processors.
+
+    Its processes are told by the environment how many threads BLAS may use; its threads are not.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return False
+    backend, _ = joblib.parallel.get_active_backend()
+    return bool(getattr(backend, "nesting_level", None))
 
 
 def number_of_threads(
@@ -112,7 +104,8 @@ def number_of_threads(
         If `n_jobs` is not None, a positive integer, or -1 for all that BLAS may use.
     """
     if n_jobs is None:
-        return max(1, min(allowed_threads(), int(flops / per_thread)))
+        paying = int(flops / per_thread)
+        return 1 if paying < 2 or _beside_others() else max(1, min(allowed_threads(), paying))
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
     if n_jobs < 1 and n_jobs != -1:
@@ -120,48 +113,10 @@ def number_of_threads(
     return allowed_threads() if n_jobs == -1 else int(n_jobs)
 
 
-class Team:
+class Team(crew.Team):
     """`size` threads, the caller one of them, that make the same call together.
 
-    The others are ordinary Python threads. If one cannot start or fails, the barrier is broken:
-    nobody waits for it, and its error is raised here.
+    ``team.together(call)`` is the sum of ``call(barrier, thread)`` over the threads. If one cannot
+    start or fails, or the caller is interrupted, the barrier is broken: nobody waits at it, and the
+    error is raised when all have returned.
     """
-
-    def __init__(self, size: int):
-        self.size = size
-        self._barrier = run.Team(size)
-        self._others = ThreadPoolExecutor(size - 1, "cbackprop") if size > 1 else None
-
-    def __enter__(self) -> Team:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._others is not None:
-            self._others.shutdown(wait=True)
-
-    def together(self, call: Callable[[run.Team, int], float]) -> float:
-        """The sum of ``call(barrier, thread)`` over the threads 0 ... size - 1."""
-        if self._others is None:
-            return call(self._barrier, 0)
-
-        def guarded(thread: int) -> float:
-            try:
-                return call(self._barrier, thread)
-            except BaseException:
-                self._barrier.abort()
-                raise
-
-        waiting = []
-        try:
-            for thread in range(1, self.size):
-                waiting.append(self._others.submit(guarded, thread))
-            total = guarded(0)
-        except BaseException:
-            self._barrier.abort()
-            raise
-        finally:
-            errors = [future.exception() for future in waiting]
-        for error in errors:
-            if error is not None:
-                raise error
-        return total + sum(future.result() for future in waiting)

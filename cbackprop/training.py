@@ -14,7 +14,8 @@ from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 from cbackprop.optimizers import Optimizer
 from cbackprop.plan import Model
-from cbackprop.sweeps import SLICE_FLOPS, Sweep, flops_per_row
+from cbackprop.slices import flops_per_row, rows_of_training
+from cbackprop.sweeps import Sweep
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
@@ -95,7 +96,7 @@ def epochs(
     )
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
-    slice_rows = batch_size * max(1, int(SLICE_FLOPS / step_flops))
+    slice_rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
     # A double takes the time of two floats.
     work = step_flops * model.parameters.itemsize / 4
     with Team(number_of_threads(n_jobs, work)) as team:
@@ -111,11 +112,18 @@ def epochs(
 
                     def train(barrier, thread, rule=rule, first=first, last=last):
                         return task.train(
-                            rule, gradient, state, first, last, batch_size, barrier, thread
+                            rule,
+                            gradient,
+                            state,
+                            first,
+                            last,
+                            batch_size,
+                            barrier,
+                            thread,
+                            optimizer,
                         )
 
                     total += team.together(train)
-                    optimizer.n_steps += task.n_steps
                     trained += task.n_trained
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)
@@ -166,7 +174,8 @@ def lbfgs(
 
     The network is trained in place: SciPy works on a copy of its vector, in float64. The result
     is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed. After every
-    iteration ``iterated(loss)`` is called, with the network as it is then; True stops.
+    iteration ``iterated(loss)`` is called, with the network as it is then; True stops. After an
+    error or an interrupt the network is as the last iteration left it.
 
     SciPy keeps what it knows of the loss's curvature to itself. But all it knows comes from the
     losses and gradients that it was given: `evaluations` are those of an earlier run from the same
@@ -174,6 +183,7 @@ def lbfgs(
     where that one was. New ones are appended.
     """
     vector = model.parameters
+    accepted = vector.copy()
     sweep = Sweep(model, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs)
 
     loss, iterations = 0.0, 0
@@ -195,7 +205,7 @@ def lbfgs(
         # The point was the last to be evaluated: the line search ends where it accepts.
         nonlocal iterations
         iterations += 1
-        vector[...] = point
+        vector[...] = accepted[...] = point
         if iterated(loss):
             raise _Stopped
 
@@ -216,5 +226,8 @@ def lbfgs(
         return scipy.optimize.OptimizeResult(
             x=vector.copy(), fun=loss, nit=iterations, status=0, success=True, message="STOPPED"
         )
+    except BaseException:
+        vector[...] = accepted  # and not a point that the line search tries
+        raise
     vector[...] = result.x
     return result

@@ -1,13 +1,20 @@
 """What several test files share: the one table of tolerances, networks with data, guards."""
 
+import dis
 import faulthandler
+import functools
 import os
+import signal
+import subprocess
+import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import cbackprop
 from cbackprop import Network, reference
 from cbackprop.engine import kernels, run
 from cbackprop.sweeps import Sweep
@@ -17,6 +24,7 @@ from cbackprop.sweeps import Sweep
 TOLERANCES = {np.dtype(np.float32): 2e-5, np.dtype(np.float64): 1e-12}
 
 FIGURE = "figure "
+PACKAGE = str(Path(cbackprop.__file__).parent)
 
 
 @pytest.fixture
@@ -102,14 +110,108 @@ def restored_instructions():
 
 
 @pytest.fixture
-def ends_if_it_hangs(capfd):
+def ends_if_it_hangs(capfd, request):
     """Where a test hangs, even in compiled code, the process says where and ends."""
     with capfd.disabled():
         stderr = os.dup(2)
-    faulthandler.dump_traceback_later(60, exit=True, file=stderr)
+    seconds = 900 if request.node.get_closest_marker("nightly") else 120
+    faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
     yield
     faulthandler.cancel_dump_traceback_later()
     os.close(stderr)
+
+
+@pytest.fixture
+def run_script():
+    """Run a script of the folder `scripts` in a process of its own; what it printed."""
+
+    def run(script, *arguments, seconds=500):
+        environment = {**os.environ, "PYTHONPATH": str(Path(cbackprop.__file__).parents[1])}
+        result = subprocess.run(
+            [
+                sys.executable,
+                "-P",
+                Path(__file__).parent / "scripts" / script,
+                *map(str, arguments),
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture
+def result_in_child():
+    """Whether compute() is true in a forked child; False too if it raises or hangs."""
+    if not hasattr(os, "fork"):
+        pytest.skip("needs os.fork")
+
+    def result(compute):
+        with warnings.catch_warnings():
+            # Python 3.12 warns of a fork in a process with threads: that is what is tested.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # its default action ends the process even where it waits in C
+            right = False
+            try:
+                right = bool(compute())
+            finally:
+                os._exit(0 if right else 1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    return result
+
+
+@functools.cache
+def looks(code):
+    """Where Python looks for signals: when a call has returned, and when a loop goes round."""
+    after_calls, last = set(), ""
+    for instruction in dis.get_instructions(code):
+        if last.startswith("CALL") or instruction.opname == "JUMP_BACKWARD":
+            after_calls.add(instruction.offset)
+        last = instruction.opname
+    return after_calls
+
+
+class InterruptedAt:
+    """Raises KeyboardInterrupt where Python looks for signals the n-th time in the package's code.
+
+    For a ``with`` statement; `where` is the place, None if the code was done before.
+    """
+
+    def __init__(self, n):
+        self.n, self.looks, self.where = n, 0, None
+
+    def __enter__(self):
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_):
+        sys.settrace(None)
+
+    def _trace(self, frame, event, argument):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        frame.f_trace_opcodes = True
+        begins = event == "call"  # where Python looks, too
+        if begins or (event == "opcode" and frame.f_lasti in looks(frame.f_code)):
+            self.looks += 1
+            if self.looks == self.n:
+                self.where = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
+                raise KeyboardInterrupt
+        return self._trace
+
+
+@pytest.fixture
+def interrupted_at():
+    return InterruptedAt
 
 
 def _targets(rng, n, k, loss, dtype):

@@ -448,14 +448,16 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 @forks
-def test_kills_leave_a_whole_file_and_no_litter_after_the_next_start(tmp_path):
+def test_kills_leave_a_whole_file_and_no_litter_after_the_next_start(tmp_path, figure):
     run(KILLS, tmp_path, 10)
+    figure("kills while checkpoints are written", 10)
 
 
 @forks
 @pytest.mark.nightly
-def test_two_hundred_kills(tmp_path):
-    print(run(KILLS, tmp_path, 200))
+def test_two_hundred_kills(tmp_path, figure):
+    figure("of those", run(KILLS, tmp_path, 200).strip())
+    figure("kills while checkpoints are written", 200)
 
 
 @forks

@@ -138,6 +138,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.thread_unsafe(reason="tracemalloc counts all threads")
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("signed", [False, True], ids=["damaged", "forged"])
 def test_changed_description_is_an_error(name, signed, whole, tmp_path):
@@ -449,6 +450,7 @@ def try_mutants(data: bytes, folder: Path, count: int, seed: int) -> dict[str, i
     return counts
 
 
+@pytest.mark.thread_unsafe(reason="tracemalloc counts all threads")
 def test_mutated_files_are_errors_or_the_same_model(whole, tmp_path):
     counts = try_mutants(whole, tmp_path, 300, seed=0)
     assert sum(counts.values()) == 300

@@ -308,11 +308,14 @@ def test_callback_that_fails_leaves_the_estimator_as_it_was(kind, warm, solver, 
 
 
 @quiet
-def test_ctrl_c_in_lbfgs_leaves_the_estimator_as_it_was():
+def test_ctrl_c_in_lbfgs_leaves_the_model_of_its_last_iteration():
     estimator = MLPRegressor(hidden_layer_sizes=(5,), solver="lbfgs", random_state=0)
+    watch = Watch()
     with pytest.raises(KeyboardInterrupt):
-        estimator.fit(X, NUMBERS, callbacks=[interrupts])
-    assert not hasattr(estimator, "network_")
+        estimator.fit(X, NUMBERS, callbacks=[watch, interrupts])
+    assert estimator.n_iter_ == 2
+    assert_array_equal(estimator.network_.parameters, watch.seen[-1])
+    assert np.isfinite(estimator.predict(X)).all()
 
 
 def test_ctrl_c_keeps_what_a_network_has_learnt():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from cbackprop import reference, sweeps
+from cbackprop import reference, slices, sweeps
 from cbackprop.engine import run
 from cbackprop.plan import views
-from cbackprop.sweeps import BLOCK_ROWS
+from cbackprop.slices import BLOCK_ROWS
 
 ACTIVATIONS = list(run.ACTIVATIONS)
 PAIRS = list(run.OUTPUTS)
@@ -249,7 +249,7 @@ def test_block_size_changes_nothing_but_rounding(
 def any_size_in_threads(monkeypatch):
     """Threads and slices even where they do not pay."""
     monkeypatch.setattr(sweeps, "SMALL_FLOPS", 0.0)
-    monkeypatch.setattr(sweeps, "SLICE_FLOPS", 1e4)
+    monkeypatch.setattr(slices, "SECONDS", 0.0)  # every block a slice
 
 
 @pytest.mark.usefixtures("any_size_in_threads", "ends_if_it_hangs")

@@ -64,3 +64,49 @@ def test_fit_adds_less_than_a_tenth_of_its_data(settings):
 @pytest.mark.nightly
 def test_fit_of_a_million_rows_adds_less_than_a_tenth_of_its_data():
     assert added_share(1_000_000, {}) < 0.1
+
+
+PREDICT = """
+import os, re, sys, pathlib, tracemalloc, warnings
+import numpy as np
+from cbackprop import MLPClassifier, Network
+
+def peak():
+    status = pathlib.Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1])
+
+kind, n = sys.argv[1], 300_000
+rng = np.random.default_rng(0)
+warnings.simplefilter("ignore")
+few, labels = rng.standard_normal((600, 100), dtype=np.float32), np.arange(600) % 50
+model = MLPClassifier((60,), max_iter=1, n_jobs=2).fit(few, labels)
+model.predict_proba(few), model.predict(few)
+X = rng.standard_normal((n, 100), dtype=np.float32)
+first = peak()
+tracemalloc.start()
+out = getattr(model, kind)(X)
+_, traced = tracemalloc.get_traced_memory()
+print(X.nbytes, n * 50 * 4, traced, peak() - first)
+rows = rng.integers(0, n, 500)
+alone = getattr(model, kind)(X[rows])
+if kind == "predict":
+    assert (out[rows] == alone).mean() > 0.99
+else:
+    assert np.allclose(out[rows], alone, atol=1e-5)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
+@pytest.mark.parametrize("kind", ["predict", "predict_proba"])
+def test_prediction_copies_nothing_of_its_rows(kind):
+    """The outputs, what becomes of them, and no more than a twentieth of the rows besides."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(cbackprop.__file__).parents[1])}
+    run = subprocess.run(
+        [sys.executable, "-P", "-c", PREDICT, kind],
+        env=environment, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    size, outputs, traced, added = map(int, run.stdout.split())
+    labels = 0 if kind == "predict_proba" else 2 * 8 * outputs // 200
+    assert outputs <= traced < outputs + labels + size / 20
+    assert added < outputs + labels + size / 20

@@ -169,6 +169,7 @@ def test_float32_starts_where_float64_does():
     np.testing.assert_array_equal(narrow.parameters, wide.parameters.astype(np.float32))
 
 
+@pytest.mark.thread_unsafe(reason="changes the network of its fixture")
 def test_initialize_draws_anew_into_the_same_vector(network):
     vector, before = network.parameters, network.parameters.copy()
     assert network.initialize(7) is network
@@ -207,6 +208,7 @@ def test_assigning_a_layer_writes_the_vector(network):
     assert vector[-2:].tolist() == [50.0, 60.0]
 
 
+@pytest.mark.thread_unsafe(reason="changes the network of its fixture")
 def test_adding_to_a_layer_writes_the_vector(network):
     before = network.parameters.copy()
     network.weights[0] += 1.0

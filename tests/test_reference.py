@@ -617,12 +617,14 @@ def test_optimizers_do_not_broadcast_gradients(optimizer):
 # --- the module ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thread_unsafe(reason="doctest is not for several threads")
 def test_examples_in_the_docstrings_run():
     results = doctest.testmod(reference)
     assert results.attempted > 0
     assert results.failed == 0
 
 
+@pytest.mark.thread_unsafe(reason="CPython's parser counts one depth for all threads")
 def test_reference_imports_nothing_but_numpy():
     with open(reference.__file__, encoding="utf-8") as file:
         nodes = list(ast.walk(ast.parse(file.read())))

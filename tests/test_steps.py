@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 import sklearn.utils
 
-from cbackprop import SGD, Adam, reference, training
+from cbackprop import SGD, Adam, reference, slices, training
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 
@@ -363,6 +363,7 @@ def test_training_on_some_rows_never_looks_at_the_others(
     assert_same_training(spoiled, some, 0)
 
 
+@pytest.mark.thread_unsafe(reason="changes the problem of its fixture")
 @every_method
 def test_training_on_some_rows_equals_training_on_a_copy_of_them(
     method, classification, assert_same_training
@@ -391,6 +392,7 @@ def test_the_data_is_not_changed(classification):
 # --- mini-batches that weigh nothing -------------------------------------------------------------
 
 
+@pytest.mark.thread_unsafe(reason="changes the problem of its fixture")
 @every_method
 def test_a_batch_that_weighs_nothing_is_skipped(method, classification, assert_close):
     problem = classification
@@ -518,10 +520,11 @@ def test_an_epoch_in_slices_is_the_same_epoch(
 ):
     options = {"epochs": 3, "n_jobs": n_jobs, "l2": 0.01}
     whole = trained(classification, method, **options)
-    monkeypatch.setattr(training, "SLICE_FLOPS", 1.0)  # every mini-batch a slice
+    monkeypatch.setattr(slices, "SECONDS", 0.0)  # every mini-batch a slice
     assert_same_training(trained(classification, method, **options), whole, 1e-14)
 
 
+@pytest.mark.thread_unsafe(reason="changes the problem of its fixture")
 @every_method
 def test_training_may_go_on_with_the_same_optimizer(method, classification, assert_close):
     whole, _ = trained(classification, method, epochs=6, seed=None)

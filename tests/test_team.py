@@ -1,9 +1,9 @@
 """Do threads that train together end together, and is BLAS given back as it was?"""
 
-import os
+import _thread
 import pickle
-import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -12,10 +12,18 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from cbackprop import SGD, Network, threads, training
-from cbackprop.engine import run
+from cbackprop.engine import crew, run
 from cbackprop.threads import Team, allowed_threads, blas_held_to_one_thread, number_of_threads
 
 pytestmark = pytest.mark.usefixtures("ends_if_it_hangs")
+
+
+def wait_until(condition, seconds=20):
+    """A thread is counted until a moment after its function has returned."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def blas_threads():
@@ -83,10 +91,11 @@ def test_the_caller_is_thread_zero():
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_threads_end_with_their_team(size):
-    before = threading.active_count()
+    before = _thread._count()
     with Team(size) as team:
         team.together(lambda barrier, thread: 0.0)
-    assert threading.active_count() == before
+        assert _thread._count() == before + size - 1
+    wait_until(lambda: _thread._count() == before)
 
 
 @pytest.mark.parametrize("size", [0, -1, 5000])
@@ -138,15 +147,15 @@ def test_an_input_refused_by_the_engine_is_raised_from_the_team(steps):
 
 
 def test_a_thread_that_cannot_start_is_an_error_and_no_wait(steps, monkeypatch):
-    start, started = threading.Thread.start, []
+    start, started = crew.start_new_thread, []
 
-    def one_only(thread):
+    def one_only(serve, arguments):
         if started:
             raise RuntimeError("can't start new thread")
-        started.append(thread)
-        start(thread)
+        started.append(arguments)
+        start(serve, arguments)
 
-    monkeypatch.setattr(threading.Thread, "start", one_only)
+    monkeypatch.setattr(crew, "start_new_thread", one_only)
     with Team(3) as team, pytest.raises(RuntimeError, match="can't start new thread"):
         team.together(steps)
 
@@ -338,27 +347,6 @@ def test_jobs_that_are_no_integer_are_refused(n_jobs):
 # --- after a fork --------------------------------------------------------------------------------
 
 
-def result_in_child(compute):
-    """Whether compute() is true in a forked child; False too if it raises or hangs."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(30)  # its default action ends the process even where it waits in C
-        right = False
-        try:
-            right = bool(compute())
-        finally:
-            os._exit(0 if right else 1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-
-
-def after_fork(test):
-    """Skips the test where there is no fork; Python 3.12 warns of it in a process with threads."""
-    test = pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")(
-        test
-    )
-    return pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")(test)
-
-
 def fit_in_two_threads():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 5)), rng.normal(size=(60, 2))
@@ -369,9 +357,8 @@ def fit_in_two_threads():
     return list(losses)
 
 
-@after_fork
 @pytest.mark.parametrize("trained_before", [False, True])
-def test_training_works_in_a_forked_child(trained_before):
+def test_training_works_in_a_forked_child(result_in_child, trained_before):
     expected = fit_in_two_threads() if trained_before else None
 
     def train():
@@ -381,9 +368,8 @@ def test_training_works_in_a_forked_child(trained_before):
     assert result_in_child(train)
 
 
-@after_fork
 @pytest.mark.usefixtures("two_blas_threads")
-def test_a_child_forked_while_a_thread_holds_blas_has_it_back():
+def test_a_child_forked_while_a_thread_holds_blas_has_it_back(result_in_child):
     before = blas_threads()
     inside, leave = threading.Event(), threading.Event()
 
@@ -405,9 +391,8 @@ def test_a_child_forked_while_a_thread_holds_blas_has_it_back():
         holder.join(60)
 
 
-@after_fork
 @pytest.mark.usefixtures("two_blas_threads")
-def test_a_child_forked_by_a_holder_may_leave_and_hold_again():
+def test_a_child_forked_by_a_holder_may_leave_and_hold_again(result_in_child):
     with ExitStack() as held:
         held.enter_context(blas_held_to_one_thread())
 

@@ -143,6 +143,7 @@ cdef class Team:
 
     cdef steps.TeamBarrier barrier
     cdef readonly Py_ssize_t size
+    cdef readonly bint broken
 
     def __cinit__(self, Py_ssize_t size):
         if not 1 <= size <= steps.TEAM_LARGEST:
@@ -152,6 +153,7 @@ cdef class Team:
 
     def abort(self):
         """Let everybody go who waits for the others, now or later: the team is not used again."""
+        self.broken = True
         steps.team_break(&self.barrier)
 
 
@@ -370,9 +372,11 @@ cdef class Task:
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
-              Team team=None, Py_ssize_t thread=0):
+              Team team=None, Py_ssize_t thread=0, counter=None):
         """Train on rows first ... last in mini-batches; all threads of a team make this same call.
 
+        `counter.n_steps`, if a counter is given, becomes the rule's step and the steps made: at once with them, so
+        that no interrupt can come between.
         Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
         """
         cdef Block rule_block = struct_block(rule, RULE, "rule", 0)
@@ -423,6 +427,8 @@ cdef class Task:
         if thread == 0:
             self.n_steps = training.step - training.rule.step
             self.n_trained = training.rows
+            if counter is not None and not team.broken:
+                counter.n_steps = training.step
         return losses
 
     cdef object _parameters(self):

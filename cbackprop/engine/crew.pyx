@@ -1,0 +1,210 @@
+"""Threads that make one call together, and a hold on something shared, which no interrupt can divide.
+
+Python raises KeyboardInterrupt, or what another signal's handler raises, in the main thread between any two steps of
+Python code: also inside `threading` and `concurrent.futures`, where a lock may then stay locked for good. Compiled code
+is not divided so. Here an interrupt shows only as the error of a call that waits or that runs Python code; it is kept,
+and raised when everything is in order.
+"""
+
+import os
+from _thread import allocate_lock, start_new_thread
+
+from cbackprop.engine.run import Team as Barrier
+
+# An interrupt costs one try; an error that is there every time is raised in the end.
+cdef int TRIES = 100
+
+
+cdef class Member:
+    """One of the other threads, and what passes between it and the caller."""
+
+    cdef Py_ssize_t thread
+    cdef object barrier
+    cdef object go          # a lock, released to let the member go on
+    cdef object done        # a lock, released by the member when its call has returned, or it leaves
+    cdef object call
+    cdef object error
+    cdef double result
+    cdef bint leaves
+
+    def __cinit__(self, Py_ssize_t thread, barrier):
+        self.thread, self.barrier = thread, barrier
+        self.go, self.done = allocate_lock(), allocate_lock()
+        self.go.acquire()
+        self.done.acquire()
+
+
+def _serve(Member member):
+    """What a member's thread does."""
+    while True:
+        member.go.acquire()
+        if member.leaves:
+            break
+        try:
+            member.result = member.call(member.barrier, member.thread)
+        except BaseException as error:
+            member.barrier.abort()
+            member.error = error
+        member.call = None
+        member.done.release()
+    member.done.release()
+
+
+cdef object acquire(lock, barrier, error):
+    """Acquire the lock, however often that is interrupted. Returns `error`, or the first interrupt if it is None."""
+    while True:
+        try:
+            lock.acquire()
+            return error
+        except BaseException as interrupt:
+            if barrier is not None:
+                barrier.abort()     # nobody waits longer than for what is begun
+            if error is None:
+                error = interrupt
+
+
+cdef class Team:
+    """`size` threads, the caller one of them, that make the same call together.
+
+    The others are threads of their own, started at the first call and gone when the ``with`` statement ends. If one
+    cannot start or fails, or the caller is interrupted, the barrier is broken: nobody waits at it, all have returned
+    from the call before the error is raised here, and the team is not used again.
+    """
+
+    cdef readonly Py_ssize_t size
+    cdef readonly object _barrier
+    cdef list members
+    cdef object process
+
+    def __cinit__(self, Py_ssize_t size):
+        self.size, self.members = size, []
+        self._barrier = Barrier(size)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        cdef Member member
+        cdef object error = None
+        members, self.members = self.members, []
+        if self.process != os.getpid():
+            return      # none yet, or this is a forked child, where they are not
+        for member in members:
+            member.leaves = True
+            member.go.release()
+        for member in members:
+            error = acquire(member.done, None, error)
+        if error is not None:
+            raise error
+
+    def together(self, call):
+        """The sum of ``call(barrier, thread)`` over the threads 0 ... size - 1."""
+        cdef Member member
+        cdef object error = None
+        cdef double total = 0.0
+        if self.size == 1:
+            return call(self._barrier, 0)
+        self._start()
+        for member in self.members:
+            member.call = call
+            member.go.release()
+        try:
+            total = call(self._barrier, 0)
+        except BaseException as raised:
+            self._barrier.abort()
+            error = raised
+        for member in self.members:
+            error = acquire(member.done, self._barrier, error)
+        for member in self.members:
+            total += member.result
+            if error is None:
+                error = member.error
+            member.error = None
+        if error is not None:
+            raise error
+        return total
+
+    cdef int _start(self) except -1:
+        cdef Member member
+        if self.process != os.getpid():     # or this is a forked child, where the others are not
+            self.process, self.members = os.getpid(), []
+            if self._barrier.broken:
+                self._barrier = Barrier(self.size)
+        while len(self.members) < self.size - 1:
+            member = Member(len(self.members) + 1, self._barrier)
+            start_new_thread(_serve, (member,))
+            self.members.append(member)
+        return 0
+
+
+cdef object insist(function):
+    """Call it until it has run through. Returns what interrupted it, to be raised when all is in order."""
+    cdef object interrupt = None
+    cdef int _
+    for _ in range(TRIES):
+        try:
+            function()
+            break
+        except BaseException as error:
+            interrupt = error
+    return interrupt
+
+
+cdef class Shared:
+    """What is so for as long as anybody holds it: the first holder calls `begin`, the last one `end`.
+
+    Both are called again where they were interrupted: a second call must do no harm.
+    """
+
+    cdef readonly object lock       # held while `begin` or `end` runs
+    cdef object begin
+    cdef object end
+    cdef Py_ssize_t holders
+    cdef Py_ssize_t forks
+
+    def __cinit__(self, begin, end):
+        self.begin, self.end, self.lock = begin, end, allocate_lock()
+
+    def hold(self):
+        """A holder, for a ``with`` statement."""
+        return Holder(self)
+
+    def forget(self):
+        """In a forked child: no other thread lives that could let go."""
+        self.lock = allocate_lock()
+        self.holders = 0
+        self.forks += 1
+        self.end()
+
+
+cdef class Holder:
+    cdef Shared shared
+    cdef Py_ssize_t forks
+
+    def __cinit__(self, Shared shared):
+        self.shared = shared
+
+    def __enter__(self):
+        cdef object interrupt = None
+        self.shared.lock.acquire()      # interrupted here, nothing has happened
+        self.forks = self.shared.forks
+        if self.shared.holders == 0:
+            interrupt = insist(self.shared.begin)
+        if interrupt is None:
+            self.shared.holders += 1
+        elif self.shared.holders == 0:
+            insist(self.shared.end)
+        self.shared.lock.release()
+        if interrupt is not None:
+            raise interrupt
+
+    def __exit__(self, *_):
+        cdef object interrupt = acquire(self.shared.lock, None, None)
+        if self.forks == self.shared.forks:     # a forked child has forgotten its parent's holders
+            self.shared.holders -= 1
+            if self.shared.holders == 0:
+                error = insist(self.shared.end)
+                interrupt = interrupt if error is None else error
+        self.shared.lock.release()
+        if interrupt is not None:
+            raise interrupt
