@@ -13,7 +13,6 @@ import ast
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,11 +102,11 @@ def changes(text: str) -> Iterator[tuple[int, int, str]]:
             yield start, position(lines, node.operand.lineno, node.operand.col_offset), ""
 
 
-def mutants() -> tuple[list[Mutant], list[Mutant]]:
+def mutants(copy: Path) -> tuple[list[Mutant], list[Mutant]]:
     """All of Python files, and all of compiled files."""
     plain, compiled = [], []
     for name in TESTS:
-        python, cython = (common.ROOT / f"cbackprop/{name}{suffix}" for suffix in (".py", ".pyx"))
+        python, cython = (copy / f"cbackprop/{name}{suffix}" for suffix in (".py", ".pyx"))
         if python.exists():
             found = changes(python.read_text(encoding="utf-8"))
             plain += [Mutant(f"cbackprop/{name}.py", *change) for change in found]
@@ -146,8 +145,8 @@ def is_caught(copy: Path, mutant: Mutant) -> bool:
             os.utime(file)
 
 
-def shown(mutant: Mutant) -> str:
-    text = (common.ROOT / mutant.file).read_text(encoding="utf-8")
+def shown(copy: Path, mutant: Mutant) -> str:
+    text = (copy / mutant.file).read_text(encoding="utf-8")
     line = text.count("\n", 0, mutant.start)
     before = text.rfind("\n", 0, mutant.start) + 1
     after = text.find("\n", mutant.end)
@@ -157,16 +156,15 @@ def shown(mutant: Mutant) -> str:
 
 def main(number: int, seed: int) -> None:
     rng = random.Random(seed)
-    plain, compiled = mutants()
-    n_compiled = min(len(compiled), number // COMPILED_SHARE)
-    drawn = rng.sample(plain, number - n_compiled) + rng.sample(compiled, n_compiled)
     copy = common.copy_source("mutate")
     common.build(copy)
-    shutil.rmtree(copy / "build" / "lib", ignore_errors=True)
+    plain, compiled = mutants(copy)
+    n_compiled = min(len(compiled), number // COMPILED_SHARE)
+    drawn = rng.sample(plain, number - n_compiled) + rng.sample(compiled, n_compiled)
     survivors = []
     for mutant in drawn:
         caught = is_caught(copy, mutant)
-        print("caught  " if caught else "SURVIVED", shown(mutant), flush=True)
+        print("caught  " if caught else "SURVIVED", shown(copy, mutant), flush=True)
         if not caught:
             survivors.append(mutant)
     common.report("mutate", "possible faults", len(plain) + len(compiled))

@@ -21,6 +21,23 @@ FLAGS = "-g -fno-omit-frame-pointer -fsanitize=thread"
 TESTS = ["tests/test_team.py", "tests/test_steps.py"]
 # The orders that make the barrier one; the processors that most people have would not tell.
 ORDERS = ["__ATOMIC_ACQ_REL", "__ATOMIC_ACQUIRE", "__ATOMIC_RELEASE"]
+# Slices long enough that threads meet in them: short ones the GIL lets through one after another.
+TRAINING = """
+import numpy as np
+import scipy.sparse
+import cbackprop
+from cbackprop import SGD, Adam, Network
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(30000, 5)), rng.normal(size=(30000, 2))
+sparse = scipy.sparse.random(30000, 5, 0.5, "csr", random_state=0)
+for n_jobs, optimizer in enumerate((SGD(), SGD(0.01, 0.9), Adam(clip_norm=0.1), Adam()), 1):
+    for rows in (X, sparse):
+        network = Network([5, 8, 2], random_state=0)
+        network.fit(rows, y, optimizer=optimizer, n_jobs=n_jobs + 1, epochs=1, batch_size=60)
+        network._predict(rows, n_jobs)
+        optimizer.state = None
+print("trained with", cbackprop.__file__)
+"""
 NOBODY_WAITS = ("if (team->size == 1) return 1;", "if (team->size >= 1) return 1;")
 
 
@@ -71,34 +88,41 @@ def barrier(games: int) -> None:
 
 
 def training() -> None:
-    """The tests of the team, in a Python whose every access from our modules is watched."""
+    """Training and the tests of the team, every access from our modules watched."""
     copy = common.copy_source("race-engine")
     common.build(copy, flags=FLAGS, link="-fsanitize=thread", level="-O1")
-    said, ours = watched(copy)
-    print(said[-1500:])
-    if ours:
-        raise SystemExit(f"{len(ours)} races in training, the first:\n{ours[0]}")
+    said = without_races(copy, ["-c", TRAINING])
+    if f"trained with {copy}" not in said:
+        raise SystemExit(f"training came to no end:\n{said}")
+    said = without_races(copy, ["-m", "pytest", "-q", "-s", *TESTS])
+    print(said[-300:])
     common.report("race", "tests of training passed", int(re.findall(r"(\d+) passed", said)[-1]))
 
     common.replace_once(copy / "cbackprop/engine/team.h", *NOBODY_WAITS)
     common.build(copy, flags=FLAGS, link="-fsanitize=thread", level="-O1")
-    said, ours = watched(copy, "-k", "again_and_again")
-    if not ours:
+    said, races = watched(copy, ["-c", TRAINING])
+    if not races:
         raise SystemExit(f"a planted race was not reported: training without a barrier\n{said}")
-    common.report("race", "races reported in training without a barrier", len(ours))
+    common.report("race", "races reported in training without a barrier", len(races))
 
 
-def watched(copy: Path, *options: str) -> tuple[str, list[str]]:
-    """What pytest says, and the reports of races that go through our modules."""
+def without_races(copy: Path, arguments: list[str]) -> str:
+    said, races = watched(copy, arguments)
+    if races:
+        raise SystemExit(f"{len(races)} races in training, the first:\n{races[0]}")
+    return said
+
+
+def watched(copy: Path, arguments: list[str]) -> tuple[str, list[str]]:
+    """What a Python says with the copy's modules, and the reports of races that go through them."""
     library = subprocess.check_output(["gcc", "-print-file-name=libtsan.so"], text=True).strip()
     environment = common.environment_with(
         PYTHONPATH=str(copy),
         LD_PRELOAD=library,
-        OMP_NUM_THREADS="1",
         TSAN_OPTIONS="halt_on_error=0:exitcode=66:die_after_fork=0",
     )
-    command = ["setarch", "-R", sys.executable, "-P", "-m", "pytest", "-q", "-s", *TESTS, *options]
-    said = common.run(command, copy, environment, fails=True)
+    command = ["setarch", "-R", sys.executable, "-P", *arguments]
+    said = common.run(command, copy, environment, quiet=True, fails=True)
     reports = [part for part in said.split("==================") if "cbackprop/engine/" in part]
     return said, reports
 
