@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
@@ -23,6 +25,8 @@ from cbackprop import atomic
 
 VERSION = 1
 KEY = "cbackprop"
+METADATA = "__metadata__"
+NOT_WHOLE = "not a whole safetensors file"
 NO_DIGEST = "0" * 64
 BEGINNING = re.compile(r'\{"version": (\d{1,9}), "sha256": "([0-9a-f]{64})", ')
 CHUNK = 1 << 14
@@ -55,7 +59,7 @@ def pack(description: Mapping[str, Any], tensors: Mapping[str, NDArray]) -> byte
     arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
     # As safetensors does it: the widest numbers first, so that all are aligned.
     names = sorted(arrays, key=lambda name: -arrays[name].itemsize)
-    header: dict[str, Any] = {"__metadata__": {KEY: text}}
+    header: dict[str, Any] = {METADATA: {KEY: text}}
     end = 0
     for name in names:
         begin, end = end, end + arrays[name].nbytes
@@ -85,21 +89,25 @@ def write(
 
 
 class Reader:
-    """A file whose checksum is right: its description, and its tensors once they are declared."""
+    """A file whose checksum is right: its description, and its tensors once they are declared.
 
-    def __init__(self, handle: Any, description: dict[str, Any]):
-        self.description = description
-        self._handle = handle
+    Not safetensors' own reader: where memory ends, that ends the process or never returns.
+    """
+
+    def __init__(self, file: Any, header: dict[str, Any], data: int):
+        self._file, self._data = file, data
+        self._entries = {name: entry for name, entry in header.items() if name != METADATA}
+        self.description = _parsed(_text(header))
         self._declared: Declared = {}
 
     def declare(self, declared: Declared) -> None:
         """Compare the file's tensors with what the description implies; nothing is read yet."""
-        found = set(self._handle.keys())
+        found = set(self._entries)
         if found != set(declared):
             raise ModelFileError(f"expected the tensors {sorted(declared)}, got {sorted(found)}")
         for name, (dtype, shape) in declared.items():
-            entry = self._handle.get_slice(name)
-            got = DTYPES.get(entry.get_dtype(), entry.get_dtype()), tuple(entry.get_shape())
+            entry = self._entries[name]
+            got = DTYPES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
             if got != (np.dtype(dtype).name, tuple(shape)):
                 raise ModelFileError(
                     f"tensor {name!r} must be {np.dtype(dtype).name} of shape {tuple(shape)}, got "
@@ -110,7 +118,61 @@ class Reader:
     def tensor(self, name: str) -> NDArray:
         """A declared tensor, in memory of its own."""
         assert name in self._declared, name
-        return np.require(self._handle.get_tensor(name), requirements=["C", "A", "W"])
+        entry = self._entries[name]
+        dtype = np.dtype(DTYPES[entry["dtype"]])
+        flat = np.empty(math.prod(entry["shape"]), dtype=dtype)
+        self._file.seek(self._data + entry["data_offsets"][0])
+        left = memoryview(flat.view(np.uint8))
+        while left:  # a call reads 2 GiB at most
+            n = self._file.readinto(left)
+            if not n:
+                raise ModelFileError(f"the file ends in tensor {name!r}")
+            left = left[n:]
+        if sys.byteorder == "big":
+            flat = flat.byteswap()
+        return flat.reshape(entry["shape"])
+
+
+def _text(header: dict[str, Any]) -> str:
+    match header.get(METADATA):
+        case {"cbackprop": str(text)}:
+            return text
+    return ""
+
+
+def _header(head: bytes, size: int) -> dict[str, Any]:
+    """The header of a safetensors file with `size` bytes of data, each some tensor's."""
+    try:
+        header = json.loads(head, object_pairs_hook=_without_doubles)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ModelFileError(f"{NOT_WHOLE}: its header is not JSON: {error}") from None
+    if not isinstance(header, dict):
+        raise ModelFileError(f"{NOT_WHOLE}: its header is no object")
+    places = []
+    for name, entry in header.items():
+        match entry:
+            case {"dtype": str(code), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+                if name != METADATA and all(type(n) is int and n >= 0 for n in shape):
+                    itemsize = np.dtype(DTYPES[code]).itemsize if code in DTYPES else None
+                    if itemsize is None or end - begin == itemsize * math.prod(shape):
+                        places.append((begin, end))
+                        continue
+        if name != METADATA:
+            raise ModelFileError(f"{NOT_WHOLE}: its header has a wrong entry {name!r}")
+    at = 0
+    for begin, end in sorted(places):
+        if begin != at or end < begin:
+            raise ModelFileError(f"{NOT_WHOLE}: a tensor begins at {begin} and not at {at}")
+        at = end
+    if at != size:
+        raise ModelFileError(f"{NOT_WHOLE}: its tensors have {at} bytes, and there are {size}")
+    return header
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ModelFileError(f"{NOT_WHOLE}: its header names something twice")
+    return dict(pairs)
 
 
 @contextmanager
@@ -128,47 +190,34 @@ def reading(path: atomic.PathLike) -> Iterator[Reader]:
         If it is not a whole file of this format, in a version known here. Also for what the
         body of the ``with`` statement finds wrong.
     """
-    from safetensors import SafetensorError
-
     path = os.fspath(path)
     try:
-        with _opened(path) as (file, handle):
-            text = (handle.metadata() or {}).get(KEY, "")
-            _check_digest(file, _digest(text))
-            yield Reader(handle, _parsed(text))
+        with _opened(path) as file:
+            length = _check_size(file)
+            size = os.fstat(file.fileno()).st_size - 8 - length
+            header = _header(file.read(length), size)
+            _check_digest(file, _digest(_text(header)))
+            yield Reader(file, header, 8 + length)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
-    except SafetensorError as error:
-        raise ModelFileError(f"{path}: not a whole safetensors file: {error}") from None
 
 
-@contextmanager
-def _opened(path: str) -> Iterator[tuple[FileIO, Any]]:
-    """One and the same file, to read its bytes and its tensors.
-
-    safetensors opens it by its name: if another process has put a new file there in between, the
-    new one is opened both ways. (A file that is open keeps its inode, and no other gets that.)
-    """
-    from safetensors import safe_open
-
+def _opened(path: str) -> FileIO:
+    """The file, opened once: what another process puts in its place meanwhile is not looked at."""
     if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
         raise ModelFileError("this is not a regular file")  # to open a pipe could wait forever
-    while True:
-        with open(path, "rb", buffering=0) as file:  # of a folder this is Python's own error
-            _check_size(file)
-            with safe_open(path, framework="np") as handle:
-                if os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
-                    yield file, handle
-                    return
+    return open(path, "rb", buffering=0)  # of a folder this is Python's own error
 
 
-def _check_size(file: FileIO) -> None:
+def _check_size(file: FileIO) -> int:
+    """The length of the header, which comes next."""
     size = os.fstat(file.fileno()).st_size
     header = int.from_bytes(file.read(8), "little")
     if size < 10 or header > size - 8:
         raise ModelFileError(
             f"not a whole safetensors file: {size} bytes, of which the header would be {header}"
         )
+    return header
 
 
 def _digest(text: str) -> str:

@@ -204,3 +204,40 @@ def test_a_mapped_array_larger_than_the_memory_left_is_never_copied(kind, tmp_pa
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc")
     assert said_by(MAPPED, kind, tmp_path / "X.npy") == "fitted\n"
+
+
+# --- files larger than what is left --------------------------------------------------------------
+
+LARGE_FILE = """
+import pathlib, re, resource, sys
+import numpy as np
+import cbackprop
+from cbackprop import Network
+
+path, what = sys.argv[1:]
+def limit(left):
+    size = re.search(r"VmSize:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]
+    resource.setrlimit(resource.RLIMIT_AS, (1024 * int(size) + left * 2**20, -1))
+
+large, small = Network([2900, 2900], random_state=0), Network([3, 2], random_state=0)  # 64 MiB
+(large if what == "load" else small).save(path)
+small.save(path + "-small")
+cbackprop.load(path + "-small")
+before = pathlib.Path(path).stat()
+if what == "load":
+    del large
+limit(40)
+try:
+    cbackprop.load(path) if what == "load" else large.save(path)
+except MemoryError:
+    after = pathlib.Path(path).stat()
+    print("as it was", before.st_ino == after.st_ino and before.st_size == after.st_size)
+"""
+
+
+@pytest.mark.parametrize("what", ["save", "load"])
+def test_a_file_larger_than_the_memory_left_is_a_memory_error(what, tmp_path):
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc")
+    assert said_by(LARGE_FILE, tmp_path / "model", what) == "as it was True\n"
+    assert sorted(os.listdir(tmp_path)) == ["model", "model-small"]
