@@ -767,3 +767,14 @@ def test_bad_weights_are_refused(call, case, network, X, y):
     weight, message = BAD_WEIGHT[case]
     with pytest.raises((ValueError, TypeError), match=message):
         getattr(network, call)(X, y, weight)
+
+
+@pytest.mark.parametrize(
+    ("output", "loss", "expected"),
+    [("softmax", "log_loss", True), ("identity", "squared_error", False)],
+)
+def test_accuracy_is_measured_by_default_where_outputs_are_classes(output, loss, expected):
+    network = Network([2, 2], output_activation=output, loss=loss, random_state=0)
+    X, y = np.eye(2), np.array([0, 1]) if output == "softmax" else np.eye(2)
+    history = network.fit(X, y, epochs=1, evaluation_data=(X, y))
+    assert ("evaluation_accuracy" in history) == expected
