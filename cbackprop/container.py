@@ -122,8 +122,8 @@ class Reader:
         dtype = np.dtype(DTYPES[entry["dtype"]])
         flat = np.empty(math.prod(entry["shape"]), dtype=dtype)
         self._file.seek(self._data + entry["data_offsets"][0])
-        left = memoryview(flat.view(np.uint8))
-        while left:  # a call reads 2 GiB at most
+        left = flat.view(np.uint8)
+        while left.size:  # a call reads 2 GiB at most
             n = self._file.readinto(left)
             if not n:
                 raise ModelFileError(f"the file ends in tensor {name!r}")
