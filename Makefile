@@ -1,6 +1,6 @@
 # Every target works in the active virtual environment.
 .DEFAULT_GOAL := help
-.PHONY: help build tools test nightly lint format bench docs sdist wheel wheel-check ci clean
+.PHONY: help build tools test sanitize nightly lint format bench docs sdist wheel wheel-check ci clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,8 +14,11 @@ tools:  ## install the pinned linters
 test:  ## run the tests
 	pytest
 
-nightly:  ## run the long tests (the extra `docs` adds the notebook and the pages)
-	pytest -m nightly
+sanitize:  ## run the tests with the address and undefined-behaviour sanitizers (needs GCC)
+	python tools/sanitize.py
+
+nightly:  ## run the long checks: nightly tests, sanitizers, races, valgrind, planted faults; figures at the end
+	python tools/nightly.py
 
 lint:  ## check style and types, change nothing
 	ruff check .

@@ -102,8 +102,13 @@ def _open_temporary(target: Path) -> tuple[Path, BinaryIO]:
     while True:
         temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}{SUFFIX}")
         file = open(temporary, "xb")  # noqa: SIM115
-        if _lock(file.fileno()) and temporary.exists():
-            return temporary, file
+        try:
+            if _lock(file.fileno()) and temporary.exists():
+                return temporary, file
+        except BaseException:
+            file.close()
+            temporary.unlink(missing_ok=True)
+            raise
         file.close()  # another writer took it for litter before it was locked
 
 

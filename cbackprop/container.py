@@ -12,9 +12,11 @@ import math
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from typing import Any, BinaryIO, NoReturn
+from contextlib import contextmanager
+from io import FileIO
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -23,13 +25,11 @@ from cbackprop import atomic
 
 VERSION = 1
 KEY = "cbackprop"
+METADATA = "__metadata__"
+NOT_WHOLE = "not a whole safetensors file"
 NO_DIGEST = "0" * 64
 BEGINNING = re.compile(r'\{"version": ([0-9]{1,9}), "sha256": "([0-9a-f]{64})", ')
-# A tensor's entry in the header; within strings the quotes are escaped.
-ENTRY = re.compile(rb'(?<!\\)"data_offsets"')
 CHUNK = 1 << 14
-# How often a file may be replaced between two looks at it.
-REPLACED = 100
 # What reading a description that is well-formed JSON, but not ours, may raise.
 NOT_AS_IT_MUST_BE = (
     LookupError,
@@ -54,6 +54,7 @@ DTYPES = {
     "U8": "uint8",
     "BOOL": "bool",
 }
+CODES = {name: code for code, name in DTYPES.items()}
 Declared = Mapping[str, tuple[DTypeLike, tuple[int, ...]]]
 
 
@@ -63,11 +64,27 @@ class ModelFileError(ValueError):
 
 def pack(description: Mapping[str, Any], tensors: Mapping[str, NDArray]) -> bytearray:
     """The bytes of a file; the same for the same content."""
-    from safetensors.numpy import save
-
     text = json.dumps({"version": VERSION, "sha256": NO_DIGEST, **description}, allow_nan=False)
     arrays = {name: np.ascontiguousarray(tensors[name]) for name in sorted(tensors)}
-    data = bytearray(save(arrays, {KEY: text}))
+    # As safetensors does it: the widest numbers first, so that all are aligned.
+    names = sorted(arrays, key=lambda name: -arrays[name].itemsize)
+    header: dict[str, Any] = {METADATA: {KEY: text}}
+    end = 0
+    for name in names:
+        begin, end = end, end + arrays[name].nbytes
+        code, shape = CODES[arrays[name].dtype.name], list(arrays[name].shape)
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [begin, end]}
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    # Not by safetensors' own function: it makes copies, and ends the process where memory ends.
+    data = bytearray(8 + len(head) + end)
+    data[: 8 + len(head)] = len(head).to_bytes(8, "little") + head
+    body = np.frombuffer(data, dtype=np.uint8, offset=8 + len(head))
+    for name in names:
+        begin, end = header[name]["data_offsets"]
+        little = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), copy=False)
+        body[begin:end] = little.reshape(-1).view(np.uint8)
+    del body
     at = data.index(NO_DIGEST.encode())
     data[at : at + len(NO_DIGEST)] = hashlib.sha256(data).hexdigest().encode()
     return data
@@ -81,21 +98,25 @@ def write(
 
 
 class Reader:
-    """A file whose checksum is right: its description, and its tensors once they are declared."""
+    """A file whose checksum is right: its description, and its tensors once they are declared.
 
-    def __init__(self, handle: Any, description: dict[str, Any]):
-        self.description = description
-        self._handle = handle
+    Not safetensors' own reader: where memory ends, that ends the process or never returns.
+    """
+
+    def __init__(self, file: Any, header: dict[str, Any], data: int):
+        self._file, self._data = file, data
+        self._entries = {name: entry for name, entry in header.items() if name != METADATA}
+        self.description = _parsed(_text(header))
         self._declared: Declared = {}
 
     def declare(self, declared: Declared) -> None:
         """Compare the file's tensors with what the description implies; nothing is read yet."""
-        found = set(self._handle.keys())
+        found = set(self._entries)
         if found != set(declared):
             raise ModelFileError(f"expected the tensors {sorted(declared)}, got {sorted(found)}")
         for name, (dtype, shape) in declared.items():
-            entry = self._handle.get_slice(name)
-            got = DTYPES.get(entry.get_dtype(), entry.get_dtype()), tuple(entry.get_shape())
+            entry = self._entries[name]
+            got = DTYPES.get(entry["dtype"], entry["dtype"]), tuple(entry["shape"])
             if got != (np.dtype(dtype).name, tuple(shape)):
                 raise ModelFileError(
                     f"tensor {name!r} must be {np.dtype(dtype).name} of shape {tuple(shape)}, got "
@@ -106,7 +127,63 @@ class Reader:
     def tensor(self, name: str) -> NDArray:
         """A declared tensor, in memory of its own."""
         assert name in self._declared, name
-        return np.require(self._handle.get_tensor(name), requirements=["C", "A", "W"])
+        entry = self._entries[name]
+        dtype = np.dtype(DTYPES[entry["dtype"]])
+        flat = np.empty(math.prod(entry["shape"]), dtype=dtype)
+        self._file.seek(self._data + entry["data_offsets"][0])
+        left = flat.view(np.uint8)
+        while left.size:  # a call reads 2 GiB at most
+            n = self._file.readinto(left)
+            if not n:
+                raise ModelFileError(f"the file ends in tensor {name!r}")
+            left = left[n:]
+        if sys.byteorder == "big":
+            flat = flat.byteswap()
+        return flat.reshape(entry["shape"])
+
+
+def _text(header: dict[str, Any]) -> str:
+    match header.get(METADATA):
+        case {"cbackprop": str(text)}:  # KEY
+            return text
+    return ""
+
+
+def _header(head: bytes, size: int) -> dict[str, Any]:
+    """The header of a safetensors file with `size` bytes of data, each some tensor's."""
+    try:
+        header = json.loads(head, object_pairs_hook=_without_doubles)
+    except ModelFileError:
+        raise
+    except (ValueError, RecursionError) as error:  # Python's numbers have a most of digits
+        raise ModelFileError(f"{NOT_WHOLE}: its header is not JSON: {error}") from None
+    if not isinstance(header, dict):
+        raise ModelFileError(f"{NOT_WHOLE}: its header is no object")
+    places = []
+    for name, entry in header.items():
+        match entry:
+            case {"dtype": str(code), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+                if name != METADATA and all(type(n) is int and n >= 0 for n in shape):
+                    itemsize = np.dtype(DTYPES[code]).itemsize if code in DTYPES else None
+                    if itemsize is None or end - begin == itemsize * math.prod(shape):
+                        places.append((begin, end))
+                        continue
+        if name != METADATA:
+            raise ModelFileError(f"{NOT_WHOLE}: its header has a wrong entry {name!r}")
+    at = 0
+    for begin, end in sorted(places):
+        if begin != at or end < begin:
+            raise ModelFileError(f"{NOT_WHOLE}: a tensor begins at {begin} and not at {at}")
+        at = end
+    if at != size:
+        raise ModelFileError(f"{NOT_WHOLE}: its tensors have {at} bytes, and there are {size}")
+    return header
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ModelFileError(f"{NOT_WHOLE}: its header names something twice")
+    return dict(pairs)
 
 
 @contextmanager
@@ -125,49 +202,38 @@ def reading(path: atomic.PathLike) -> Iterator[Reader]:
         body of the ``with`` statement finds wrong: whatever a description makes fail there is
         the description's fault.
     """
-    from safetensors import SafetensorError
-
     path = os.fspath(path)
     try:
-        with ExitStack() as stack:
-            file, handle = _opened(path, stack)
-            text = (handle.metadata() or {}).get(KEY, "")
-            _check_digest(file, _digest(text), n_tensors=len(handle.keys()))
-            yield Reader(handle, _parsed(text))
+        with _opened(path) as file:
+            length = _check_size(file)
+            size = os.fstat(file.fileno()).st_size - 8 - length
+            header = _header(file.read(length), size)
+            _check_digest(file, _digest(_text(header)))
+            yield Reader(file, header, 8 + length)
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
-    except SafetensorError as error:
-        raise ModelFileError(f"{path}: not a whole safetensors file: {error}") from None
     except NOT_AS_IT_MUST_BE as error:
         raise ModelFileError(
             f"{path}: the description is not as it must be: {type(error).__name__}: {error}"
         ) from None
 
 
-def _opened(path: str, stack: ExitStack) -> tuple[BinaryIO, Any]:
-    """The file twice, as bytes and as tensors: the same one, also while a writer replaces it."""
-    from safetensors import safe_open
-
-    for _ in range(REPLACED):
-        with ExitStack() as attempt:
-            if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
-                raise ModelFileError("this is not a regular file")  # opening a pipe would wait
-            file = attempt.enter_context(open(path, "rb", buffering=0))  # a folder: Python's error
-            _check_size(file)
-            handle = attempt.enter_context(safe_open(path, framework="np"))
-            if os.path.samestat(os.stat(path), os.fstat(file.fileno())):
-                stack.push(attempt.pop_all())
-                return file, handle
-    raise ModelFileError(f"was replaced {REPLACED} times while it was being opened")
+def _opened(path: str) -> FileIO:
+    """The file, opened once: what another process puts in its place meanwhile is not looked at."""
+    if not stat.S_ISREG(mode := os.stat(path).st_mode) and not stat.S_ISDIR(mode):
+        raise ModelFileError("this is not a regular file")  # to open a pipe could wait forever
+    return open(path, "rb", buffering=0)  # of a folder this is Python's own error
 
 
-def _check_size(file: BinaryIO) -> None:
+def _check_size(file: FileIO) -> int:
+    """The length of the header, which comes next."""
     size = os.fstat(file.fileno()).st_size
     header = int.from_bytes(file.read(8), "little")
     if size < 10 or header > size - 8:
         raise ModelFileError(
             f"not a whole safetensors file: {size} bytes, of which the header would be {header}"
         )
+    return header
 
 
 def _digest(text: str) -> str:
@@ -181,7 +247,7 @@ def _digest(text: str) -> str:
     return beginning[2]
 
 
-def _check_digest(file: BinaryIO, stated: str, n_tensors: int) -> None:
+def _check_digest(file: FileIO, stated: str) -> None:
     """Compare the checksum, in little memory: the data go by in chunks."""
     file.seek(0)
     first = file.read(8)
@@ -190,18 +256,15 @@ def _check_digest(file: BinaryIO, stated: str, n_tensors: int) -> None:
     digest = hashlib.sha256(first)
     for part in (header[: max(at, 0)], NO_DIGEST.encode(), header[at + len(NO_DIGEST) :]):
         digest.update(part)
-    entries = sum(1 for _ in ENTRY.finditer(header))
     del header, part
     chunk = memoryview(bytearray(CHUNK))
-    while n := file.readinto(chunk):  # type: ignore[attr-defined]
+    while n := file.readinto(chunk):
         digest.update(chunk[:n])
     if at < 0 or digest.hexdigest() != stated:
         raise ModelFileError(
             "the file is damaged: its checksum is not the one it states (or another program "
             "has changed it)"
         )
-    if entries != n_tensors:
-        raise ModelFileError(f"the header names {entries} tensors, {n_tensors} of them different")
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,9 @@ import numpy as np
 
 def _glorot_uniform(rng, fan_in: int, fan_out: int, activation: str):
     """Weights, then biases, U(-b, b) with b = sqrt(6 / (fan_in + fan_out)); 2 for the logistic."""
-    bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (fan_in + fan_out))
+    bound = math.sqrt(
+        (2.0 if activation == "logistic" else 6.0) / (fan_in + fan_out)
+    )  # not a NumPy scalar: -bound crashes where memory ends
     return rng.uniform(-bound, bound, (fan_in, fan_out)), rng.uniform(-bound, bound, fan_out)
 
 

@@ -25,17 +25,22 @@ STEP = 4e-6  # calls for a mini-batch or a block
 LAYER = 1e-6
 
 
+def _parameters(plan: NDArray) -> float:
+    # Not plan[-1]["biases"]: NumPy crashes there where memory ends.
+    return float(plan["biases"][-1]) + float(plan["n_out"][-1])
+
+
 def flops_per_row(plan: NDArray, X: Any = None) -> float:
     """Multiplications and additions of a forward pass; of a CSR X only what is stored counts."""
-    n_parameters = float(plan[-1]["biases"]) + float(plan[-1]["n_out"])
+    n_parameters = _parameters(plan)
     if hasattr(X, "indptr"):
         absent = 1.0 - X.nnz / max(1.0, float(X.shape[0]) * X.shape[1])
-        n_parameters -= absent * X.shape[1] * float(plan[0]["n_out"])
+        n_parameters -= absent * X.shape[1] * float(plan["n_out"][0])
     return 2.0 * n_parameters
 
 
 def _bytes(plan: NDArray, itemsize: int) -> float:
-    return itemsize * (float(plan[-1]["biases"]) + float(plan[-1]["n_out"]))
+    return itemsize * _parameters(plan)
 
 
 def _row_seconds(plan: NDArray, X: Any, itemsize: int, passes: float) -> float:

@@ -249,7 +249,7 @@ def test_tensor_that_is_named_twice_is_an_error(whole, tmp_path):
     header["__metadata__"]["cbackprop"] = json.dumps(about)
     twice = json.dumps(header)[:-1] + f', "parameters": {json.dumps(header["parameters"])}}}'
     (tmp_path / "model").write_bytes(signed(twice, whole[8 + length :]))
-    with pytest.raises(ModelFileError, match="names 4 tensors, 3 of them different"):
+    with pytest.raises(ModelFileError, match="its header names something twice"):
         cbackprop.load(tmp_path / "model")
 
 
@@ -271,24 +271,6 @@ def test_pipe_is_an_error_and_nobody_waits(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ModelFileError, match="not a regular file"):
         cbackprop.load(tmp_path / "pipe")
-
-
-def test_file_that_is_replaced_while_it_is_opened_is_read_anew(tmp_path, monkeypatch):
-    """As a checkpoint is that a fit in another process writes."""
-    import safetensors
-
-    path = tmp_path / "model"
-    first, second = Network([2, 1], random_state=0), Network([3, 1], random_state=1)
-    first.save(path)
-    safe_open, waiting = safetensors.safe_open, [second]
-
-    def replaced_first(name, framework):
-        while waiting:
-            waiting.pop().save(path)
-        return safe_open(name, framework=framework)
-
-    monkeypatch.setattr(safetensors, "safe_open", replaced_first)
-    assert cbackprop.load(path).layer_sizes == (3, 1)
 
 
 # Checkpoints by strangers.

@@ -356,3 +356,14 @@ def test_save_and_load_are_the_same_by_function_and_method(network, tmp_path):
     saving.save(network, tmp_path / "a")
     network.save(str(tmp_path / "b"))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize(("module", "name"), [(atomic, "_lock"), (os, "fsync")])
+def test_a_save_that_runs_out_of_memory_leaves_nothing(module, name, tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError("planted")
+
+    monkeypatch.setattr(module, name, fail)
+    with pytest.raises(MemoryError, match="planted"):
+        Network([3, 2]).save(tmp_path / "model")
+    assert os.listdir(tmp_path) == []

@@ -633,3 +633,14 @@ def test_numbers_too_large_for_float32_are_refused():
     network = Network([1, 1], dtype=np.float32, random_state=0)
     with np.errstate(over="ignore"), pytest.raises(ValueError, match=r"infinity|too large"):
         network.predict(np.array([[1e300]]))
+
+
+@pytest.mark.parametrize(
+    ("output", "loss", "expected"),
+    [("softmax", "log_loss", True), ("identity", "squared_error", False)],
+)
+def test_accuracy_is_measured_by_default_where_outputs_are_classes(output, loss, expected):
+    network = Network([2, 2], output_activation=output, loss=loss, random_state=0)
+    X, y = np.eye(2), np.array([0, 1]) if output == "softmax" else np.eye(2)
+    history = network.fit(X, y, epochs=1, evaluation_data=(X, y))
+    assert ("evaluation_accuracy" in history) == expected

@@ -11,8 +11,27 @@ from _thread import allocate_lock, start_new_thread
 
 from cbackprop.engine.run import Team as Barrier
 
+# How often this process was forked from another: in a child the threads of its parent are not.
+cdef Py_ssize_t forks = 0
+
 # An interrupt costs one try; an error that is there every time is raised in the end.
 cdef int TRIES = 100
+
+
+def _forked():
+    global forks
+    forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+cdef object lock():
+    try:
+        return allocate_lock()
+    except RuntimeError as error:       # what Python calls it when there is no memory for one
+        raise MemoryError(str(error)) from None
 
 
 cdef class Member:
@@ -25,28 +44,33 @@ cdef class Member:
     cdef object call
     cdef object error
     cdef double result
-    cdef bint leaves
+    cdef bint leaves        # is to end
+    cdef bint gone          # has ended, though nobody asked it to
 
     def __cinit__(self, Py_ssize_t thread, barrier):
         self.thread, self.barrier = thread, barrier
-        self.go, self.done = allocate_lock(), allocate_lock()
+        self.go, self.done = lock(), lock()
         self.go.acquire()
         self.done.acquire()
 
 
 def _serve(Member member):
     """What a member's thread does."""
-    while True:
-        member.go.acquire()
-        if member.leaves:
-            break
-        try:
-            member.result = member.call(member.barrier, member.thread)
-        except BaseException as error:
-            member.barrier.abort()
-            member.error = error
-        member.call = None
-        member.done.release()
+    try:
+        while True:
+            member.go.acquire()
+            if member.leaves:
+                break
+            try:
+                member.result = member.call(member.barrier, member.thread)
+            except BaseException as error:
+                member.barrier.abort()
+                member.error = error
+            member.call = None
+            member.done.release()
+    except BaseException as error:      # there was no memory, not even to wait
+        member.barrier.abort()
+        member.error, member.gone = error, True
     member.done.release()
 
 
@@ -74,10 +98,10 @@ cdef class Team:
     cdef readonly Py_ssize_t size
     cdef readonly object _barrier
     cdef list members
-    cdef object process
+    cdef Py_ssize_t born        # what `forks` was when the members were started
 
     def __cinit__(self, Py_ssize_t size):
-        self.size, self.members = size, []
+        self.size, self.members, self.born = size, [], forks
         self._barrier = Barrier(size)
 
     def __enter__(self):
@@ -86,14 +110,15 @@ cdef class Team:
     def __exit__(self, *_):
         cdef Member member
         cdef object error = None
-        members, self.members = self.members, []
-        if self.process != os.getpid():
-            return      # none yet, or this is a forked child, where they are not
-        for member in members:
+        members, self.members = self.members, None      # which takes no memory
+        if self.born != forks:
+            return      # this is a forked child, where they are not
+        for member in members or ():
             member.leaves = True
             member.go.release()
-        for member in members:
-            error = acquire(member.done, None, error)
+        for member in members or ():
+            if not member.gone:
+                error = acquire(member.done, None, error)
         if error is not None:
             raise error
 
@@ -126,14 +151,20 @@ cdef class Team:
 
     cdef int _start(self) except -1:
         cdef Member member
-        if self.process != os.getpid():     # or this is a forked child, where the others are not
-            self.process, self.members = os.getpid(), []
+        if self.born != forks or self.members is None:      # this is a forked child, where they are not, or left once
+            self.born, self.members = forks, []
             if self._barrier.broken:
                 self._barrier = Barrier(self.size)
         while len(self.members) < self.size - 1:
             member = Member(len(self.members) + 1, self._barrier)
-            start_new_thread(_serve, (member,))
             self.members.append(member)
+            try:
+                start_new_thread(_serve, (member,))
+            except BaseException:       # it may run all the same: out of memory, Python had no room for its number
+                self.members.pop()
+                member.leaves = True
+                member.go.release()
+                raise
         return 0
 
 

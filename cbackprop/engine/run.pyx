@@ -57,7 +57,9 @@ cdef class Block:
     cdef str name
 
     def __cinit__(self, array, str name, str kinds, int ndim, bint writable=False):
-        cdef int flags = PyBUF_C_CONTIGUOUS | PyBUF_FORMAT
+        cdef int flags = PyBUF_C_CONTIGUOUS
+        if kinds != "struct":       # whose dtype has been compared; NumPy's format of it is slow to make
+            flags |= PyBUF_FORMAT
         if writable:
             flags |= PyBUF_WRITABLE
         try:
@@ -67,7 +69,7 @@ cdef class Block:
             raise ValueError(f"{name} must be a {needed} array, got {type(array).__name__}: {error}") from None
         self.held = True
         self.name = name
-        kind = self.kind()
+        kind = self.kind() if flags & PyBUF_FORMAT else kinds
         if kind not in kinds.split():
             raise TypeError(f"{name} must be an array of {kinds.replace(' ', ' or ')}, got {kind}")
         if self.view.ndim != ndim:
@@ -85,7 +87,7 @@ cdef class Block:
             return "float64"
         if code in (b"i", b"l", b"q"):
             return "int32" if self.view.itemsize == 4 else "int64"
-        return "struct" if code[:1] == b"T" else f"items of format {code.decode()!r}"
+        return f"items of format {code.decode()!r}"
 
     cdef Py_ssize_t length(self, int axis=0):
         return self.view.shape[axis]
