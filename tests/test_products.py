@@ -1,5 +1,8 @@
 """Are small matrix products right, whatever of vectors, tiles and panels they fill?"""
 
+import ctypes
+import mmap
+import sys
 from itertools import product
 
 import numpy as np
@@ -101,6 +104,35 @@ def test_what_is_done_to_the_sums_at_the_end(k, finish, dtype):
         wanted = FINISHES[finish](x, other)
         if run.apply_product(a, b, out, transpose_b=True, finish=finish, other=other):
             assert np.all(np.abs(out - wanted) <= (bound + 8) * np.finfo(dtype).eps)
+
+
+def before_a_wall(array):
+    """A copy that ends where the next page must not be touched."""
+    pages = -(-array.nbytes // mmap.PAGESIZE)
+    memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    wall, protect = ctypes.c_void_p(start + pages * mmap.PAGESIZE), ctypes.CDLL(None).mprotect
+    assert protect(wall, ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+    offset = pages * mmap.PAGESIZE - array.nbytes
+    copy = np.frombuffer(memory, array.dtype, array.size, offset).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mprotect")
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("transpose_a", "transpose_b"), [(False, False), (True, False), (False, True)]
+)
+@pytest.mark.usefixtures("vectors")
+def test_nothing_behind_the_operands_is_touched(transpose_a, transpose_b, dtype):
+    how = {"transpose_a": transpose_a, "transpose_b": transpose_b}
+    for m, n, k in product([1, 3, 17, 40], [5, 10, 33, 100], [1, 3, 33, 300]):
+        a, b, c = (before_a_wall(x) for x in operands(m, n, k, dtype, **how))
+        run.apply_product(a, b, c, **how)
+        run.apply_product(a, b, c, keep=0.5, **how)
+        other = before_a_wall(np.ones(n, dtype))
+        run.apply_product(a, b, c, finish="add_relu", other=other, **how)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
