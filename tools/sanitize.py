@@ -26,7 +26,17 @@ FLAGS = (
     "-fno-sanitize-recover=all"
 )
 TOUR = "tools/tour.py"
-SELECTED = ["kernels", "products", "gradients", "steps", "door", "team", "network", "files", "damaged_files"]
+SELECTED = [
+    "kernels",
+    "products",
+    "gradients",
+    "steps",
+    "door",
+    "team",
+    "network",
+    "files",
+    "damaged_files",
+]
 
 # The door's check of row numbers is taken away: the labels are then read where there are none.
 OUT_OF_BOUNDS = ("if row < 0 or row >= self.n_stored:", "if row < 0:")
