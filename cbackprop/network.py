@@ -468,8 +468,8 @@ class Network(Savable, Parameters):
         TypeError
             For an optimizer, a callback or labels of another type.
         KeyboardInterrupt
-            After Ctrl-C, when the mini-batches under way are done: in less than a tenth of a
-            second, unless one of them takes longer.
+            After Ctrl-C, when the mini-batches under way are done: in less than half a second. A
+            mini-batch that takes longer is given up, and its step not made.
 
         Warns
         -----

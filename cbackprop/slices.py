@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 SECONDS = 0.05  # of a slice, by the estimates below
 BLOCK_SECONDS = 0.1  # of a block of rows, which is not divided
 BLOCK_ROWS = 256  # rows that go through together: their activations stay in the cache
+STEP_SECONDS = 0.4  # of a step that is not divided
 FEWEST_ROWS = 16  # of a block, however large the network: fewer would waste the time they save
 
 # What things take on a slow core, in seconds.
@@ -58,6 +59,12 @@ def rows_of_training(plan: NDArray, X: Any, itemsize: int, batch_size: int, n_st
     step = STEP + LAYER * len(plan) + NUMBER * (4 + 2 * n_states) * _bytes(plan, itemsize)
     step += batch_size * _row_seconds(plan, X, itemsize, 3.0)
     return batch_size * max(1, int(SECONDS / step))
+
+
+def is_divided(plan: NDArray, X: Any, itemsize: int, batch_size: int) -> bool:
+    """Whether the rows of a mini-batch are too much to go through together."""
+    seconds = batch_size * _row_seconds(plan, X, itemsize, 3.0)
+    return seconds > STEP_SECONDS and batch_size > rows_of_a_block(plan, X, 3.0)
 
 
 def rows_of_a_block(plan: NDArray, X: Any, passes: float) -> int:

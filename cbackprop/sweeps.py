@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Sweep:
     ):
         self.n_rows = X.shape[0] if rows is None else rows.size
         self.plan, self.parameters = model.plan, model.parameters
-        self.sample_weight = sample_weight
+        self.sample_weight, self.rows = sample_weight, rows
         passes = 1.0 if y is None else 3.0
         per_row = flops_per_row(self.plan, X) * passes
         if block_rows is None:
@@ -60,7 +61,6 @@ class Sweep:
             self.slice_rows = rows_of_a_sweep(
                 self.plan, X, self.parameters.itemsize, self.block_rows, passes
             )
-            self.bounds = [self.n_rows * i // n_threads for i in range(n_threads + 1)]
         self.tasks = [
             run.Task(
                 self.plan,
@@ -75,29 +75,43 @@ class Sweep:
             )
             for _ in range(n_threads)
         ]
-        self._weight = self._rows_weight(rows) if y is not None else 0.0
+        self._weight = self.total_weight(0, self.n_rows) if y is not None else 0.0
 
-    def _rows_weight(self, rows: NDArray | None) -> float:
+    def total_weight(self, first: int, last: int) -> float:
+        """What a mean over these rows divides by."""
         if self.sample_weight is None:
-            return float(self.n_rows)
-        weights = self.sample_weight if rows is None else self.sample_weight[rows]
+            return float(last - first)
+        some = slice(first, last)
+        weights = self.sample_weight[some if self.rows is None else self.rows[some]]
         return float(weights.sum(dtype=np.float64))
 
-    def _together(self, work: Callable[[int, int, int], float]) -> float:
-        """The sum of ``work(thread, first, last)`` over slices of the rows."""
+    def _together(
+        self,
+        work: Callable[[int, int, int], float],
+        first: int = 0,
+        last: int | None = None,
+        team: Team | None = None,
+    ) -> float:
+        """The sum of ``work(thread, first, last)`` over slices of the rows, all by default."""
+        stop = self.n_rows if last is None else last
         if self.small:
-            return work(0, 0, self.n_rows)
+            return work(0, first, stop)
+        n = len(self.tasks)
+        bounds = [first + (stop - first) * i // n for i in range(n + 1)]
 
         def call(barrier: run.Team, thread: int) -> float:
-            total, (begin, end) = 0.0, self.bounds[thread : thread + 2]
+            total, (begin, end) = 0.0, bounds[thread : thread + 2]
             for first in range(begin, end, self.slice_rows):
                 if barrier.broken:  # Ctrl-C reaches one thread: the others leave, too
                     break
                 total += work(thread, first, min(end, first + self.slice_rows))
             return total
 
-        with blas_held_to_one_thread(), Team(len(self.tasks)) as team:
-            return team.together(call)
+        with (
+            blas_held_to_one_thread(),
+            Team(n) if team is None else nullcontext(team) as together,
+        ):
+            return together.together(call)
 
     def predict(self) -> NDArray:
         """Output activations (n_rows, n_outputs)."""
@@ -120,16 +134,22 @@ class Sweep:
 
     def loss_and_gradient(self, gradient: NDArray, l2: float = 0.0, l2_batch: float = 0.0) -> float:
         """`loss`, and its gradient into a vector laid out like the parameters."""
-
-        def work(thread: int, first: int, last: int, part: NDArray) -> float:
-            return self.tasks[thread].loss(first, last, self._weight, part)
-
-        data_loss = self._with_gradient(gradient, work)
+        data_loss = self.batch_gradient(gradient, 0, self.n_rows, self._weight)
         decay = self._decay(l2, l2_batch)
         if decay:
             for begin, end in self._weight_ranges():
                 gradient[begin:end] += decay * self.parameters[begin:end]
         return data_loss + 0.5 * decay * self._squares(decay)
+
+    def batch_gradient(
+        self, gradient: NDArray, first: int, last: int, weight: float, team: Team | None = None
+    ) -> float:
+        """The loss of rows first ... last, divided by their total weight, and its gradient."""
+
+        def work(thread: int, start: int, stop: int, part: NDArray) -> float:
+            return self.tasks[thread].loss(start, stop, weight, part)
+
+        return self._with_gradient(gradient, work, first, last, team)
 
     def numerical_gradient(self, step: float) -> NDArray:
         """The gradient of `loss`, two-sided: every parameter is moved by ``step max(1, |w|)``."""
@@ -164,12 +184,19 @@ class Sweep:
         return self._with_gradient(gradient, work), activations, deltas
 
     def _with_gradient(
-        self, gradient: NDArray, work: Callable[[int, int, int, NDArray], float]
+        self,
+        gradient: NDArray,
+        work: Callable[[int, int, int, NDArray], float],
+        first: int = 0,
+        last: int | None = None,
+        team: Team | None = None,
     ) -> float:
-        """The sum of ``work(thread, first, last, part)``, and that of the parts, its gradients."""
+        """The sum of ``work(thread, start, stop, part)``, and that of the parts, its gradients."""
         gradient[...] = 0.0
         parts = [gradient] + [np.zeros_like(gradient) for _ in self.tasks[1:]]
-        loss = self._together(lambda thread, first, last: work(thread, first, last, parts[thread]))
+        loss = self._together(
+            lambda thread, start, stop: work(thread, start, stop, parts[thread]), first, last, team
+        )
         for part in parts[1:]:
             gradient += part
         return loss

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from contextlib import AbstractContextManager
@@ -14,9 +15,18 @@ from threadpoolctl import ThreadpoolController
 
 from cbackprop.engine import crew
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 # Fewer multiplications of floats a step than this do not pay for two barriers (measured, see
 # benchmarks).
 FLOPS_PER_THREAD = 4e6
+
+# Address space that a further thread may take: OpenBLAS's buffer (33 MiB), glibc's heap for a
+# thread (64), its stack (8).
+PER_THREAD = 112 * 2**20
 
 # While BLAS is held to one thread: its libraries by their files, and the threads each had.
 _before: dict[str, tuple[Any, int]] = {}
@@ -82,6 +92,21 @@ def blas_held_to_one_thread() -> AbstractContextManager[None]:
     return _held.hold()
 
 
+def _has_room_for(threads: int) -> bool:
+    """Whether the process may map the memory that so many threads take, where that is limited.
+
+    OpenBLAS takes a buffer for every thread that multiplies, at its first product, and where there
+    is no memory for it, it asks again for ever.
+    """
+    if resource is None or resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return True
+    try:
+        mmap.mmap(-1, (threads - 1) * PER_THREAD, mmap.MAP_PRIVATE, mmap.PROT_READ).close()
+    except OSError:
+        return False
+    return True
+
+
 def _beside_others() -> bool:
     """Whether this is one of the threads among which joblib has divided the processors.
 
@@ -102,15 +127,29 @@ def number_of_threads(
     ------
     TypeError, ValueError
         If `n_jobs` is not None, a positive integer, or -1 for all that BLAS may use.
+    MemoryError
+        If so many threads were asked for, and the process's limit leaves no room for them.
     """
     if n_jobs is None:
         paying = int(flops / per_thread)
-        return 1 if paying < 2 or _beside_others() else max(1, min(allowed_threads(), paying))
+        if paying < 2 or _beside_others():
+            return 1
+        threads = max(1, min(allowed_threads(), paying))
+        while threads > 1 and not _has_room_for(threads):
+            threads -= 1
+        return threads
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
         raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
     if n_jobs < 1 and n_jobs != -1:
         raise ValueError(f"n_jobs must be at least 1, -1 for all threads, or None; got {n_jobs}")
-    return allowed_threads() if n_jobs == -1 else int(n_jobs)
+    threads = allowed_threads() if n_jobs == -1 else int(n_jobs)
+    if threads > 1 and not _has_room_for(threads):
+        needed = (threads - 1) * PER_THREAD // 2**20
+        raise MemoryError(
+            f"{threads} threads need up to {needed} MiB of address space besides the data, and the "
+            "process's limit leaves less: n_jobs=1 may do"
+        )
+    return threads
 
 
 class Team(crew.Team):

@@ -14,7 +14,7 @@ from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 from cbackprop.optimizers import Optimizer
 from cbackprop.plan import Model
-from cbackprop.slices import flops_per_row, rows_of_training
+from cbackprop.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.sweeps import Sweep
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
@@ -78,55 +78,78 @@ def epochs(
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
-    task = run.Task(
-        model.plan,
-        model.output,
-        model.parameters,
-        X,
-        y=y,
-        sample_weight=sample_weight,
-        rows=order,
-        capacity=batch_size,
-        loss_scale=loss_scale,
-    )
     state = optimizer._ready(model.parameters)
-    keeps_gradient = state.shape[0] > 0 or optimizer._clips
-    gradient = np.empty(
-        model.parameters.size if keeps_gradient else 0, dtype=model.parameters.dtype
-    )
+    data = {"y": y, "sample_weight": sample_weight, "rows": order, "loss_scale": loss_scale}
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
-    slice_rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
     # A double takes the time of two floats.
-    work = step_flops * model.parameters.itemsize / 4
-    with Team(number_of_threads(n_jobs, work)) as team:
+    threads = number_of_threads(n_jobs, step_flops * model.parameters.itemsize / 4)
+    kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
+    steps = kind(model, X, data, optimizer, state, batch_size, threads)
+    with Team(steps.n_threads) as team:
         for _ in range(max_epochs):
             if rng is not None and order is not None:
                 # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
                 shuffle(rng, order)
             total, trained = 0.0, 0
             with blas_held_to_one_thread():
-                for first in range(0, n, slice_rows):
-                    last = min(n, first + slice_rows)
+                for first in range(0, n, steps.rows):
                     rule = optimizer._rule(l2, l2_batch)
-
-                    def train(barrier, thread, rule=rule, first=first, last=last):
-                        return task.train(
-                            rule,
-                            gradient,
-                            state,
-                            first,
-                            last,
-                            batch_size,
-                            barrier,
-                            thread,
-                            optimizer,
-                        )
-
-                    total += team.together(train)
-                    trained += task.n_trained
+                    loss, seen = steps.train(team, rule, first, min(n, first + steps.rows))
+                    total += loss
+                    trained += seen
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)
+
+
+class _Whole:
+    """Slices of whole mini-batches, each trained on in one compiled call."""
+
+    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+        self.task = run.Task(
+            model.plan, model.output, model.parameters, X, capacity=batch_size, **data
+        )
+        self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
+        self.n_threads = n_threads
+        keeps_gradient = state.shape[0] > 0 or optimizer._clips
+        size = model.parameters.size if keeps_gradient else 0
+        self.gradient = np.empty(size, dtype=model.parameters.dtype)
+        self.rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
+
+    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+        """The sum over mini-batches of their losses times their rows, and the rows trained on."""
+
+        def call(barrier: run.Team, thread: int) -> float:
+            return self.task.train(
+                rule, self.gradient, self.state, first, last, self.batch_size,
+                barrier, thread, self.optimizer,
+            )  # fmt: skip
+
+        return team.together(call), self.task.n_trained
+
+
+class _Divided:
+    """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
+
+    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+        self.sweep = Sweep(model, X, n_jobs=n_threads, **data)
+        self.optimizer, self.state, self.rows = optimizer, state, batch_size
+        self.n_threads = len(self.sweep.tasks)
+        self.gradient = np.empty_like(model.parameters)
+
+    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+        """The mini-batch's loss times its rows, and its rows."""
+        weight = self.sweep.total_weight(first, last)
+        if weight == 0.0:
+            return 0.0, 0
+        loss = self.sweep.batch_gradient(self.gradient, first, last, weight, team)
+
+        def call(barrier: run.Team, thread: int) -> float:
+            return self.sweep.tasks[0].step(
+                rule, self.gradient, self.state, weight, barrier, thread, self.optimizer
+            )
+
+        return (last - first) * (loss + team.together(call)), last - first
 
 
 class Schedule:

@@ -175,7 +175,7 @@ from cbackprop import MLPClassifier, MLPRegressor, Network
 kind, path = sys.argv[1], sys.argv[2]
 warnings.simplefilter("ignore")
 dtype = np.float64 if kind == "lbfgs" else np.float32
-n, left = 256 * 2**20 // (1024 * np.dtype(dtype).itemsize), 100 * 2**20
+n, left = 320 * 2**20 // (1024 * np.dtype(dtype).itemsize), 256 * 2**20
 X = np.lib.format.open_memmap(path, "w+", dtype, (n, 1024))
 X[::1000] = 1.0
 y = (X[:, 0] > 0).astype(int)
@@ -184,7 +184,8 @@ fit = {
     "adam": lambda X, y: MLPClassifier(**common, n_jobs=2).fit(X, y),
     "sgd": lambda X, y: MLPRegressor(**common, solver="sgd", shuffle=False).fit(X, y),
     "early stopping": lambda X, y: MLPClassifier(**common, early_stopping=True).fit(X, y),
-    "lbfgs": lambda X, y: MLPClassifier(**common, solver="lbfgs", max_fun=2).fit(X, y),
+    "lbfgs": lambda X, y: MLPClassifier(
+        **common, solver="lbfgs", max_fun=2, n_jobs=2).fit(X, y),
     "Network": lambda X, y: Network([1024, 4, 1], dtype=dtype).fit(X, y, epochs=1, batch_size=100),
     "predict": lambda X, y: MLPClassifier(**common).fit(X[:100], np.arange(100) % 2).predict(X),
 }[kind]
@@ -204,6 +205,40 @@ def test_a_mapped_array_larger_than_the_memory_left_is_never_copied(kind, tmp_pa
     if not Path("/proc/self/status").exists():
         pytest.skip("needs /proc")
     assert said_by(MAPPED, kind, tmp_path / "X.npy") == "fitted\n"
+
+
+# --- threads for which no memory is left ----------------------------------------------------------
+
+FEW = """
+import pathlib, re, resource, sys
+import numpy as np
+from cbackprop import Network
+
+# Products too large for loops of our own: BLAS makes them, and takes a buffer for each thread.
+X, y = np.ones((2000, 600), dtype=np.float32), np.ones((2000, 600), dtype=np.float32)
+network = Network([600, 600, 600], dtype=np.float32, random_state=0)
+network.fit(X, y, epochs=1, batch_size=500, n_jobs=1)
+size = re.search(r"VmSize:\\s+(\\d+) kB", pathlib.Path("/proc/self/status").read_text())[1]
+resource.setrlimit(resource.RLIMIT_AS, (1024 * int(size) + int(sys.argv[1]) * 2**20, -1))
+before = network.parameters.copy()
+for n_jobs in (2, None):
+    try:
+        network.fit(X, y, epochs=1, batch_size=500, n_jobs=n_jobs)
+        print("fitted")
+    except MemoryError as error:
+        print(error, np.array_equal(network.parameters, before))
+"""
+
+
+@pytest.mark.parametrize("left", [70, 95])
+def test_threads_without_room_for_what_blas_takes_are_refused_or_not_taken(left):
+    """OpenBLAS would ask for its buffer again for ever."""
+    if not Path("/proc/self/status").exists():
+        pytest.skip("needs /proc")
+    refused, fitted = said_by(FEW, left).splitlines()
+    assert refused.startswith("2 threads need up to 112 MiB of address space besides the data")
+    assert refused.endswith("n_jobs=1 may do True")
+    assert fitted == "fitted"
 
 
 # --- files larger than what is left --------------------------------------------------------------

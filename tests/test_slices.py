@@ -1,5 +1,6 @@
 """How long does compiled work go on without a look for Ctrl-C, and is it the same work cut?"""
 
+import signal
 import time
 
 import numpy as np
@@ -60,6 +61,37 @@ def test_no_slice_of_mini_batches_takes_long(shape, monkeypatch):
         if longest < LONGEST:
             break
     assert longest < LONGEST
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_interrupt_within_a_mini_batch_of_all_rows_is_answered_and_nothing_moves(n_jobs):
+    sizes, n, after = [784, 1024, 10], 20_000, 0.2
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, sizes[0]), dtype=np.float32)
+    y = np.ones((n, sizes[-1]), dtype=np.float32)
+    network, optimizer = Network(sizes, dtype=np.float32, random_state=0), Adam()
+    before = network.parameters.copy()
+    late = []
+    for _ in range(3):  # other work on the machine may be in the way
+        epochs = training.epochs(
+            network, X, y, optimizer, batch_size=n, max_epochs=1, rng=None, n_jobs=n_jobs
+        )
+        handler = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        try:
+            began = time.perf_counter()
+            signal.setitimer(signal.ITIMER_REAL, after)
+            with pytest.raises(KeyboardInterrupt):
+                next(epochs)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, handler)
+        late.append(time.perf_counter() - began - after)
+        assert_array_equal(network.parameters, before)
+        assert optimizer.n_steps == 0
+        if late[-1] < LONGEST:
+            break
+    assert min(late) < LONGEST
 
 
 @pytest.mark.parametrize("passes", [1.0, 3.0])

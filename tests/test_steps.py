@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 import sklearn.utils
 
-from cbackprop import SGD, Adam, reference, slices, training
+from cbackprop import SGD, Adam, reference, slices, sweeps, training
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 
@@ -23,6 +23,17 @@ METHODS = {  # ours, and the reference's
 }
 EPOCHS = 20
 CLOSE = 1e-9  # after EPOCHS, in float64
+
+
+@pytest.fixture(params=["whole", "in blocks"], autouse=True)
+def batches(request, monkeypatch):
+    """A mini-batch goes through as a whole, or, where it is large, in blocks of its rows."""
+    if request.param == "in blocks":
+        for name, value in (("STEP_SECONDS", 0.0), ("BLOCK_ROWS", 3), ("FEWEST_ROWS", 1)):
+            monkeypatch.setattr(slices, name, value)
+        monkeypatch.setattr(sweeps, "SMALL_FLOPS", 0.0)
+    return request.param
+
 
 every_method = pytest.mark.parametrize("method", METHODS)
 every_pair = pytest.mark.parametrize(("output_activation", "loss"), run.OUTPUTS)

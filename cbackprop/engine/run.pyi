@@ -59,6 +59,16 @@ class Task:
         thread: int = 0,
         counter: Any = None,
     ) -> float: ...
+    def step(
+        self,
+        rule: NDArray[np.void],
+        gradient: NDArray[Any],
+        state: NDArray[Any],
+        weight: float,
+        team: Team | None = None,
+        thread: int = 0,
+        counter: Any = None,
+    ) -> float: ...
     def views(self, rows: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
 
 def apply_kernel(name: str, x: NDArray[Any]) -> NDArray[Any]: ...

@@ -9,6 +9,7 @@ from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 from libc.limits cimport INT_MAX
+from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
@@ -288,11 +289,15 @@ cdef class Task:
         cdef int64_t k = self.task.plan[self.task.n_layers - 1].n_out
         return 2 if k == 1 and self.task.output != SOFTMAX_LOG_LOSS else k
 
-    cdef int _check_range(self, Py_ssize_t first, Py_ssize_t last) except -1:
-        """Every array, and every index that the loops will follow for these rows."""
+    cdef int _check_kept(self) except -1:
         cdef Block block
         for block in self.blocks:
             block.check_kept()
+        return 0
+
+    cdef int _check_range(self, Py_ssize_t first, Py_ssize_t last) except -1:
+        """Every array, and every index that the loops will follow for these rows."""
+        self._check_kept()
         cdef Py_ssize_t i, row, n_labels = self._n_labels(), bad = -1
         cdef int64_t at, start, stop, column
         if not 0 <= first < last <= self.n_rows:
@@ -381,21 +386,63 @@ cdef class Task:
         that no interrupt can come between.
         Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
         """
-        cdef Block rule_block = struct_block(rule, RULE, "rule", 0)
-        cdef Block slope, memory
         cdef steps.Training training
         cdef double losses
-        dtype = "float32" if self.single else "float64"
         if team is None:
             team = Team(1)
+        if not 1 <= batch_size <= self.task.capacity:
+            raise ValueError(
+                f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
+        arrays = self._prepare(&training, rule, gradient, state, team, thread, False)
+        self._check_range(first, last)
+        training.first = first
+        training.last = last
+        training.batch_size = batch_size
+        with nogil:
+            if self.single:
+                losses = steps.train(&self.task, &training, <float*>NULL)
+            else:
+                losses = steps.train(&self.task, &training, <double*>NULL)
+        if thread == 0:
+            self.n_trained = training.rows
+            self._count(&training, team, counter)
+        del arrays      # not before: they hold the memory
+        return losses
+
+    def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None):
+        """One step of a mini-batch of total weight `weight`, whose gradient is given; all threads make this same call.
+
+        The gradient is that of the mean loss, L2 term not included: it is used up. `counter` is that of `train`.
+        Returns this thread's share of the L2 term.
+        """
+        cdef steps.Training training
+        cdef double term
+        if team is None:
+            team = Team(1)
+        if not 0.0 < weight < INFINITY:
+            raise ValueError(f"the rows' total weight must be positive, got {weight}")
+        arrays = self._prepare(&training, rule, gradient, state, team, thread, True)
+        self._check_kept()
+        with nogil:
+            if self.single:
+                term = steps.step(&self.task, &training, weight, <float*>NULL)
+            else:
+                term = steps.step(&self.task, &training, weight, <double*>NULL)
+        if thread == 0:
+            self._count(&training, team, counter)
+        del arrays
+        return term
+
+    cdef object _prepare(self, steps.Training* training, rule, gradient, state, Team team, Py_ssize_t thread,
+                         bint whole):
+        """What training takes besides the rows, checked. Returns what holds its memory."""
+        cdef Block rule_block = struct_block(rule, RULE, "rule", 0)
+        cdef Block slope, memory
+        dtype = "float32" if self.single else "float64"
         if not self.trainable:
             raise ValueError("a task without y cannot be trained")
         if not 0 <= thread < team.size:
             raise ValueError(f"thread must be between 0 and {team.size - 1}, got {thread}")
-        if not 1 <= batch_size <= self.task.capacity:
-            raise ValueError(
-                f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
-        self._check_range(first, last)
         training.rule = <const Rule*>rule_block.view.buf
         if not 0 <= training.rule.optimizer < N_OPTIMIZERS:
             raise ValueError(f"rule has the unknown optimizer code {training.rule.optimizer}")
@@ -406,32 +453,25 @@ cdef class Task:
                 f"state must have shape {(vectors, self.n_parameters)}, got {(memory.length(0), memory.length(1))}")
         slope = Block(gradient, "gradient", dtype, 1, True)
         clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
-        if (vectors or clipped) and slope.length() != self.n_parameters:
+        if (vectors or clipped or whole) and slope.length() != self.n_parameters:
             raise ValueError(f"gradient must have {self.n_parameters} elements, got {slope.length()}")
         # The vector may have become read-only since the task was built.
         Block(self._parameters(), "parameters", dtype, 1, True)
         training.gradient = slope.view.buf
         training.state = memory.view.buf
         training.n_parameters = self.n_parameters
-        training.first = first
-        training.last = last
-        training.batch_size = batch_size
         training.team = &team.barrier
         training.thread = thread
         training.step = training.rule.step
         training.rows = 0
         training.n_threads = team.size
-        with nogil:
-            if self.single:
-                losses = steps.train(&self.task, &training, <float*>NULL)
-            else:
-                losses = steps.train(&self.task, &training, <double*>NULL)
-        if thread == 0:
-            self.n_steps = training.step - training.rule.step
-            self.n_trained = training.rows
-            if counter is not None and not team.broken:
-                counter.n_steps = training.step
-        return losses
+        return rule_block, slope, memory
+
+    cdef int _count(self, steps.Training* training, Team team, counter) except -1:
+        self.n_steps = training.step - training.rule.step
+        if counter is not None and not team.broken:
+            counter.n_steps = training.step
+        return 0
 
     cdef object _parameters(self):
         cdef Block vector = self.blocks[1]

@@ -32,6 +32,8 @@ cdef struct Training:
 
 # The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil
+# One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the L2 term.
+cdef double step(const Task* task, Training* training, double weight, floating* tag) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
 # gradients, divided likewise, is added to it. `capacity` rows at a time.
 cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,

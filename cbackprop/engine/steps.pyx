@@ -199,13 +199,13 @@ cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
         x[i] *= <floating>factor
 
 
-cdef double update_clipped(
-    const Task* task, const Training* training, Py_ssize_t first, Py_ssize_t m,
-    double weight, double rate, double l2, floating* parameters
+cdef double move_by_gradient(
+    const Task* task, const Training* training, double rate, double l2, floating* parameters
 ) noexcept nogil:
-    """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`.
+    """This thread's share of all layers, where the whole gradient of the losses stands: decayed, bounded, then the
+    step. Returns as `update_layer`.
 
-    The whole gradient stands before anything moves: its norm is everybody's. A barrier stands between.
+    The gradient's norm is everybody's: where it is asked for, a barrier stands between.
     """
     cdef floating* gradient = <floating*>training.gradient
     cdef Share share
@@ -213,15 +213,15 @@ cdef double update_clipped(
     cdef double norm = 0.0, length = 0.0, scale = 1.0
     for index in range(task.n_layers):
         share = share_of(task, training, index)
-        layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, gradient)
         if l2 != 0.0:
             norm += squares(parameters + share.at, share.weights)
             add(l2, parameters + share.at, gradient + share.at, share.weights)
         if training.rule.clip_value > 0.0:
             clip(gradient + share.at, share.weights, training.rule.clip_value)
             clip(gradient + task.plan[index].biases, share.biases, training.rule.clip_value)
-        length += squares(gradient + share.at, share.weights)
-        length += squares(gradient + task.plan[index].biases, share.biases)
+        if training.rule.clip_norm > 0.0:
+            length += squares(gradient + share.at, share.weights)
+            length += squares(gradient + task.plan[index].biases, share.biases)
     if training.rule.clip_norm > 0.0:
         training.team.parts[training.thread] = length
         if not team_wait(training.team):
@@ -239,6 +239,29 @@ cdef double update_clipped(
         move(training, share.at, share.weights, rate, 0.0, parameters)
         move(training, task.plan[index].biases, share.biases, rate, 0.0, parameters)
     return norm
+
+
+cdef double update_clipped(
+    const Task* task, const Training* training, Py_ssize_t first, Py_ssize_t m,
+    double weight, double rate, double l2, floating* parameters
+) noexcept nogil:
+    """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`."""
+    cdef Share share
+    cdef Py_ssize_t index
+    for index in range(task.n_layers):
+        share = share_of(task, training, index)
+        layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
+                       <floating*>training.gradient)
+    return move_by_gradient(task, training, rate, l2, parameters)
+
+
+cdef double step(const Task* task, Training* training, double weight, floating* tag) noexcept nogil:
+    cdef double l2 = training.rule.l2 + training.rule.l2_batch / weight
+    training.step += 1
+    return 0.5 * l2 * move_by_gradient(
+        task, training, rate_of_step(training.rule, first_power(training.rule.beta_1, training.step),
+                                     first_power(training.rule.beta_2, training.step)),
+        l2, <floating*>task.parameters)
 
 
 cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil:

@@ -77,6 +77,17 @@ def train(made, **changes):
     return made.train(**given)
 
 
+def step(made, **changes):
+    given = {
+        "rule": rule("momentum"),
+        "gradient": np.zeros(SIZE),
+        "state": np.zeros((1, SIZE)),
+        "weight": 1.0,
+        **changes,
+    }
+    return made.step(**given)
+
+
 # --- building a task: what is wrong, the arguments changed, the error, what its message says ---
 
 BAD_ARGUMENTS = {
@@ -587,6 +598,7 @@ def _calling():
         for call, make in {
             "loss": lambda made, gradient: made.loss(0, N, 1.0, gradient),
             "train": lambda made, gradient: train(made, gradient=gradient),
+            "step": lambda made, gradient: step(made, gradient=gradient),
         }.items():
             yield Bad(
                 f"{call}: gradient {name}",
@@ -602,6 +614,22 @@ def _calling():
             lambda given: train(task(capacity=4, parameters=given.parameters), **given.changes),
             error,
             words,
+        )
+        if not name.startswith("batch_size"):
+            yield Bad(
+                f"step: {name}",
+                lambda changes=changes: _given(changes=changes),
+                lambda given: step(task(parameters=given.parameters), **given.changes),
+                error,
+                words,
+            )
+    for weight in (0.0, -1.0, np.nan, np.inf):
+        yield Bad(
+            f"step: weight {weight}",
+            lambda: _given(),
+            lambda given, weight=weight: step(task(parameters=given.parameters), weight=weight),
+            ValueError,
+            f"total weight must be positive, got {weight}",
         )
 
 
