@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from cbackprop import SGD, Adam, training
+from cbackprop import SGD, Adam, Network, training
 from cbackprop.engine import kernels, run
 
 # Largest errors in ulp, as engine/vector/vmath.h states them.
@@ -304,6 +304,38 @@ def test_training_is_the_same_with_all_instructions(method, size, dtype, make_pr
         return [losses, network.parameters, optimizer.state]
 
     same_with_all_instructions(train)
+
+
+@pytest.mark.usefixtures("instructions")
+@pytest.mark.parametrize("n", [5, 16, 200_003])
+@pytest.mark.parametrize("epsilon", [1e-30, 1e-8])
+def test_adam_divides_by_the_correctly_rounded_root_of_whatever_is_there(epsilon, n, dtype):
+    """Every kind of number: all exponents, zeros, subnormal, infinite, NaN."""
+    rng = np.random.default_rng(n)
+    of_bits = np.dtype(f"uint{8 * dtype.itemsize}")
+    info = np.finfo(dtype)
+    squares = rng.integers(0, np.iinfo(of_bits).max // 2, n, dtype=of_bits).view(dtype)
+    special = [0.0, info.smallest_subnormal, info.smallest_normal, info.max, inf]
+    squares[: len(special)] = special[:n]
+    network = Network([n, 1], dtype=dtype, random_state=0)
+    size = network.parameters.size
+    task = run.Task(
+        network.plan, network.output, network.parameters,
+        np.ones((1, n), dtype), y=np.ones((1, 1), dtype),
+    )  # fmt: skip
+    optimizer = Adam(0.25, beta_1=0.5, beta_2=0.5, epsilon=epsilon)
+    gradient = rng.normal(size=size).astype(dtype)
+    gradient[: n // 2] = 0.0
+    state = np.stack([gradient[::-1], np.resize(squares, size)])
+    with np.errstate(all="ignore"):
+        mean, square = state * dtype.type(0.5)
+        mean = mean + dtype.type(0.5) * gradient
+        square = square + dtype.type(0.5) * (gradient * gradient)
+        rate = dtype.type(0.25 * np.sqrt(0.5) / 0.5)
+        expected = network.parameters - rate * mean / (np.sqrt(square) + dtype.type(epsilon))
+    task.step(optimizer._rule(0.0, 0.0), gradient, state, 1.0)
+    np.testing.assert_array_equal(state, [mean, square])
+    np.testing.assert_array_equal(network.parameters, expected)
 
 
 @pytest.mark.usefixtures("instructions")

@@ -1,6 +1,9 @@
 /* The loops, for one dtype T and one instruction set. Included by table.c with FN(name) giving each its own names. */
 
 #include "vmath.h"
+#if ISA_BITS
+#include "simd.h"
+#endif
 
 /* Sums run over as many partial sums as fit 64 bytes, whatever the instructions: the same result on each of them. */
 #define LANES ((ptrdiff_t)(64 / sizeof(T)))
@@ -364,6 +367,9 @@ static void FN(nesterov_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RE
 }
 
 /* rate holds the bias corrections: eta sqrt(1 - beta_2^t) / (1 - beta_1^t) */
+#if ISA_BITS == 512
+#include "adam.h"
+#else
 static void FN(adam_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT mean, T *RESTRICT square,
                             ptrdiff_t n, const Rule *rule, double rate, double l2)
 {
@@ -377,6 +383,7 @@ static void FN(adam_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRI
         w[i] -= eta * mean[i] / (SQRT(square[i]) + epsilon);
     }
 }
+#endif
 
 #if ISA_BITS
 #include "product.h"
@@ -433,3 +440,27 @@ static const TABLE FN(table) = {
 #undef TILE_COLUMNS
 #undef ELEMENTWISE_LOSS
 #undef ACTIVATION
+#if ISA_BITS
+#undef COPIED_VECTORS
+#undef COPY_BYTES
+#undef SUFFIX
+#undef MOST_VECTORS
+#undef MOST_ROWS
+#undef OP
+#undef V
+#undef MASK
+#undef MASK_OF
+#undef LOAD_LAST
+#undef STORE_LAST
+#undef WIDTH
+#undef ZERO
+#undef EVERY
+#undef LOAD
+#undef STORE
+#undef MULTIPLY
+#undef MULTIPLY_ADD
+#undef PLUS
+#undef MINUS
+#undef LARGER
+#undef WHERE_NOT_ZERO
+#endif

@@ -5,8 +5,6 @@
    a number of A multiplies them for each row of the tile. Every element of C is one sum, from first to last, so it does
    not depend on where a tile or a thread's share begins. */
 
-#include "simd.h"
-
 #define SMALL_BYTES (960 * 1024) /* of B; BLAS is as quick from there on, and made for it */
 #define PANEL_ROWS 256 /* of a copied panel: most of a first-level cache */
 /* What all tiles of a panel have in common. A's element (i, l) stands at a[i a_row + l a_inner]: transposed or not is a
@@ -216,30 +214,8 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
 #undef LOAD_VECTOR
 #undef SMALL_BYTES
 #undef PANEL_ROWS
-#undef COPIED_VECTORS
-#undef COPY_BYTES
 #undef NAME
 #undef FOUR
 #undef SIX
 #undef EIGHT
 #undef TWELVE
-#undef SUFFIX
-#undef MOST_VECTORS
-#undef MOST_ROWS
-#undef OP
-#undef V
-#undef MASK
-#undef MASK_OF
-#undef LOAD_LAST
-#undef STORE_LAST
-#undef WIDTH
-#undef ZERO
-#undef EVERY
-#undef LOAD
-#undef STORE
-#undef MULTIPLY
-#undef MULTIPLY_ADD
-#undef PLUS
-#undef MINUS
-#undef LARGER
-#undef WHERE_NOT_ZERO

@@ -1,4 +1,5 @@
-/* The few vector operations that product.h is written in, for T and the instruction set at hand. Undone at its end.
+/* The few vector operations that product.h and adam.h are written in, for T and the instruction set at hand. Undone at
+   body.h's end.
 
    V holds WIDTH numbers. LAST stands for the last vector of a row, of which a mask says how many numbers count: the
    others are neither read nor written. MOST_ROWS(n) rows of n vectors fit the registers as sums, n up to MOST_VECTORS. */
