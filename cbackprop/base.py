@@ -150,9 +150,13 @@ class MLP(Savable, CallbackSupportMixin, Descent):
 
     def _all_or_nothing(self, *, incremental: bool):
         """Whatever goes wrong in a fit: the estimator is then as it was before."""
-        goes_on = incremental or self.warm_start
-        mine = [vars(self).get(name) for name in ("network_", "_optimizer") if goes_on]
-        return all_or_nothing(self, *mine, random_state=self.random_state)
+        if incremental:
+            changed = ["network_", "_optimizer"]
+        else:  # with an optimizer of its own
+            changed = ["network_"] if self.warm_start else []
+        mine = [vars(self).get(name) for name in changed]
+        short = incremental or self.max_iter == 1
+        return all_or_nothing(self, *mine, random_state=self.random_state, short=short)
 
     def _fit(self, X, y, sample_weight, *, incremental, callbacks=(), classes=None):
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""

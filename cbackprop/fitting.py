@@ -91,7 +91,7 @@ def fit(
     )
     loss_before = _loss_of_first(network, data, int(batch_size))
     with (
-        all_or_nothing(network, optimizer, random_state=random_state),
+        all_or_nothing(network, optimizer, random_state=random_state, short=epochs == 1),
         listening(network, state, check_callbacks(callbacks), X=X, y=y) as listeners,
     ):
         network.writable()
