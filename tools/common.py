@@ -11,8 +11,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = ROOT / "build" / "tools"  # ignored by git; every tool has a folder of its own in it
-CONTENTS = ["cbackprop", "tests", "examples", "docs", "tools", "setup.py", "pyproject.toml"]
-CONTENTS += ["README.md", "CHANGELOG.md", "LICENSE", "MANIFEST.in"]
+CONTENTS = ["cbackprop", "tests", "examples", "docs", "tools", "benchmarks", "setup.py"]
+CONTENTS += [
+    "pyproject.toml",
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "MANIFEST.in",
+]
 
 
 def copy_source(name: str) -> Path:
@@ -20,7 +27,9 @@ def copy_source(name: str) -> Path:
     copy = WORK / name
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
-    unwanted = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "_build", "auto_examples")
+    unwanted = shutil.ignore_patterns(
+        "*.so", "*.pyd", "__pycache__", "_build", "auto_examples", "results"
+    )
     for entry in CONTENTS:
         source = ROOT / entry
         if source.is_dir():
