@@ -39,7 +39,7 @@ ENGINE = "cbackprop/engine"
 HEADERS = ["plan.h", "team.h"] + [
     f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "adam", "product")
 ]
-MODULES = ["kernels", "passes", "steps", "run", "crew", "shuffle"]
+MODULES = ["kernels", "passes", "steps", "block", "run", "trial", "crew", "shuffle"]
 SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}
 
 extensions = [

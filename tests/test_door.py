@@ -25,7 +25,7 @@ from bad_inputs.door import (
     train,
 )
 
-from cbackprop.engine import run
+from cbackprop.engine import run, trial
 from cbackprop.plan import make_plan
 
 # --- building a task -----------------------------------------------------------------------------
@@ -299,12 +299,12 @@ def test_a_task_is_built_once():
 )
 def test_kernels_take_vectors_of_floats_alone(x, error):
     with pytest.raises(error, match="x must"):
-        run.apply_kernel("tanh", x)
+        trial.apply_kernel("tanh", x)
 
 
 def test_an_unknown_kernel_is_refused():
     with pytest.raises(ValueError, match="unknown kernel 'sinh'"):
-        run.apply_kernel("sinh", np.zeros(3))
+        trial.apply_kernel("sinh", np.zeros(3))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from cbackprop import SGD, Adam, Network, training
-from cbackprop.engine import kernels, run
+from cbackprop.engine import kernels, run, trial
 
 # Largest errors in ulp, as engine/vector/vmath.h states them.
 BOUNDS = {"exp": 1.5, "log": 1.5, "logistic": 2.5, "tanh": 3.0}
@@ -117,7 +117,7 @@ def exact(name, dtype):
 
 
 def errors_in_ulp(name, dtype):
-    got = run.apply_kernel(name, points(name, dtype))
+    got = trial.apply_kernel(name, points(name, dtype))
     assert got.dtype == dtype
     rounded, rest, exponents = exact(name, dtype)
     infinite, first = np.isposinf(got), exponents // 2  # 2^exponent itself may be out of range
@@ -141,8 +141,8 @@ def test_error_is_within_the_stated_ulp(name, dtype):
 
 def test_the_judge_of_ulps_sees_an_error_of_one_ulp(monkeypatch):
     dtype = np.dtype(np.float64)
-    true = run.apply_kernel
-    monkeypatch.setattr(run, "apply_kernel", lambda name, x: np.nextafter(true(name, x), inf))
+    true = trial.apply_kernel
+    monkeypatch.setattr(trial, "apply_kernel", lambda name, x: np.nextafter(true(name, x), inf))
     assert errors_in_ulp("exp", dtype).max() > 1.3
 
 
@@ -161,7 +161,7 @@ SPECIAL = {
 def test_nan_infinities_and_zeros(name, dtype):
     x, expected = (np.array(values, dtype=dtype) for values in SPECIAL[name])
     for copies in (1, 9):  # so that they pass through vectors, and through what is left over
-        got = run.apply_kernel(name, np.tile(x, copies))
+        got = trial.apply_kernel(name, np.tile(x, copies))
         np.testing.assert_array_equal(got, np.tile(expected, copies))
         numbers = ~np.isnan(got)
         np.testing.assert_array_equal(
@@ -173,29 +173,29 @@ def test_nan_infinities_and_zeros(name, dtype):
 @pytest.mark.parametrize("name", ["exp", "log", "logistic", "tanh", "relu"])
 def test_nan_does_not_spread_to_its_neighbours(name, dtype):
     x = np.linspace(0.5, 2.0, 37, dtype=dtype)
-    alone = run.apply_kernel(name, x)
+    alone = trial.apply_kernel(name, x)
     x[5] = nan
-    spoiled = run.apply_kernel(name, x)
+    spoiled = trial.apply_kernel(name, x)
     assert np.flatnonzero(spoiled != alone).tolist() == [5]
 
 
 @pytest.mark.usefixtures("instructions")
 def test_logistic_of_opposite_arguments_adds_up_to_one(dtype):
     x = np.linspace(0.0, 50.0, 1001, dtype=dtype)
-    total = run.apply_kernel("logistic", x) + run.apply_kernel("logistic", -x)
+    total = trial.apply_kernel("logistic", x) + trial.apply_kernel("logistic", -x)
     assert np.abs(total - 1.0).max() <= np.finfo(dtype).eps
 
 
 @pytest.mark.usefixtures("instructions")
 def test_tanh_is_odd(dtype):
     x = points("tanh", dtype)
-    np.testing.assert_array_equal(run.apply_kernel("tanh", -x), -run.apply_kernel("tanh", x))
+    np.testing.assert_array_equal(trial.apply_kernel("tanh", -x), -trial.apply_kernel("tanh", x))
 
 
 @pytest.mark.usefixtures("instructions")
 @pytest.mark.parametrize("name", ["logistic", "tanh"])
 def test_squashing_functions_stay_within_their_limits(name, dtype):
-    got = run.apply_kernel(name, points(name, dtype))
+    got = trial.apply_kernel(name, points(name, dtype))
     assert got.min() >= (0.0 if name == "logistic" else -1.0)
     assert got.max() <= 1.0
 
@@ -203,7 +203,7 @@ def test_squashing_functions_stay_within_their_limits(name, dtype):
 def test_kernels_leave_their_argument_alone(dtype):
     x = np.linspace(-1.0, 1.0, 19, dtype=dtype)
     before = x.copy()
-    run.apply_kernel("tanh", x)
+    trial.apply_kernel("tanh", x)
     np.testing.assert_array_equal(x, before)
 
 
@@ -229,7 +229,7 @@ def same_with_all_instructions(compute):
 @pytest.mark.parametrize("name", [*BOUNDS, "relu", "identity"])
 def test_elementwise_functions_are_the_same_with_all_instructions(name, dtype):
     x = points(name if name in BOUNDS else "tanh", dtype)
-    same_with_all_instructions(lambda: [run.apply_kernel(name, x)])
+    same_with_all_instructions(lambda: [trial.apply_kernel(name, x)])
 
 
 @pytest.mark.usefixtures("restored_instructions")
@@ -237,9 +237,9 @@ def test_elementwise_functions_are_the_same_with_all_instructions(name, dtype):
 @pytest.mark.parametrize("name", BOUNDS)
 def test_what_is_left_over_by_vectors_is_computed_alike(name, n, dtype):
     x = points(name, dtype)[:n]
-    whole = run.apply_kernel(name, np.concatenate([x, np.ones(128 - n, dtype)]))[:n]
-    np.testing.assert_array_equal(run.apply_kernel(name, x), whole)
-    same_with_all_instructions(lambda: [run.apply_kernel(name, x)])
+    whole = trial.apply_kernel(name, np.concatenate([x, np.ones(128 - n, dtype)]))[:n]
+    np.testing.assert_array_equal(trial.apply_kernel(name, x), whole)
+    same_with_all_instructions(lambda: [trial.apply_kernel(name, x)])
 
 
 @pytest.mark.usefixtures("restored_instructions")

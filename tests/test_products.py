@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from cbackprop.engine import kernels, run
+from cbackprop.engine import kernels, trial
 
 DTYPES = [np.float32, np.float64]
 # Around the widths of vectors (4, 8, 16), tiles (up to 14 rows, 4 vectors) and copied panels (256).
@@ -53,7 +53,7 @@ def assert_product_is_right(m, n, k, dtype, **how):
     # The rows before and behind must stay as they are.
     around = np.full((m + 2, n), 7.0, dtype=dtype)
     around[1:-1] = c if how.get("keep") else np.nan
-    made = run.apply_product(a, b, around[1:-1], **how)
+    made = trial.apply_product(a, b, around[1:-1], **how)
     if made:
         assert np.all(np.abs(around[1:-1] - wanted) <= bound * np.finfo(dtype).eps)
     else:
@@ -102,7 +102,7 @@ def test_what_is_done_to_the_sums_at_the_end(k, finish, dtype):
         other.flat[:: 3 if other.ndim == 2 else n + 1] = 0.0  # where a relu is closed
         x, bound = exact(a, b, out, transpose_b=True)
         wanted = FINISHES[finish](x, other)
-        if run.apply_product(a, b, out, transpose_b=True, finish=finish, other=other):
+        if trial.apply_product(a, b, out, transpose_b=True, finish=finish, other=other):
             assert np.all(np.abs(out - wanted) <= (bound + 8) * np.finfo(dtype).eps)
 
 
@@ -129,10 +129,10 @@ def test_nothing_behind_the_operands_is_touched(transpose_a, transpose_b, dtype)
     how = {"transpose_a": transpose_a, "transpose_b": transpose_b}
     for m, n, k in product([1, 3, 17, 40], [5, 10, 33, 100], [1, 3, 33, 300]):
         a, b, c = (before_a_wall(x) for x in operands(m, n, k, dtype, **how))
-        run.apply_product(a, b, c, **how)
-        run.apply_product(a, b, c, keep=0.5, **how)
+        trial.apply_product(a, b, c, **how)
+        trial.apply_product(a, b, c, keep=0.5, **how)
         other = before_a_wall(np.ones(n, dtype))
-        run.apply_product(a, b, c, finish="add_relu", other=other, **how)
+        trial.apply_product(a, b, c, finish="add_relu", other=other, **how)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -140,7 +140,7 @@ def test_nothing_behind_the_operands_is_touched(transpose_a, transpose_b, dtype)
 def test_nan_and_infinity_stay_in_their_row_and_column(dtype):
     a, b, out = operands(20, 40, 30, dtype)
     a[3, 5], b[7, 11] = np.nan, np.inf
-    assert run.apply_product(a, b, out, finish="add_relu", other=np.zeros(40, dtype))
+    assert trial.apply_product(a, b, out, finish="add_relu", other=np.zeros(40, dtype))
     spoiled = np.zeros(out.shape, bool)
     spoiled[3], spoiled[:, 11] = True, True
     assert np.isnan(out[3]).all()  # a relu lets NaN through
@@ -151,10 +151,10 @@ def test_nan_and_infinity_stay_in_their_row_and_column(dtype):
 @pytest.mark.usefixtures("vectors")
 def test_a_number_does_not_depend_on_where_its_tile_begins(dtype):
     a, b, whole = operands(37, 50, 40, dtype)
-    assert run.apply_product(a, b, whole)
+    assert trial.apply_product(a, b, whole)
     for first, last in [(0, 1), (5, 18), (18, 37)]:
         part = np.empty((last - first, 50), dtype)
-        assert run.apply_product(a[first:last], b, part)
+        assert trial.apply_product(a[first:last], b, part)
         np.testing.assert_array_equal(part, whole[first:last])
 
 
@@ -181,14 +181,14 @@ def test_products_can_be_left_to_blas():
 
 
 def test_all_ways_to_finish_are_tested():
-    assert {"nothing", *FINISHES} == set(run.FINISHES)
+    assert {"nothing", *FINISHES} == set(trial.FINISHES)
 
 
 def test_the_door_names_what_does_not_fit():
     a, b, out = operands(3, 4, 5, np.float64)
     with pytest.raises(ValueError, match=r"the shapes do not fit: a \(3, 5\), b \(4, 5\)"):
-        run.apply_product(a, b.T.copy(), out)
+        trial.apply_product(a, b.T.copy(), out)
     with pytest.raises(ValueError, match="finish must be one of"):
-        run.apply_product(a, b, out, finish="cube")
+        trial.apply_product(a, b, out, finish="cube")
     with pytest.raises(TypeError, match="b must be an array of float64, got float32"):
-        run.apply_product(a, b.astype(np.float32), out)
+        trial.apply_product(a, b.astype(np.float32), out)

@@ -27,7 +27,9 @@ def errors(copy: Path, *command: str) -> tuple[list[str], str]:
     command = ("valgrind", *OPTIONS, sys.executable, "-P", *command)
     said = common.run(list(command), copy, environment, quiet=True, fails=True)
     reports = re.split(r"\n==\d+== \n", said)
-    ours = re.compile(r"\((run|steps|passes|kernels|shuffle|crew|table|body|team)\.(c|h):\d+\)")
+    ours = re.compile(
+        r"\((block|run|trial|steps|passes|kernels|shuffle|crew|table|body|team)\.(c|h):\d+\)"
+    )
     kinds = ("Invalid ", "Conditional jump", "Use of uninit", "Source and destination")
     return [text for text in reports if ours.search(text) and any(k in text for k in kinds)], said
 

@@ -8,7 +8,6 @@ from typing_extensions import disjoint_base
 ACTIVATIONS: Mapping[str, int]
 OUTPUTS: Mapping[tuple[str, str], int]
 OPTIMIZERS: Mapping[str, int]
-FINISHES: Mapping[str, int]
 STATE_VECTORS: Mapping[int, int]
 LAYER: np.dtype[np.void]
 RULE: np.dtype[np.void]
@@ -71,17 +70,4 @@ class Task:
     ) -> float: ...
     def views(self, rows: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
 
-def apply_kernel(name: str, x: NDArray[Any]) -> NDArray[Any]: ...
-def apply_product(
-    a: NDArray[Any],
-    b: NDArray[Any],
-    out: NDArray[Any],
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    scale: float = 1.0,
-    keep: float = 0.0,
-    finish: str = "nothing",
-    other: NDArray[Any] | None = None,
-) -> bool: ...
 def all_finite(x: NDArray[Any]) -> bool: ...

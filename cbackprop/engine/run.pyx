@@ -5,9 +5,6 @@ arrays' memory, so that nothing can move or free it, and to the workspace. Whate
 a loop runs; the loops themselves cannot fail.
 """
 
-from cpython.buffer cimport (
-    PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
-)
 from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t
@@ -16,6 +13,7 @@ import numpy as np
 
 from cbackprop.engine cimport passes, steps
 from cbackprop.engine cimport kernels
+from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.plan cimport (
     ADAM, EXP_POISSON, IDENTITY, IDENTITY_SQUARED_ERROR, LOGISTIC, LOGISTIC_LOG_LOSS, LOGISTIC_SQUARED_ERROR,
     MOMENTUM, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, NESTEROV, RELU, SGD, SOFTMAX_LOG_LOSS, TANH, Layer, Rule,
@@ -30,12 +28,6 @@ OUTPUTS = {
     ("exp", "poisson"): EXP_POISSON,
 }
 OPTIMIZERS = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
-FINISHES = {
-    "nothing": kernels.NOTHING, "add": kernels.ADD, "add_relu": kernels.ADD_RELU,
-    "times_logistic_derivative": kernels.TIMES_LOGISTIC_DERIVATIVE,
-    "times_tanh_derivative": kernels.TIMES_TANH_DERIVATIVE,
-    "times_relu_derivative": kernels.TIMES_RELU_DERIVATIVE,
-}
 STATE_VECTORS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
 
 LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
@@ -48,69 +40,6 @@ RULE = np.dtype(
 
 if LAYER.itemsize != sizeof(Layer) or RULE.itemsize != sizeof(Rule):
     raise ImportError("cbackprop was built for a platform whose structs are laid out differently")
-
-
-cdef class Block:
-    """The memory of a C-contiguous array, held for as long as this object lives."""
-
-    cdef Py_buffer view
-    cdef bint held
-    cdef str name
-
-    def __cinit__(self, array, str name, str kinds, int ndim, bint writable=False):
-        cdef int flags = PyBUF_C_CONTIGUOUS
-        if kinds != "struct":       # whose dtype has been compared; NumPy's format of it is slow to make
-            flags |= PyBUF_FORMAT
-        if writable:
-            flags |= PyBUF_WRITABLE
-        try:
-            PyObject_GetBuffer(array, &self.view, flags)
-        except (TypeError, ValueError, BufferError) as error:
-            needed = "C-contiguous, writable" if writable else "C-contiguous"
-            raise ValueError(f"{name} must be a {needed} array, got {type(array).__name__}: {error}") from None
-        self.held = True
-        self.name = name
-        kind = self.kind() if flags & PyBUF_FORMAT else kinds
-        if kind not in kinds.split():
-            raise TypeError(f"{name} must be an array of {kinds.replace(' ', ' or ')}, got {kind}")
-        if self.view.ndim != ndim:
-            raise ValueError(f"{name} must have {ndim} dimension(s), got {self.view.ndim}")
-
-    def __dealloc__(self):
-        if self.held:
-            PyBuffer_Release(&self.view)
-
-    cdef str kind(self):
-        cdef bytes code = self.view.format
-        if code == b"f":
-            return "float32"
-        if code == b"d":
-            return "float64"
-        if code in (b"i", b"l", b"q"):
-            return "int32" if self.view.itemsize == 4 else "int64"
-        return f"items of format {code.decode()!r}"
-
-    cdef Py_ssize_t length(self, int axis=0):
-        return self.view.shape[axis]
-
-    cdef int check_kept(self) except -1:
-        """An array's `resize(refcheck=False)` frees the memory although it is held here."""
-        cdef Py_buffer now
-        PyObject_GetBuffer(<object>self.view.obj, &now, PyBUF_SIMPLE)
-        cdef bint kept = now.buf == self.view.buf and now.len == self.view.len
-        cdef Py_ssize_t length = now.len
-        PyBuffer_Release(&now)
-        if not kept:
-            raise ValueError(
-                f"{self.name} must stay as it was given, {self.view.len} bytes where they were: it has been resized "
-                f"since, to {length} bytes")
-        return 0
-
-
-cdef Block struct_block(array, dtype, str name, int ndim):
-    if getattr(array, "dtype", None) != dtype:
-        raise TypeError(f"{name} must be an array of {dtype}, got {getattr(array, 'dtype', type(array).__name__)}")
-    return Block(array, name, "struct", ndim)
 
 
 cdef Py_ssize_t check_plan(Block plan) except -1:
@@ -491,64 +420,6 @@ cdef class Task:
             blocks.append(self.workspace[start : start + rows * width].reshape(rows, width))
             start += width * capacity
         return blocks[: len(widths)], blocks[len(widths) :]
-
-
-def apply_kernel(str name, x):
-    """One of the elementwise functions on a copy of x, for the tests: exp, log, logistic, tanh, relu, identity."""
-    out = np.array(x, order="C")
-    cdef Block block = Block(out, "x", "float32 float64", 1, True)
-    cdef Block bias = Block(np.full_like(out, -0.0), "bias", "float32 float64", 1)    # x + -0.0 is x, -0.0 too
-    cdef Py_ssize_t n = block.length()
-    cdef int code = ACTIVATIONS.get(name, -1)
-    if code < 0 and name not in ("exp", "log"):
-        raise ValueError(f"unknown kernel {name!r}")
-    if block.kind() == "float32":
-        if name == "exp":
-            kernels.of_float.exponential(<float*>block.view.buf, n)
-        elif name == "log":
-            kernels.of_float.logarithm(<float*>block.view.buf, n)
-        else:
-            kernels.of_float.activate[code](<float*>block.view.buf, <float*>bias.view.buf, 1, n)
-    else:
-        if name == "exp":
-            kernels.of_double.exponential(<double*>block.view.buf, n)
-        elif name == "log":
-            kernels.of_double.logarithm(<double*>block.view.buf, n)
-        else:
-            kernels.of_double.activate[code](<double*>block.view.buf, <double*>bias.view.buf, 1, n)
-    return out
-
-
-def apply_product(a, b, out, *, bint transpose_a=False, bint transpose_b=False, double scale=1.0, double keep=0.0,
-                  str finish="nothing", other=None):
-    """out := finish(scale op(a) op(b) + keep out) by the kernels' own loops, for the tests.
-
-    Returns whether these loops made the product; if not, it is one for BLAS and `out` is untouched.
-    """
-    cdef Block left = Block(a, "a", "float32 float64", 2)
-    cdef Block right = Block(b, "b", left.kind(), 2)
-    cdef Block target = Block(out, "out", left.kind(), 2, True)
-    cdef Block more
-    cdef Py_ssize_t m = left.length(transpose_a), k = left.length(not transpose_a), n = right.length(not transpose_b)
-    cdef void* with_ = NULL
-    if other is not None:
-        more = Block(other, "other", left.kind(), np.ndim(other))
-        with_ = more.view.buf
-    if finish not in FINISHES:
-        raise ValueError(f"finish must be one of {list(FINISHES)}, got {finish!r}")
-    needed = {"nothing": None, "add": (n,), "add_relu": (n,)}.get(finish, (m, n))
-    given = None if other is None else other.shape
-    if right.length(transpose_b) != k or out.shape != (m, n) or given != needed:
-        raise ValueError(f"the shapes do not fit: a {a.shape}, b {b.shape}, out {out.shape}, other {given}")
-    if left.view.itemsize == 4:
-        return bool(kernels.of_float.product(
-            transpose_a, transpose_b, m, n, k, <float>scale, <const float*>left.view.buf, left.length(1),
-            <const float*>right.view.buf, right.length(1), <float>keep, <float*>target.view.buf, n,
-            <kernels.Finish><int>FINISHES[finish], <const float*>with_))
-    return bool(kernels.of_double.product(
-        transpose_a, transpose_b, m, n, k, scale, <const double*>left.view.buf, left.length(1),
-        <const double*>right.view.buf, right.length(1), keep, <double*>target.view.buf, n,
-        <kernels.Finish><int>FINISHES[finish], <const double*>with_))
 
 
 def all_finite(x):
