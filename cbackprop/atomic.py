@@ -7,8 +7,6 @@ import os
 import secrets
 import stat
 from contextlib import suppress
-from pathlib import Path
-from typing import BinaryIO
 
 try:
     import fcntl
@@ -41,18 +39,20 @@ def write(path: PathLike, data: bytes | bytearray) -> None:
         raise _explained(error, path) from error
 
 
-def target_of(path: PathLike) -> Path:
+def target_of(path: PathLike) -> str:
     """The file to replace, links followed, if that is a thing to do."""
-    target = Path(os.path.realpath(os.fspath(path)))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(
-            errno.ENOENT, f"cannot write: there is no folder {target.parent}", os.fspath(path)
-        )
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "cannot write: this is a folder", os.fspath(path))
-    if os.path.lexists(target) and not target.is_file():
-        what = "a link that leads to itself" if target.is_symlink() else "not a regular file"
-        raise OSError(errno.EINVAL, f"cannot write: this is {what}", os.fspath(path))
+    asked = os.fspath(path)
+    if not isinstance(asked, str):
+        raise TypeError(f"path must be a str or an os.PathLike of one, got {asked!r}")
+    target = os.path.realpath(asked)
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, f"cannot write: there is no folder {folder}", asked)
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, "cannot write: this is a folder", asked)
+    if os.path.lexists(target) and not os.path.isfile(target):
+        what = "a link that leads to itself" if os.path.islink(target) else "not a regular file"
+        raise OSError(errno.EINVAL, f"cannot write: this is {what}", asked)
     return target
 
 
@@ -61,13 +61,28 @@ def _explained(error: OSError, path: PathLike) -> OSError:
     return OSError(error.errno, f"cannot write: {error.strerror}", os.fspath(path))
 
 
-def _replace(target: Path, data: bytes | bytearray) -> None:
-    temporary, file = _open_temporary(target)
+def _replace(target: str, data: bytes | bytearray) -> None:
+    start = _start_of_temporaries(target)
+    while not _put(f"{start}{secrets.token_hex(8)}{SUFFIX}", target, data):
+        pass
+    _sync_folder(os.path.dirname(target))
+
+
+def _put(temporary: str, target: str, data: bytes | bytearray) -> bool:
+    """Write a new file of that name and let it take the target's place.
+
+    Where it fails or is interrupted, nothing of that name is left. False if another writer took
+    the file for litter before it was locked.
+    """
     try:
-        with file:
+        # Without a buffer: nothing is left to make, and to fail, once the file is there.
+        with open(temporary, "xb", buffering=0) as file:
+            if not (_lock(file.fileno()) and os.path.exists(temporary)):
+                return False
             _take_after(target, file.fileno())
-            file.write(data)
-            file.flush()
+            left = memoryview(data)
+            while left:  # a call writes 2 GiB at most
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
             if fcntl is not None:
                 # Still open, so still locked: no other writer takes it for litter.
@@ -75,15 +90,22 @@ def _replace(target: Path, data: bytes | bytearray) -> None:
         if fcntl is None:
             os.replace(temporary, target)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
-    _sync_folder(target.parent)
+    return True
 
 
-def _take_after(target: Path, descriptor: int) -> None:
+def _start_of_temporaries(target: str) -> str:
+    """What the paths of its temporary files begin with."""
+    folder, name = os.path.split(target)
+    return os.path.join(folder, f".{name[:50]}.")
+
+
+def _take_after(target: str, descriptor: int) -> None:
     """The new file gets the old one's owner and mode, if there is one."""
     try:
-        old, new = target.stat(), os.fstat(descriptor)
+        old, new = os.stat(target), os.fstat(descriptor)
     except FileNotFoundError:
         return
     if hasattr(os, "fchown") and (old.st_uid, old.st_gid) != (new.st_uid, new.st_gid):
@@ -91,25 +113,6 @@ def _take_after(target: Path, descriptor: int) -> None:
             os.fchown(descriptor, old.st_uid, old.st_gid)
     if hasattr(os, "fchmod"):
         os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
-
-
-def _open_temporary(target: Path) -> tuple[Path, BinaryIO]:
-    """A new file beside the target, locked, and its name.
-
-    A file object, not a descriptor: it is closed, and so unlocked, also where an interrupt comes
-    before anybody has a name for it.
-    """
-    while True:
-        temporary = target.with_name(f".{target.name[:50]}.{secrets.token_hex(8)}{SUFFIX}")
-        file = open(temporary, "xb")  # noqa: SIM115
-        try:
-            if _lock(file.fileno()) and temporary.exists():
-                return temporary, file
-        except BaseException:
-            file.close()
-            temporary.unlink(missing_ok=True)
-            raise
-        file.close()  # another writer took it for litter before it was locked
 
 
 def _lock(descriptor: int) -> bool:
@@ -125,33 +128,33 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def remove_litter(target: Path) -> None:
+def remove_litter(target: str) -> None:
     """Remove this target's temporary files that no living writer holds."""
-    start = f".{target.name[:50]}."
+    folder, start = os.path.split(_start_of_temporaries(target))
     try:
-        names = os.listdir(target.parent)
+        names = os.listdir(folder)
     except PermissionError:  # a folder to write to and not to look into
         return
     for name in names:
         if not (name.startswith(start) and name.endswith(SUFFIX)):
             continue
-        litter = target.with_name(name)
+        litter = os.path.join(folder, name)
         try:
             if fcntl is None:
-                litter.unlink()
+                os.unlink(litter)
                 continue
             # A pipe of this name would wait for its reader, a link would lead elsewhere.
             descriptor = os.open(litter, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                litter.unlink()
+                os.unlink(litter)
             finally:
                 os.close(descriptor)
         except OSError:  # held by its writer, gone already, or not ours
             continue
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     """Let the folder's entry reach the disk, where folders can be opened."""
     if not hasattr(os, "O_DIRECTORY"):
         return

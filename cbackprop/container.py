@@ -30,6 +30,7 @@ NOT_WHOLE = "not a whole safetensors file"
 NO_DIGEST = "0" * 64
 BEGINNING = re.compile(r'\{"version": ([0-9]{1,9}), "sha256": "([0-9a-f]{64})", ')
 CHUNK = 1 << 14
+DEPTH = 64  # lists and objects within each other, at most
 # What reading a description that is well-formed JSON, but not ours, may raise.
 NOT_AS_IT_MUST_BE = (
     LookupError,
@@ -157,6 +158,8 @@ def _header(head: bytes, size: int) -> dict[str, Any]:
         raise
     except (ValueError, RecursionError) as error:  # Python's numbers have a most of digits
         raise ModelFileError(f"{NOT_WHOLE}: its header is not JSON: {error}") from None
+    if is_deep(header, DEPTH):
+        raise ModelFileError(f"{NOT_WHOLE}: its header is deeper than {DEPTH} levels")
     if not isinstance(header, dict):
         raise ModelFileError(f"{NOT_WHOLE}: its header is no object")
     places = []
@@ -178,6 +181,17 @@ def _header(head: bytes, size: int) -> dict[str, Any]:
     if at != size:
         raise ModelFileError(f"{NOT_WHOLE}: its tensors have {at} bytes, and there are {size}")
     return header
+
+
+def is_deep(value: Any, most: int) -> bool:
+    """Whether more than `most` lists and objects of JSON are within each other."""
+    level = [value]
+    for _ in range(most + 1):
+        level = [item for item in level if isinstance(item, list | dict)]
+        if not level:
+            return False
+        level = [i for item in level for i in (item.values() if type(item) is dict else item)]
+    return True
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -283,8 +297,13 @@ def _parsed(text: str) -> dict[str, Any]:
         return names
 
     try:
-        return json.loads(text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique)
+        about = json.loads(
+            text, parse_constant=refuse, parse_float=finite, object_pairs_hook=unique
+        )
     except ModelFileError:
         raise
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"the description is not JSON: {error}") from None
+    if is_deep(about, DEPTH):
+        raise ModelFileError(f"the description is deeper than {DEPTH} levels")
+    return about

@@ -96,7 +96,9 @@ class History(dict[str, list]):
             The entries by name.
         """
         for name, value in quantities.items():
-            self.setdefault(name, []).append(value)
+            if name not in self:  # setdefault of a subclass crashes CPython 3.13.0 without memory
+                self[name] = []
+            self[name].append(value)
 
     def best(self, name: str) -> float:
         """The best entry: the smallest of a cost, the largest of anything else.

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.container import ModelFileError
+from cbackprop.container import DEPTH, ModelFileError, is_deep
 
 MT19937_WORDS = 624
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+DEEPEST = DEPTH // 2  # a value, in a description that adds some levels
 LARGEST_CODE_POINT = 0x10FFFF
 
 
@@ -24,6 +25,18 @@ def to_json(value: Any, what: str) -> Any:
     TypeError
         For a value that cannot be kept, named by `what`.
     """
+    try:
+        about = _to_json(value, what)
+        if not is_deep(about, DEEPEST):
+            return about
+    except RecursionError:  # also of a list that holds itself
+        pass
+    raise TypeError(
+        f"{what} cannot be saved: more than {DEEPEST} lists, tuples or dicts are in each other"
+    )
+
+
+def _to_json(value: Any, what: str) -> Any:
     if value is None or type(value) in (bool, str):
         return value
     if isinstance(value, np.bool_):
@@ -36,14 +49,14 @@ def to_json(value: Any, what: str) -> Any:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, list):
-        return [to_json(item, what) for item in value]
+        return [_to_json(item, what) for item in value]
     if isinstance(value, tuple):
-        return {"tuple": [to_json(item, what) for item in value]}
+        return {"tuple": [_to_json(item, what) for item in value]}
     if isinstance(value, Mapping):
-        items = [[to_json(k, what), to_json(v, what)] for k, v in value.items()]
+        items = [[_to_json(k, what), _to_json(v, what)] for k, v in value.items()]
         return {"dict": items}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf":
-        return {"array": to_json(value.tolist(), what), "dtype": value.dtype.name}
+        return {"array": _to_json(value.tolist(), what), "dtype": value.dtype.name}
     if isinstance(value, np.random.RandomState):
         return {"RandomState": random_state_to_json(value, what)}
     raise TypeError(

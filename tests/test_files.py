@@ -228,6 +228,24 @@ def test_parameter_that_cannot_be_kept_is_named(tmp_path):
         estimator.save(tmp_path / "a")
 
 
+@pytest.mark.parametrize("depth", [31, 32, 33, 5000, None])
+def test_value_that_is_too_deep_is_named_and_one_that_is_not_comes_back(depth, tmp_path):
+    estimator, _, _ = fitted("integer labels")
+    deep = []
+    if depth is None:
+        deep.append(deep)  # it holds itself
+    for _ in range(1, depth or 1):
+        deep = [deep]
+    estimator.set_params(alpha=deep)
+    if depth in (31, 32):
+        estimator.save(tmp_path / "a")
+        assert cbackprop.load(tmp_path / "a").alpha == deep
+    else:
+        with pytest.raises(TypeError, match="alpha cannot be saved: more than 32 lists"):
+            estimator.save(tmp_path / "a")
+        assert not list(tmp_path.iterdir())
+
+
 def test_random_state_of_another_generator_is_refused(tmp_path):
     estimator, _, _ = fitted("integer labels")
     estimator.set_params(random_state=np.random.RandomState(np.random.PCG64(0)))
@@ -344,10 +362,11 @@ def test_litter_of_a_dead_writer_is_removed_and_that_of_a_living_one_stays(netwo
     dead.write_bytes(b"half")
     other = tmp_path / f".b.0123456789abcdef{atomic.SUFFIX}"
     other.write_bytes(b"of another file")
-    living, file = atomic._open_temporary(tmp_path / "a")
-    network.save(tmp_path / "a")
-    assert sorted(os.listdir(tmp_path)) == sorted(["a", other.name, living.name])
-    file.close()
+    living = tmp_path / f".a.0123456789abcdee{atomic.SUFFIX}"
+    with open(living, "xb") as file:
+        assert atomic._lock(file.fileno())
+        network.save(tmp_path / "a")
+        assert sorted(os.listdir(tmp_path)) == sorted(["a", other.name, living.name])
     network.save(tmp_path / "a")
     assert sorted(os.listdir(tmp_path)) == sorted(["a", other.name])
 
@@ -358,7 +377,7 @@ def test_save_and_load_are_the_same_by_function_and_method(network, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@pytest.mark.parametrize(("module", "name"), [(atomic, "_lock"), (os, "fsync")])
+@pytest.mark.parametrize(("module", "name"), [(atomic, "_lock"), (os, "fsync"), (os, "replace")])
 def test_a_save_that_runs_out_of_memory_leaves_nothing(module, name, tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError("planted")
