@@ -56,8 +56,10 @@ def target_of(path: PathLike) -> str:
     return target
 
 
-def _explained(error: OSError, path: PathLike) -> OSError:
+def _explained(error: OSError, path: PathLike) -> OSError | MemoryError:
     """The same kind of error, with the name of the file that was asked for."""
+    if error.errno == errno.ENOMEM:
+        return MemoryError(f"cannot write {os.fspath(path)}: {error.strerror}")
     return OSError(error.errno, f"cannot write: {error.strerror}", os.fspath(path))
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from typing import Any, NoReturn
@@ -87,8 +87,19 @@ def pack(description: Mapping[str, Any], tensors: Mapping[str, NDArray]) -> byte
         body[begin:end] = little.reshape(-1).view(np.uint8)
     del body
     at = data.index(NO_DIGEST.encode())
-    data[at : at + len(NO_DIGEST)] = hashlib.sha256(data).hexdigest().encode()
+    data[at : at + len(NO_DIGEST)] = _sha256([data]).encode()
     return data
+
+
+def _sha256(parts: Iterable[bytes | bytearray | memoryview]) -> str:
+    """The checksum's 64 digits."""
+    try:
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part)
+        return digest.hexdigest()
+    except ValueError as error:  # what OpenSSL says where memory ends
+        raise MemoryError("no memory for a checksum") from error
 
 
 def write(
@@ -132,8 +143,8 @@ class Reader:
         dtype = np.dtype(DTYPES[entry["dtype"]])
         flat = np.empty(math.prod(entry["shape"]), dtype=dtype)
         self._file.seek(self._data + entry["data_offsets"][0])
-        left = flat.view(np.uint8)
-        while left.size:  # a call reads 2 GiB at most
+        left = memoryview(flat.view(np.uint8))
+        while left:  # a call reads 2 GiB at most
             n = self._file.readinto(left)
             if not n:
                 raise ModelFileError(f"the file ends in tensor {name!r}")
@@ -267,18 +278,21 @@ def _check_digest(file: FileIO, stated: str) -> None:
     first = file.read(8)
     header = file.read(int.from_bytes(first, "little"))
     at = header.find(stated.encode())
-    digest = hashlib.sha256(first)
-    for part in (header[: max(at, 0)], NO_DIGEST.encode(), header[at + len(NO_DIGEST) :]):
-        digest.update(part)
-    del header, part
-    chunk = memoryview(bytearray(CHUNK))
-    while n := file.readinto(chunk):
-        digest.update(chunk[:n])
-    if at < 0 or digest.hexdigest() != stated:
+    head = (first, header[: max(at, 0)], NO_DIGEST.encode(), header[at + len(NO_DIGEST) :])
+    del header
+    digest = _sha256(part for parts in (head, _chunks(file)) for part in parts)
+    if at < 0 or digest != stated:
         raise ModelFileError(
             "the file is damaged: its checksum is not the one it states (or another program "
             "has changed it)"
         )
+
+
+def _chunks(file: FileIO) -> Iterator[memoryview]:
+    """The rest of the file; each piece is gone with the next."""
+    chunk = memoryview(bytearray(CHUNK))
+    while n := file.readinto(chunk):
+        yield chunk[:n]
 
 
 def _parsed(text: str) -> dict[str, Any]:
