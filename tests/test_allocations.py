@@ -23,7 +23,8 @@ FOREIGN = re.compile(
 # Frames of ours in which none of those is raised; of the three files here it is Python's function
 # called there.
 OF_OURS = re.compile(
-    rf"\(in (cbackprop|{re.escape(str(Path(cbackprop.__file__).parent))})/(?!engine/crew|container|atomic)"
+    rf"\(in (cbackprop|{re.escape(str(Path(cbackprop.__file__).parent))})"
+    r"/(?!engine/crew|container|atomic)"
 )
 STEPS = {  # of the scenarios in walk.py: how far apart the allocations are, of those tried always
     "fit classifier, adam": 0,
