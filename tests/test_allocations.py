@@ -15,16 +15,16 @@ import cbackprop
 FOLDER = Path(__file__).parent / "memory"
 # What Python and NumPy raise at some of their own places, instead of MemoryError.
 FOREIGN = re.compile(
-    r"SystemError: .*(without exception set|with an exception set)"
+    r"SystemError: .*(without (exception set|setting an exception)|with an exception set)"
     r"|RuntimeError: can't allocate (read )?lock"
     r"|RuntimeError: can't start new thread"
     r"|TypeError: .*os.PathLike.*, not \w+Path"
 )
-# Frames of ours in which none of those is raised; of the three files here it is Python's function
-# called there.
+# Frames of ours in which none of those is raised; of the files here it is a function or class
+# of Python's called there.
 OF_OURS = re.compile(
     rf"\(in (cbackprop|{re.escape(str(Path(cbackprop.__file__).parent))})"
-    r"/(?!engine/crew|container|atomic)"
+    r"/(?!engine/crew|container|atomic|checks)"
 )
 STEPS = {  # of the scenarios in walk.py: how far apart the allocations are, of those tried always
     "fit classifier, adam": 0,

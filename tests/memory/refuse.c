@@ -1,9 +1,10 @@
 /* Preloaded, it stands in front of glibc's allocator and refuses what it is told to refuse.
 
-   Two libraries are left alone, whose own allocations must not fail: OpenBLAS does not look at what malloc returns to
-   its kernels for small matrices, and Rust, in which safetensors is written, ends the process by design. So are three
-   functions of CPython 3.12 and 3.13 that let go of a reference too many where memory ends, and so damage the heap
-   whoever calls them: the makers of functions and of cells, and the dictionary's setdefault, as json's reader uses it. */
+   Libraries are left alone whose own allocations must not fail: OpenBLAS does not look at what malloc returns to its
+   kernels for small matrices, nor does NumPy 1 everywhere, and Rust, in which safetensors is written, ends the process
+   by design. So are three functions of CPython 3.12 and 3.13 that let go of a reference too many where memory ends, and
+   so damage the heap whoever calls them: the makers of functions and of cells, and the dictionary's setdefault, as
+   json's reader uses it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,12 +18,13 @@ extern void *__libc_realloc(void *p, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 static long seen, refused, left_alone, first, last;
-static int armed, cautious;
+static int armed, spare_python, spare_numpy;
 
-/* Whether allocations that Python could not bear to lose are left alone: see the top. */
-void leave_pythons_faults_alone(int yes)
+/* Whether allocations are left alone that this Python, or this NumPy, could not bear to lose: see the top. */
+void spare(int python, int numpy)
 {
-    cautious = yes;
+    spare_python = python;
+    spare_numpy = numpy;
 }
 
 /* From now on the allocations begin ... begin + n - 1 are refused, the next one being number 1. */
@@ -57,6 +59,7 @@ static int is_left_alone(const void *caller)
 {
     Dl_info info;
     if (!dladdr(caller, &info) || info.dli_fname == NULL) return 0;
+    if (spare_numpy && strstr(info.dli_fname, "_multiarray_umath") != NULL) return 1;
     return strstr(info.dli_fname, "openblas") != NULL || strstr(info.dli_fname, "safetensors_rust") != NULL;
 }
 
@@ -91,7 +94,7 @@ static int is_refused(const void *caller)
     if (!__atomic_load_n(&armed, __ATOMIC_SEQ_CST) || is_left_alone(caller)) return 0;
     now = __atomic_add_fetch(&seen, 1, __ATOMIC_SEQ_CST);
     if (now < first || now > last) return 0;
-    if (cautious && is_pythons_fault()) {
+    if (spare_python && is_pythons_fault()) {
         __atomic_add_fetch(&left_alone, 1, __ATOMIC_SEQ_CST);
         return 0;
     }

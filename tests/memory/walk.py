@@ -51,7 +51,9 @@ class Fit:
 
 class PartialFit(Fit):
     def prepare(self):
-        return super().prepare().partial_fit(self.rows, self.targets, np.unique(self.targets))
+        return (
+            super().prepare().partial_fit(self.rows, self.targets, classes=np.unique(self.targets))
+        )
 
     def call(self, model):
         return bits(model.partial_fit(self.rows, self.targets))
@@ -201,7 +203,7 @@ def main(name, first, step, seconds):
     for _ in range(3):  # what is loaded or kept at first use is, now
         expected = scenario.call(scenario.prepare())
     scenario.expected = expected
-    refuser.leave_pythons_faults_alone(sys.version_info >= (3, 12))
+    refuser.spare(sys.version_info >= (3, 12), np.__version__.startswith("1."))
     global n_threads
     faulthandler.dump_traceback_later(30, exit=True)  # a thread, too
     n_threads = min(count_threads() for _ in range(10_000))
@@ -223,4 +225,4 @@ def main(name, first, step, seconds):
 
 if __name__ == "__main__":
     blas_threads = [library.get_num_threads() for library in threads._libraries()]
-    main(sys.argv[1].replace("_", " "), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
