@@ -163,7 +163,8 @@ def outcome(scenario, expected, n):
     if error is None and result != expected:
         said += ", with other bits"
     if error is not None and not isinstance(error, MemoryError):
-        said += f": {error} (in {traceback.extract_tb(error.__traceback__)[-1].filename})"
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        said += f": {error} (in {frame.filename}: {frame.line})"
     del error, given
     return said
 
