@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -330,11 +330,10 @@ def listening(
         for root in roots:
             root.call_on_fit_task_end(**arguments)
     finally:
-        try:
-            for callback in ready:
-                callback.teardown(model, own)
-        finally:
-            vars(model).pop("_fit_state", None)
+        with ExitStack() as ended:  # calls all, the last one first, whichever of them fails
+            ended.callback(vars(model).pop, "_fit_state", None)
+            for callback in reversed(ready):
+                ended.callback(callback.teardown, model, own)
 
 
 @contextmanager

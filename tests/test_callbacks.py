@@ -102,6 +102,18 @@ def test_teardown_follows_an_error(fit):
     assert ("end", "fit", 0) not in log.events
 
 
+@pytest.mark.parametrize("fit", FITS)
+def test_teardown_that_fails_keeps_no_other_from_its_own(fit):
+    class Fails(Log):
+        def teardown(self, estimator, context):
+            raise RuntimeError("it fails")
+
+    before, after = Log(), Log()
+    with pytest.raises(RuntimeError, match="it fails"):
+        fit([before, Fails(), after])
+    assert before.events[-1] == after.events[-1] == ("teardown", "fit", 0)
+
+
 def test_callback_sees_the_model_as_it_is_after_each_epoch():
     seen = []
     estimator = MLPClassifier((3,), max_iter=3, random_state=0)
