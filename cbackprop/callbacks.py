@@ -331,7 +331,7 @@ def listening(
             root.call_on_fit_task_end(**arguments)
     finally:
         with ExitStack() as ended:  # calls all, the last one first, whichever of them fails
-            ended.callback(vars(model).pop, "_fit_state", None)
+            ended.callback(lambda: vars(model).pop("_fit_state", None))
             for callback in reversed(ready):
                 ended.callback(callback.teardown, model, own)
 
