@@ -143,7 +143,7 @@ class Reader:
         dtype = np.dtype(DTYPES[entry["dtype"]])
         flat = np.empty(math.prod(entry["shape"]), dtype=dtype)
         self._file.seek(self._data + entry["data_offsets"][0])
-        left = memoryview(flat.view(np.uint8))
+        left = flat.view(np.uint8).data
         while left:  # a call reads 2 GiB at most
             n = self._file.readinto(left)
             if not n:
