@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from cbackprop import SGD, Network, training
+from cbackprop import SGD, Adam, Network, training
 from cbackprop.engine import run
 
 LN3 = math.log(3)  # logistic(ln 3) = 3/4, logistic(-ln 3) = 1/4
@@ -644,3 +644,17 @@ def test_accuracy_is_measured_by_default_where_outputs_are_classes(output, loss,
     X, y = np.eye(2), np.array([0, 1]) if output == "softmax" else np.eye(2)
     history = network.fit(X, y, epochs=1, evaluation_data=(X, y))
     assert ("evaluation_accuracy" in history) == expected
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        lambda: SGD(0.0, momentum=1.0),
+        lambda: SGD(momentum=0.0),
+        lambda: Adam(0.0, beta_1=0.0, beta_2=0.0),
+    ],
+)
+def test_ends_of_the_intervals_are_in_them_where_it_is_said(optimizer):
+    network = Network([2, 2], random_state=0)
+    network.fit(np.eye(2), np.eye(2), epochs=2, optimizer=optimizer())
+    assert np.isfinite(network.parameters).all()
