@@ -646,15 +646,14 @@ def test_accuracy_is_measured_by_default_where_outputs_are_classes(output, loss,
     assert ("evaluation_accuracy" in history) == expected
 
 
+@pytest.mark.parametrize("learning_rate", [0.1, 0.0])  # a schedule may bring it down to 0
 @pytest.mark.parametrize(
-    "optimizer",
-    [
-        lambda: SGD(0.0, momentum=1.0),
-        lambda: SGD(momentum=0.0),
-        lambda: Adam(0.0, beta_1=0.0, beta_2=0.0),
-    ],
+    "optimizer", [SGD(0.1, momentum=1.0), SGD(0.1, momentum=0.0), Adam(0.1, beta_1=0.0, beta_2=0.0)]
 )
-def test_ends_of_the_intervals_are_in_them_where_it_is_said(optimizer):
-    network = Network([2, 2], random_state=0)
-    network.fit(np.eye(2), np.eye(2), epochs=2, optimizer=optimizer())
+def test_ends_of_the_intervals_are_in_them_where_it_is_said(optimizer, learning_rate):
+    network, optimizer = Network([2, 2], random_state=0), copy.deepcopy(optimizer)
+    before = network.parameters.copy()
+    optimizer.learning_rate = learning_rate
+    network.fit(np.eye(2), np.eye(2), epochs=2, optimizer=optimizer)
     assert np.isfinite(network.parameters).all()
+    assert (network.parameters == before).all() == (learning_rate == 0)
