@@ -32,7 +32,7 @@ STEPS = {  # of the scenarios in walk.py: how far apart the allocations are, of 
     "fit regressor, sgd, sparse, 2 threads": 101,
     "fit regressor, lbfgs": 0,
     "partial_fit": 0,
-    "predict": 5,
+    "predict": 3,
     "predict, 2 threads": 11,
     "Network.fit, momentum": 0,
     "Network.fit, adam, 3 threads": 37,

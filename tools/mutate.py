@@ -42,7 +42,7 @@ TESTS = {  # the files to change, and the tests that look at each; those first t
     "targets": COMMON,
     "checks": COMMON,
     "plan": ["door", "network"],
-    "threads": ["team", "processes"],
+    "threads": ["team", "processes", "memory"],
     "slices": ["slices", "network"],
     "initializers": ["network", "parity"],
     "history": ["network", "callbacks"],
