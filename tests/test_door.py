@@ -67,6 +67,16 @@ def test_a_vector_shorter_than_the_widest_network_is_refused():
         task(plan=wide)
 
 
+@pytest.mark.parametrize("units", [(FEATURES, 2**31 - 1), (2**31 - 1, 1), (0, 1), (FEATURES, 0)])
+def test_a_layer_of_too_many_or_no_units_is_refused(units):
+    plan = make_plan((FEATURES, OUTPUTS), "tanh").copy()
+    plan[0]["n_in"], plan[0]["n_out"] = units
+    plan[0]["biases"] = units[0] * units[1]
+    words = r"between 1 and 2\*\*31 - 2 .*got {} and {}".format(*units)
+    with pytest.raises(ValueError, match=words):
+        task(plan=plan)
+
+
 # --- calling it ----------------------------------------------------------------------------------
 
 
