@@ -11,6 +11,7 @@ import pytest
 
 import cbackprop
 
+pytestmark = pytest.mark.thread_unsafe(reason="doctest is not for several threads")
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(cbackprop.__path__, "cbackprop.")

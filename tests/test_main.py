@@ -284,16 +284,17 @@ def test_info_hides_the_home_folder(monkeypatch, capsys):
 def test_a_closed_pipe_ends_the_command_in_silence(monkeypatch, capsys):
     reader, writer = os.pipe()
     os.close(reader)
-    with open(writer, "w") as pipe:
-        monkeypatch.setattr(sys, "stdout", pipe)
+    # Taken back here: capsys, which goes first, would leave its closed file in its place.
+    with open(writer, "w") as pipe, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", pipe)
         assert main(["info"]) == 141
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_named(monkeypatch, capsys):
-    with open("/dev/full", "w") as full:
-        monkeypatch.setattr(sys, "stdout", full)
+    with open("/dev/full", "w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", full)
         assert main(["info"]) == 1
     expected = "cbackprop: cannot write the output: No space left on device\n"
     assert capsys.readouterr().err == expected
