@@ -91,6 +91,8 @@ def _put(temporary: str, target: str, data: bytes | bytearray) -> bool:
                 os.replace(temporary, target)
         if fcntl is None:
             os.replace(temporary, target)
+    except FileExistsError:  # somebody else's
+        raise
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)

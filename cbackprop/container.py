@@ -201,7 +201,7 @@ def is_deep(value: Any, most: int) -> bool:
         level = [item for item in level if isinstance(item, list | dict)]
         if not level:
             return False
-        level = [i for item in level for i in (item.values() if type(item) is dict else item)]
+        level = [i for item in level for i in (item.values() if isinstance(item, dict) else item)]
     return True
 
 

@@ -51,14 +51,15 @@ class Labels(MLP):
             self.classes_ = self._label_binarizer.classes_
         else:
             classes = unique_labels(y)
+            given, known = set(classes.tolist()), set(self.classes_.tolist())
             if self.warm_start:
-                if set(classes) != set(self.classes_):
+                if given != known:
                     raise ValueError(
                         "warm_start can only be used where `y` has the same "
                         "classes as in the previous call to fit. Previously "
                         f"got {self.classes_}, `y` has {classes}"
                     )
-            elif not set(classes.tolist()) <= set(self.classes_.tolist()):
+            elif not given <= known:
                 raise ValueError(
                     "`y` has classes not in `self.classes_`. "
                     f"`self.classes_` has {self.classes_}. 'y' has {classes}."

@@ -51,9 +51,8 @@ class Fit:
 
 class PartialFit(Fit):
     def prepare(self):
-        return (
-            super().prepare().partial_fit(self.rows, self.targets, classes=np.unique(self.targets))
-        )
+        model = super().prepare()
+        return model.partial_fit(self.rows, self.targets, classes=np.unique(self.targets))
 
     def call(self, model):
         return bits(model.partial_fit(self.rows, self.targets))
