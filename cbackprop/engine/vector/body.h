@@ -449,6 +449,10 @@ static const TABLE FN(table) = {
 #undef OP
 #undef V
 #undef MASK
+#undef OVERLAPS
+#undef SUM
+#undef COPIED_ROWS
+#undef FIRST
 #undef MASK_OF
 #undef LOAD_LAST
 #undef STORE_LAST

@@ -6,20 +6,23 @@
    not depend on where a tile or a thread's share begins. */
 
 #define SMALL_BYTES (960 * 1024) /* of B; BLAS is as quick from there on, and made for it */
-#define PANEL_ROWS 256 /* of a copied panel: most of a first-level cache */
+#define PANEL_ROWS 256 /* of a copied panel at most: a good part of a first-level cache */
 /* What all tiles of a panel have in common. A's element (i, l) stands at a[i a_row + l a_inner]: transposed or not is a
    choice of the two. C = finish(scale A B + keep C); the finish may read `with`, C's neighbour of the same layout. */
 typedef struct {
-    ptrdiff_t k, a_row, a_inner, ldb, ldc;
+    ptrdiff_t k, a_row, a_inner, ldb, ldc, with_row;
     T scale, keep;
-    MASK mask;
+    ptrdiff_t last; /* where a row's last vector begins */
+    MASK mask;      /* and which of its numbers count */
     enum Finish finish;
 } FN(Panel);
 
-typedef void (*FN(Tile))(const FN(Panel) *panel, const T *a, const T *b, T *c, const T *with);
+/* `tiles` of them, one below the other. */
+typedef void (*FN(Tile))(const FN(Panel) *panel, ptrdiff_t tiles, const T *a, const T *b, T *c, const T *with);
 
 #define EACH UNROLL(14) for (int r = 0; r < R; r++) UNROLL(4) for (int v = 0; v < N; v++)
-#define LOAD_VECTOR(p) (v + 1 < N ? LOAD((p) + v * WIDTH) : LOAD_LAST((p) + v * WIDTH, panel->mask))
+#define AT(p) ((p) + (v + 1 < N || !OVERLAPS(N) ? v * WIDTH : panel->last))
+#define LOAD_VECTOR(p) (v + 1 < N || OVERLAPS(N) ? LOAD(AT(p)) : LOAD_LAST(AT(p), panel->mask))
 
 static ALWAYS_INLINE void FN(tile)(const int R, const int N, const FN(Panel) *panel, const T *a, const T *b, T *c,
                                    const T *with)
@@ -61,16 +64,18 @@ static ALWAYS_INLINE void FN(tile)(const int R, const int N, const FN(Panel) *pa
         break;
     case TIMES_RELU_DERIVATIVE: EACH sums[r][v] = WHERE_NOT_ZERO(LOAD_VECTOR(with + r * ldc), sums[r][v]); break;
     }
-    EACH if (v + 1 < N) STORE(c + r * ldc + v * WIDTH, sums[r][v]);
-    else STORE_LAST(c + r * ldc + v * WIDTH, panel->mask, sums[r][v]);
+    EACH if (v + 1 < N || OVERLAPS(N)) STORE(AT(c + r * ldc), sums[r][v]);
+    else STORE_LAST(AT(c + r * ldc), panel->mask, sums[r][v]);
 }
 
 #define TILE(R, N)                                                                                                     \
-    static void FN(tile_##R##_##N)(const FN(Panel) *panel, const T *a, const T *b, T *c, const T *with)                \
+    static void FN(tiles_##R##_##N)(const FN(Panel) *panel, ptrdiff_t tiles, const T *a, const T *b, T *c,             \
+                                    const T *with)                                                                     \
     {                                                                                                                  \
-        FN(tile)(R, N, panel, a, b, c, with);                                                                          \
+        for (; tiles > 0; tiles--, a += R * panel->a_row, c += R * panel->ldc, with += R * panel->with_row)            \
+            FN(tile)(R, N, panel, a, b, c, with);                                                                      \
     }
-#define NAME(R, N) FN(tile_##R##_##N),
+#define NAME(R, N) FN(tiles_##R##_##N),
 #define FOUR(DO, N) DO(1, N) DO(2, N) DO(3, N) DO(4, N)
 #define SIX(DO, N) FOUR(DO, N) DO(5, N) DO(6, N)
 #define EIGHT(DO, N) SIX(DO, N) DO(7, N) DO(8, N)
@@ -130,7 +135,7 @@ static void FN(copy_panel)(const T *b, ptrdiff_t columns, ptrdiff_t k, ptrdiff_t
     const MASK mask = MASK_OF(columns - whole);
     for (ptrdiff_t l = 0; l < k; l++, b += ldb, panel += stride) {
         for (ptrdiff_t j = 0; j < whole; j += WIDTH) STORE(panel + j, LOAD(b + j));
-        STORE_LAST(panel + whole, mask, LOAD_LAST(b + whole, mask));
+        STORE(panel + whole, LOAD_LAST(b + whole, mask));
     }
 }
 
@@ -150,35 +155,127 @@ static void FN(product_of_panels)(const FN(Shape) *shape, ptrdiff_t k, T scale, 
         const ptrdiff_t width = FN(part)(vectors - done, panels), first = done * WIDTH;
         const ptrdiff_t columns = n - first < width * WIDTH ? n - first : width * WIDTH;
         const ptrdiff_t ldb = shape->copied ? width * WIDTH : shape->ldb;
-        const FN(Panel) panel = {k,     shape->a_row, shape->a_inner, ldb, shape->ldc,
-                                 scale, keep,         MASK_OF(columns - (width - 1) * WIDTH), finish};
-        const ptrdiff_t with_row = finish == ADD || finish == ADD_RELU ? 0 : shape->ldc;
-        ptrdiff_t i = 0;
+        const ptrdiff_t last = OVERLAPS(width) ? columns - WIDTH : (width - 1) * WIDTH;
+        const ptrdiff_t with_row = finish == NOTHING || finish == ADD || finish == ADD_RELU ? 0 : shape->ldc;
+        const FN(Panel) panel = {k,     shape->a_row, shape->a_inner, ldb, shape->ldc, with_row,
+                                 scale, keep,         last,           MASK_OF(columns - (width - 1) * WIDTH), finish};
+        /* The rows in as few tiles as can be, `high` of them a row higher than the others. */
+        const ptrdiff_t tiles = FN(part)(shape->m, MOST_ROWS(width)), rows = shape->m / tiles;
+        const ptrdiff_t high = shape->m - rows * tiles, below = high * (rows + 1);
         if (shape->transpose_b) FN(transpose)(b + first * shape->ldb, columns, k, shape->ldb, copy, ldb);
         else if (shape->copied) FN(copy_panel)(b + first, columns, k, shape->ldb, copy, ldb);
-        for (ptrdiff_t blocks = FN(part)(shape->m, MOST_ROWS(width)); blocks > 0; blocks--) {
-            const ptrdiff_t rows = FN(part)(shape->m - i, blocks);
-            FN(tiles)[width - 1][rows - 1](&panel, a + i * shape->a_row, shape->copied ? copy : b + first,
-                                           c + i * shape->ldc + first,
-                                           finish == NOTHING ? NULL : with + i * with_row + first);
-            i += rows;
-        }
+        const T *from = shape->copied ? copy : b + first, *beside = finish == NOTHING ? c : with + first;
+        if (high > 0) FN(tiles)[width - 1][rows](&panel, high, a, from, c + first, beside);
+        FN(tiles)[width - 1][rows - 1](&panel, tiles - high, a + below * shape->a_row, from,
+                                       c + below * shape->ldc + first, beside + below * with_row);
         done += width;
     }
 }
 
-/* C (m, n) = scale A^T B for so few columns that they would leave lanes idle: C^T = scale B^T A is computed instead. */
+/* What a product makes of one sum. */
+static inline void FN(settle)(T *c, T sum, T scale, T keep, enum Finish finish, const T *with)
+{
+    T x = keep == C(0.0) ? scale * sum : scale * sum + keep * *c;
+    switch (finish) {
+    case NOTHING: break;
+    case ADD: x += *with; break;
+    case ADD_RELU: x = FN(vrelu)(x + *with); break;
+    case TIMES_LOGISTIC_DERIVATIVE: x *= *with * (C(1.0) - *with); break;
+    case TIMES_TANH_DERIVATIVE: x *= C(1.0) - *with * *with; break;
+    case TIMES_RELU_DERIVATIVE: x = *with == C(0.0) ? C(0.0) : x; break;
+    }
+    *c = x;
+}
+
+/* C (m, n) = scale A^T B + keep C for so few columns that they would leave lanes idle: C^T = B^T A is computed instead. */
 static void FN(narrow_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a, ptrdiff_t lda, const T *b,
-                               ptrdiff_t ldb, T *c, ptrdiff_t ldc)
+                               ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc)
 {
     T turned[WIDTH * MOST_VECTORS * WIDTH];
     FN(Shape) shape = {0, 0, n, 0, k, 1, ldb, lda, MOST_VECTORS * WIDTH};
     for (ptrdiff_t parts = FN(part)(m, MOST_VECTORS * WIDTH), done = 0; parts > 0; parts--, done += shape.n) {
         shape.n = FN(part)(m - done, parts);
         FN(product_of_panels)(&shape, k, scale, b, a + done, C(0.0), turned, NOTHING, NULL);
-        FN(transpose)(turned, n, shape.n, shape.ldc, c + done * ldc, ldc);
+        if (keep == C(0.0)) {
+            FN(transpose)(turned, n, shape.n, shape.ldc, c + done * ldc, ldc);
+            continue;
+        }
+        for (ptrdiff_t i = 0; i < shape.n; i++)
+            for (ptrdiff_t j = 0; j < n; j++)
+                FN(settle)(c + (done + i) * ldc + j, turned[j * shape.ldc + i], C(1.0), keep, NOTHING, NULL);
     }
 }
+
+#if ISA_BITS == 256
+#define THIN_NUMBERS 4096 /* of B, at most */
+
+/* R rows of C with N columns, each a scalar product of a row of A and one of B^T. */
+static ALWAYS_INLINE void FN(thin_rows)(const int R, const int N, ptrdiff_t k, const T *a, ptrdiff_t lda, const T *bt,
+                                        ptrdiff_t ldbt, T *sums)
+{
+    V lanes[4][4];
+    const ptrdiff_t whole = (k - 1) / WIDTH * WIDTH;
+    UNROLL(4) for (int r = 0; r < R; r++) UNROLL(4) for (int j = 0; j < N; j++) lanes[r][j] = ZERO();
+    for (ptrdiff_t l = 0; l < whole; l += WIDTH) {
+        V x[4];
+        UNROLL(4) for (int r = 0; r < R; r++) x[r] = LOAD(a + r * lda + l);
+        UNROLL(4) for (int j = 0; j < N; j++) {
+            V y = LOAD(bt + j * ldbt + l);
+            UNROLL(4) for (int r = 0; r < R; r++) lanes[r][j] = MULTIPLY_ADD(x[r], y, lanes[r][j]);
+        }
+    }
+    UNROLL(4) for (int j = 0; j < N; j++) {
+        V y = LOAD_LAST(bt + j * ldbt + whole, k - whole);
+        UNROLL(4) for (int r = 0; r < R; r++)
+            lanes[r][j] = MULTIPLY_ADD(LOAD_LAST(a + r * lda + whole, k - whole), y, lanes[r][j]);
+    }
+    UNROLL(4) for (int r = 0; r < R; r++) UNROLL(4) for (int j = 0; j < N; j++) sums[r * N + j] = SUM(lanes[r][j]);
+}
+
+/* C (m, n) for n <= 4 columns, each a row of B^T (n, k). */
+#define THIN(N)                                                                                                        \
+    static void FN(thin_##N)(ptrdiff_t m, ptrdiff_t k, T scale, const T *a, ptrdiff_t lda, const T *bt,                \
+                             ptrdiff_t ldbt, T keep, T *c, ptrdiff_t ldc, enum Finish finish, const T *with,           \
+                             ptrdiff_t with_row)                                                                       \
+    {                                                                                                                  \
+        enum { R = N > 2 ? 2 : 4 };                                                                                    \
+        T sums[R * N];                                                                                                 \
+        ptrdiff_t i = 0;                                                                                               \
+        while (i < m) {                                                                                                \
+            const ptrdiff_t rows = m - i < R ? 1 : R;                                                                  \
+            if (rows == R) FN(thin_rows)(R, N, k, a + i * lda, lda, bt, ldbt, sums);                                   \
+            else FN(thin_rows)(1, N, k, a + i * lda, lda, bt, ldbt, sums);                                             \
+            for (ptrdiff_t r = 0; r < rows; r++, i++)                                                                  \
+                for (ptrdiff_t j = 0; j < N; j++)                                                                      \
+                    FN(settle)(c + i * ldc + j, sums[r * N + j], scale, keep, finish,                                  \
+                               finish == NOTHING ? NULL : with + i * with_row + j);                                    \
+        }                                                                                                              \
+    }
+THIN(1) THIN(2) THIN(3) THIN(4)
+
+static int FN(thin_product)(int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a, ptrdiff_t lda,
+                            const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish, const T *with)
+{
+    T turned[THIN_NUMBERS];
+    const ptrdiff_t with_row = finish == ADD || finish == ADD_RELU ? 0 : ldc;
+    if (!transpose_b) {
+        if (n * k > THIN_NUMBERS) return 0;
+        for (ptrdiff_t j = 0; j < n; j++)
+            for (ptrdiff_t l = 0; l < k; l++) turned[j * k + l] = b[l * ldb + j];
+        b = turned;
+        ldb = k;
+    }
+    switch (n) {
+    case 1: FN(thin_1)(m, k, scale, a, lda, b, ldb, keep, c, ldc, finish, with, with_row); break;
+    case 2: FN(thin_2)(m, k, scale, a, lda, b, ldb, keep, c, ldc, finish, with, with_row); break;
+    case 3: FN(thin_3)(m, k, scale, a, lda, b, ldb, keep, c, ldc, finish, with, with_row); break;
+    default: FN(thin_4)(m, k, scale, a, lda, b, ldb, keep, c, ldc, finish, with, with_row); break;
+    }
+    return 1;
+}
+#undef THIN
+#undef THIN_NUMBERS
+#endif
 
 /* C (m, n) = finish(scale op(A) op(B) + keep C), all row-major, op(A) (m, k), op(B) (k, n). Returns whether it was
    small enough for this to be the quickest way; if not, nothing was done. */
@@ -190,17 +287,21 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
     FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= 32),   m,   n, k,
                        transpose_a ? 1 : lda, transpose_a ? lda : 1, ldb, ldc};
     if (bytes > SMALL_BYTES) return 0;
-    if (transpose_a && !transpose_b && n < WIDTH && m >= WIDTH && keep == C(0.0) && finish == NOTHING) {
-        FN(narrow_product)(m, n, k, scale, a, lda, b, ldb, c, ldc);
+    if (transpose_a && !transpose_b && n < WIDTH && m >= WIDTH && finish == NOTHING) {
+        FN(narrow_product)(m, n, k, scale, a, lda, b, ldb, keep, c, ldc);
         return 1;
     }
+#if ISA_BITS == 256
+    if (n * 2 <= WIDTH && !transpose_a)
+        return FN(thin_product)(transpose_b, m, n, k, scale, a, lda, b, ldb, keep, c, ldc, finish, with);
+#endif
     /* A row of C that fills its vectors badly is better off in BLAS. */
     if (n * 2 <= WIDTH || (ISA_BITS == 512 && vectors > 1 && n * 20 < vectors * WIDTH * 13)) return 0;
     if (!shape.copied) {
         FN(product_of_panels)(&shape, k, scale, a, b, keep, c, finish, with);
         return 1;
     }
-    for (ptrdiff_t parts = FN(part)(k, PANEL_ROWS), done = 0; parts > 0; parts--, keep = C(1.0)) {
+    for (ptrdiff_t parts = FN(part)(k, COPIED_ROWS(transpose_a)), done = 0; parts > 0; parts--, keep = C(1.0)) {
         const ptrdiff_t some = FN(part)(k - done, parts);
         FN(product_of_panels)(&shape, some, scale, a + done * shape.a_inner, b + (transpose_b ? done : done * ldb),
                               keep, c, parts == 1 ? finish : NOTHING, with);
@@ -211,6 +312,7 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
 
 #undef TILE
 #undef EACH
+#undef AT
 #undef LOAD_VECTOR
 #undef SMALL_BYTES
 #undef PANEL_ROWS
