@@ -29,7 +29,7 @@ from workloads import WORKLOADS
 PRODUCTS, ENGINE, PYTHON = "matrix products", "rest of the engine", "Python"
 PARTS = {
     # The innermost names are those of intrinsics; a tile that ends with a relu counts as a product.
-    PRODUCTS: r"^tile|^product|^narrow_product|^copy_panel|^transpose",
+    PRODUCTS: r"^tile|^product|^narrow_product|^thin_|^settle|^sum_of_lanes|^copy_panel",
     "shuffle": r"shuffle|swap",
     "gather": r"gather|ask_for|prefetch",
     "sparse products": r"add_scaled|sparse",

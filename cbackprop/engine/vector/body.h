@@ -85,6 +85,41 @@ static void FN(ask_for)(const T *X, const ptrdiff_t *rows, ptrdiff_t m, ptrdiff_
         for (ptrdiff_t i = 0; i < m; i++) PREFETCH(X + rows[i] * n + l * line);
 }
 
+/* out (k, stride), its first `rows` columns = b (rows, k)^T, in blocks of 4 by 4 where there are vectors */
+static ALWAYS_INLINE void FN(transpose)(const T *b, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t ldb, T *out, ptrdiff_t stride)
+{
+    ptrdiff_t j = 0;
+#if ISA_BITS
+    for (; j + 4 <= rows; j += 4) {
+        const T *from = b + j * ldb;
+        ptrdiff_t l = 0;
+        for (; l + 4 <= k; l += 4) {
+            T *to = out + l * stride + j;
+#if defined(T_IS_FLOAT)
+            __m128 r0 = _mm_loadu_ps(from + l), r1 = _mm_loadu_ps(from + ldb + l);
+            __m128 r2 = _mm_loadu_ps(from + 2 * ldb + l), r3 = _mm_loadu_ps(from + 3 * ldb + l);
+            _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+            _mm_storeu_ps(to, r0), _mm_storeu_ps(to + stride, r1);
+            _mm_storeu_ps(to + 2 * stride, r2), _mm_storeu_ps(to + 3 * stride, r3);
+#else
+            __m256d r0 = _mm256_loadu_pd(from + l), r1 = _mm256_loadu_pd(from + ldb + l);
+            __m256d r2 = _mm256_loadu_pd(from + 2 * ldb + l), r3 = _mm256_loadu_pd(from + 3 * ldb + l);
+            __m256d t0 = _mm256_unpacklo_pd(r0, r1), t1 = _mm256_unpackhi_pd(r0, r1);
+            __m256d t2 = _mm256_unpacklo_pd(r2, r3), t3 = _mm256_unpackhi_pd(r2, r3);
+            _mm256_storeu_pd(to, _mm256_permute2f128_pd(t0, t2, 0x20));
+            _mm256_storeu_pd(to + stride, _mm256_permute2f128_pd(t1, t3, 0x20));
+            _mm256_storeu_pd(to + 2 * stride, _mm256_permute2f128_pd(t0, t2, 0x31));
+            _mm256_storeu_pd(to + 3 * stride, _mm256_permute2f128_pd(t1, t3, 0x31));
+#endif
+        }
+        for (; l < k; l++)
+            for (ptrdiff_t r = 0; r < 4; r++) out[l * stride + j + r] = from[r * ldb + l];
+    }
+#endif
+    for (; j < rows; j++)
+        for (ptrdiff_t l = 0; l < k; l++) out[l * stride + j] = b[j * ldb + l];
+}
+
 static void FN(add_scaled)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
@@ -245,13 +280,11 @@ static void FN(softmax_output)(T *z, ptrdiff_t m, ptrdiff_t k)
     }
     for (ptrdiff_t i = 0; i < m; i += LANES) {
         ptrdiff_t rows = m - i < LANES ? m - i : LANES;
-        for (ptrdiff_t r = 0; r < LANES; r++) {
-            const T *row = z + (i + (r < rows ? r : 0)) * k;
-            for (ptrdiff_t c = 0; c < k; c++) tile[c * LANES + r] = row[c];
-        }
+        FN(transpose)(z + i * k, rows, k, k, tile, LANES);
+        for (ptrdiff_t r = rows; r < LANES; r++)
+            for (ptrdiff_t c = 0; c < k; c++) tile[c * LANES + r] = tile[c * LANES];
         FN(softmax_tile)(tile, k);
-        for (ptrdiff_t r = 0; r < rows; r++)
-            for (ptrdiff_t c = 0; c < k; c++) z[(i + r) * k + c] = tile[c * LANES + r];
+        FN(transpose)(tile, k, rows, LANES, z + i * k, k);
     }
 }
 

@@ -43,9 +43,11 @@ static ALWAYS_INLINE void FN(tile)(const int R, const int N, const FN(Panel) *pa
         b += ldb;
     }
     const V scale = EVERY(panel->scale), keep = EVERY(panel->keep), one = EVERY(C(1.0));
-    EACH sums[r][v] = MULTIPLY(scale, sums[r][v]);
     /* All rows are read before one is written: a masked read right behind a masked write next to it is slow. */
-    if (panel->keep != C(0.0)) EACH sums[r][v] = MULTIPLY_ADD(keep, LOAD_VECTOR(c + r * ldc), sums[r][v]);
+    if (panel->keep == C(1.0)) EACH sums[r][v] = MULTIPLY_ADD(scale, sums[r][v], LOAD_VECTOR(c + r * ldc));
+    else if (panel->keep != C(0.0))
+        EACH sums[r][v] = MULTIPLY_ADD(scale, sums[r][v], MULTIPLY(keep, LOAD_VECTOR(c + r * ldc)));
+    else if (panel->scale != C(1.0)) EACH sums[r][v] = MULTIPLY(scale, sums[r][v]);
     switch (panel->finish) {
     case NOTHING: break;
     case ADD: EACH sums[r][v] = PLUS(sums[r][v], LOAD_VECTOR(with)); break;
@@ -93,39 +95,6 @@ static const FN(Tile) FN(tiles)[MOST_VECTORS][14] = {{TWELVE(NAME, 1)}, {SIX(NAM
 static inline ptrdiff_t FN(part)(ptrdiff_t left, ptrdiff_t parts)
 {
     return (left + parts - 1) / parts;
-}
-
-/* panel (k, stride), its first `rows` columns = b (rows, k)^T, in blocks of 4 by 4 */
-static void FN(transpose)(const T *b, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t ldb, T *panel, ptrdiff_t stride)
-{
-    ptrdiff_t j = 0;
-    for (; j + 4 <= rows; j += 4) {
-        const T *from = b + j * ldb;
-        ptrdiff_t l = 0;
-        for (; l + 4 <= k; l += 4) {
-            T *to = panel + l * stride + j;
-#if defined(T_IS_FLOAT)
-            __m128 r0 = _mm_loadu_ps(from + l), r1 = _mm_loadu_ps(from + ldb + l);
-            __m128 r2 = _mm_loadu_ps(from + 2 * ldb + l), r3 = _mm_loadu_ps(from + 3 * ldb + l);
-            _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
-            _mm_storeu_ps(to, r0), _mm_storeu_ps(to + stride, r1);
-            _mm_storeu_ps(to + 2 * stride, r2), _mm_storeu_ps(to + 3 * stride, r3);
-#else
-            __m256d r0 = _mm256_loadu_pd(from + l), r1 = _mm256_loadu_pd(from + ldb + l);
-            __m256d r2 = _mm256_loadu_pd(from + 2 * ldb + l), r3 = _mm256_loadu_pd(from + 3 * ldb + l);
-            __m256d t0 = _mm256_unpacklo_pd(r0, r1), t1 = _mm256_unpackhi_pd(r0, r1);
-            __m256d t2 = _mm256_unpacklo_pd(r2, r3), t3 = _mm256_unpackhi_pd(r2, r3);
-            _mm256_storeu_pd(to, _mm256_permute2f128_pd(t0, t2, 0x20));
-            _mm256_storeu_pd(to + stride, _mm256_permute2f128_pd(t1, t3, 0x20));
-            _mm256_storeu_pd(to + 2 * stride, _mm256_permute2f128_pd(t0, t2, 0x31));
-            _mm256_storeu_pd(to + 3 * stride, _mm256_permute2f128_pd(t1, t3, 0x31));
-#endif
-        }
-        for (; l < k; l++)
-            for (ptrdiff_t r = 0; r < 4; r++) panel[l * stride + j + r] = from[r * ldb + l];
-    }
-    for (; j < rows; j++)
-        for (ptrdiff_t l = 0; l < k; l++) panel[l * stride + j] = b[j * ldb + l];
 }
 
 /* panel (k, width) = columns of b (k, n), in one piece: rows far apart share a cache's sets and a page's entry */
@@ -286,6 +255,7 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
     const ptrdiff_t vectors = FN(part)(n, WIDTH), bytes = k * n * (ptrdiff_t)sizeof(T);
     FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= 32),   m,   n, k,
                        transpose_a ? 1 : lda, transpose_a ? lda : 1, ldb, ldc};
+    if (m == 0) return 1;
     if (bytes > SMALL_BYTES) return 0;
     if (transpose_a && !transpose_b && n < WIDTH && m >= WIDTH && finish == NOTHING) {
         FN(narrow_product)(m, n, k, scale, a, lda, b, ldb, keep, c, ldc);

@@ -18,9 +18,11 @@
 #endif
 #if defined(__GNUC__)
 #define PREFETCH(p) __builtin_prefetch(p)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline)) /* a loop that is vectorised by itself, and would not be inside another */
 #else
 #define PREFETCH(p) ((void)(p))
+#define ALWAYS_INLINE inline
 #define NOINLINE
 #endif
 
@@ -36,7 +38,6 @@
 
 #if defined(HAVE_X86_VARIANTS)
 #include <immintrin.h>
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #define UNROLL(n) _Pragma("unroll")
 #else
