@@ -37,7 +37,7 @@ MACROS = [("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000")] if LIMITE
 
 ENGINE = "cbackprop/engine"
 HEADERS = ["plan.h", "team.h"] + [
-    f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "adam", "product")
+    f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "adam", "product", "columns")
 ]
 MODULES = ["kernels", "passes", "steps", "block", "run", "trial", "crew", "shuffle"]
 SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}

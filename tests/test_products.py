@@ -117,7 +117,7 @@ def test_few_columns(n, dtype):
             assert_product_is_right(m, n, k, dtype, transpose_b=transpose_b, scale=-0.3, keep=0.9)
     for m, k in product([9, 33, 100], [1, 7, 200]):
         for keep in (0.0, 0.9, 1.0):
-            assert assert_product_is_right(m, n, k, dtype, transpose_a=True, scale=0.7, keep=keep)
+            assert_product_is_right(m, n, k, dtype, transpose_a=True, scale=0.7, keep=keep)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -128,6 +128,7 @@ def test_few_columns_are_not_left_to_blas(dtype, restored_instructions):
     assert assert_product_is_right(33, 2, 64, dtype)
     assert assert_product_is_right(33, 1, 4096, dtype)
     assert not assert_product_is_right(33, 2, 4096, dtype)
+    assert assert_product_is_right(33, 2, 64, dtype, transpose_a=True, keep=1.0)
 
 
 def before_a_wall(array):
