@@ -36,9 +36,8 @@ LIMITED = sys.implementation.name == "cpython" and not sysconfig.get_config_var(
 MACROS = [("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000")] if LIMITED else []
 
 ENGINE = "cbackprop/engine"
-HEADERS = ["plan.h", "team.h"] + [
-    f"vector/{name}.h" for name in ("table", "both", "body", "vmath", "simd", "adam", "product", "columns")
-]
+VECTOR = ("table", "both", "body", "vmath", "simd", "adam", "product", "columns")
+HEADERS = ["plan.h", "team.h", *(f"vector/{name}.h" for name in VECTOR)]
 MODULES = ["kernels", "passes", "steps", "block", "run", "trial", "crew", "shuffle"]
 SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}
 

@@ -116,8 +116,8 @@ def fits(X: Any, n_features: int, dtype: np.dtype) -> bool:
         and X.ndim == 2
         and X.shape[0] > 0
         and X.shape[1] == n_features
-        and X.flags.c_contiguous
-        and X.flags.aligned
+        and (flags := X.flags).c_contiguous
+        and flags.aligned
         and run.all_finite(X)
     )
 

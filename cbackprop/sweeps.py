@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cbackprop.engine import run
 from cbackprop.plan import Model
-from cbackprop.slices import flops_per_row, rows_of_a_block, rows_of_a_sweep
+from cbackprop.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
 from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
 
 SMALL_FLOPS = 1e5  # BLAS itself stays on one thread below this
@@ -50,7 +50,8 @@ class Sweep:
         passes = 1.0 if y is None else 3.0
         per_row = flops_per_row(self.plan, X) * passes
         if block_rows is None:
-            block_rows = rows_of_a_block(self.plan, X, passes)
+            few = self.n_rows <= FEWEST_ROWS  # one block, however large the network
+            block_rows = self.n_rows if few else rows_of_a_block(self.plan, X, passes)
         self.block_rows = max(1, min(block_rows, self.n_rows))
         self.small = self.n_rows * per_row < SMALL_FLOPS
         n_threads = 1
@@ -115,7 +116,7 @@ class Sweep:
 
     def predict(self) -> NDArray:
         """Output activations (n_rows, n_outputs)."""
-        out = np.empty((self.n_rows, int(self.plan["n_out"][-1])), dtype=self.parameters.dtype)
+        out = np.empty((self.n_rows, self.tasks[0].n_outputs), dtype=self.parameters.dtype)
         tasks = self.tasks
 
         def work(thread: int, first: int, last: int) -> float:

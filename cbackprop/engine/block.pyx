@@ -22,7 +22,7 @@ cdef class Block:
         self.held = True
         self.name = name
         kind = self.kind() if flags & PyBUF_FORMAT else kinds
-        if kind not in kinds.split():
+        if kind not in kinds:       # no kind is a part of another's name
             raise TypeError(f"{name} must be an array of {kinds.replace(' ', ' or ')}, got {kind}")
         if self.view.ndim != ndim:
             raise ValueError(f"{name} must have {ndim} dimension(s), got {self.view.ndim}")

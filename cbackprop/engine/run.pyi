@@ -25,6 +25,7 @@ class Team:
 class Task:
     n_rows: int
     n_parameters: int
+    n_outputs: int
     n_steps: int
     n_trained: int
     workspace: NDArray[Any]

@@ -117,6 +117,7 @@ cdef class Task:
     cdef bint single                # float32
     cdef readonly Py_ssize_t n_rows
     cdef readonly Py_ssize_t n_parameters
+    cdef readonly Py_ssize_t n_outputs
     cdef Py_ssize_t n_stored        # rows of X
     cdef Py_ssize_t n_values        # stored values of a CSR X
     cdef readonly object workspace
@@ -131,7 +132,7 @@ cdef class Task:
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
         self.plan = np.array(plan)      # nobody changes it later
-        plan_block = struct_block(self.plan, LAYER, "plan", 1)
+        plan_block = Block(self.plan, "plan", "struct", 1)
         self.n_parameters = check_plan(plan_block)
         vector = Block(parameters, "parameters", "float32 float64", 1)
         dtype = vector.kind()
@@ -149,7 +150,7 @@ cdef class Task:
         self.task.parameters = vector.view.buf
         self.task.capacity = capacity
         self.task.loss_scale = loss_scale
-        k = self.task.plan[self.task.n_layers - 1].n_out
+        self.n_outputs = k = self.task.plan[self.task.n_layers - 1].n_out
         self._take_rows(X, dtype)
         self.n_rows = self.n_stored
         if rows is not None:
