@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop import atomic
-from cbackprop.callbacks import EPOCH, Callback, FitState, state_of
-from cbackprop.checks import check_integer
-from cbackprop.container import ModelFileError, Reader, reading, write
-from cbackprop.network import Network
-from cbackprop.saving import (
+from cbackprop.callbacks.protocol import EPOCH, Callback, state_of
+from cbackprop.files import atomic
+from cbackprop.files.container import ModelFileError, Reader, reading, write
+from cbackprop.files.saving import (
     Content,
     add_optimizer,
     content_of,
@@ -22,7 +20,10 @@ from cbackprop.saving import (
     model_from,
     optimizer_from,
 )
-from cbackprop.values import from_json, random_state_from_json, random_state_to_json, to_json
+from cbackprop.files.values import from_json, random_state_from_json, random_state_to_json, to_json
+from cbackprop.network.network import Network
+from cbackprop.training.record import FitState
+from cbackprop.validation.checks import check_integer
 
 # Parameters that a resumed fit may have otherwise.
 FREE = {"max_iter", "verbose", "n_jobs", "random_state", "warm_start"}
@@ -196,13 +197,13 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     else:
         model.network_.parameters = kept.network_.parameters
         model.__dict__.update({name: fitted[name] for name in fitted if name != "_optimizer"})
-        state.history.update(history if optimizer is None else model._history())
+        state.history.update(history if optimizer is None else model._curves())
     if state.optimizer is None:
         _begin_again(reader, model, state)
     else:
         state.optimizer.__dict__.update(vars(optimizer))
-    state.order, state.held_out, state.best = rows["order"], rows["held_out"], best
-    state.epoch, state.done = epoch, done
+    state.order, state.held_out = rows["order"], rows["held_out"]
+    state.record = model._record(state, epochs=epoch, done=done, best=best)
 
 
 def _begin_again(reader: Reader, model: Any, state: FitState) -> None:

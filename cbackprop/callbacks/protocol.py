@@ -6,16 +6,9 @@ import inspect
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from cbackprop.history import History
-from cbackprop.optimizers import Optimizer
+from typing import TYPE_CHECKING, Any
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -25,59 +18,12 @@ except ImportError:  # scikit-learn before 1.9
         """Nothing: callbacks are given to ``fit`` only."""
 
 
+if TYPE_CHECKING:
+    from cbackprop.training.history import History
+    from cbackprop.training.record import FitState
+
 HOOKS = ("setup", "on_fit_task_begin", "on_fit_task_end", "teardown")
 EPOCH = "epoch"
-
-
-@dataclass
-class FitState:
-    """A fit in progress: what a callback may look at, and what a checkpoint must keep.
-
-    Attributes
-    ----------
-    history : History
-        Of the epochs that have ended.
-    max_epochs : int
-    optimizer : SGD or Adam, or None for L-BFGS
-    rng : RandomState or None
-        Draws the shuffles.
-    order, held_out : intp arrays or None
-        The rows trained on, as the last epoch had them; and those of early stopping.
-    n_rows : int
-    settings : dict
-        What must be the same where the fit is resumed, in JSON's types.
-    best : array or None
-        The best parameters so far, with early stopping.
-    start : array or None
-        The parameters at the beginning, for L-BFGS.
-    evaluations : list of (loss, gradient), or None
-        Everything L-BFGS was told, if somebody asks for it: see `cbackprop.training.lbfgs`.
-    epoch : int
-        Epochs that have ended, those of the fit resumed among them.
-    done : bool
-        Whether training was stopped before its last epoch: there is nothing to resume.
-    interrupted : bool
-        Whether the parameters are those of the middle of an epoch.
-    """
-
-    history: History
-    max_epochs: int
-    optimizer: Optimizer | None = None
-    rng: np.random.RandomState | None = None
-    order: NDArray[np.intp] | None = None
-    held_out: NDArray[np.intp] | None = None
-    n_rows: int = 0
-    settings: dict[str, Any] = field(default_factory=dict)
-    best: NDArray | None = None
-    start: NDArray | None = None
-    evaluations: list[tuple[float, NDArray]] | None = None
-    epoch: int = 0
-    done: bool = False
-    interrupted: bool = False
-
-    @property
-    def epochs_left(self) -> int:
-        return 0 if self.done else max(0, self.max_epochs - self.epoch)
 
 
 def state_of(model: Any) -> FitState:
@@ -102,7 +48,7 @@ class Callback:
     --------
     >>> import numpy as np
     >>> from cbackprop import Network
-    >>> from cbackprop.callbacks import Callback
+    >>> from cbackprop.callbacks.protocol import Callback
     >>> class Count(Callback):
     ...     epochs = 0
     ...     def on_fit_task_end(self, estimator, context):

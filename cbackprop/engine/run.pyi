@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 ACTIVATIONS: Mapping[str, int]
+MOST_THREADS: int
 OUTPUTS: Mapping[tuple[str, str], int]
 OPTIMIZERS: Mapping[str, int]
 STATE_VECTORS: Mapping[int, int]

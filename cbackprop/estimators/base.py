@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import _fit_context, is_classifier
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from cbackprop.arrays import check_given
-from cbackprop.callbacks import CallbackSupportMixin, check_callbacks, listening, not_listening
-from cbackprop.checks import check_sign, engine_rows
-from cbackprop.descent import Descent
+from cbackprop.callbacks.protocol import (
+    CallbackSupportMixin,
+    check_callbacks,
+    listening,
+    not_listening,
+)
 from cbackprop.engine import run
-from cbackprop.network import Network
-from cbackprop.savable import Savable
-from cbackprop.undo import all_or_nothing
+from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
+from cbackprop.estimators.stopping import curves, record_of
+from cbackprop.files.savable import Savable
+from cbackprop.network.network import Network
+from cbackprop.running.execution import Execution
+from cbackprop.training.history import History
+from cbackprop.training.record import FitState, Record
+from cbackprop.training.undo import all_or_nothing
+from cbackprop.validation.arrays import check_given
+from cbackprop.validation.checks import check_sign, engine_rows
 
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
@@ -35,7 +45,7 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Savable, CallbackSupportMixin, Descent):
+class MLP(Savable, CallbackSupportMixin, BaseEstimator):
     """What the two estimators share."""
 
     # Callbacks are for the one call of fit: meta-estimators have nothing to route.
@@ -162,9 +172,11 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         given = {"X": X, "y": y, "metadata": metadata}
-        before = dict(vars(self))
+        before, execution = dict(vars(self)), Execution(self.n_jobs)
         try:
-            network, data, prepared = self._prepare(X, y, sample_weight, incremental, classes)
+            network, data, prepared = self._prepare(
+                X, y, sample_weight, execution, incremental, classes
+            )
         except BaseException:
             self.__dict__ = before
             raise
@@ -174,12 +186,14 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         else:
             listen = partial(listening, self, callbacks=callbacks, **given)
         if prepared is None:
-            self._fit_lbfgs(network, data, listen)
+            fit_lbfgs(self, network, data, execution, listen)
         else:
-            self._fit_stochastic(network, data, *prepared, incremental, listen)
+            fit_stochastic(
+                self, network, data, execution, *prepared, listen, incremental=incremental
+            )
         return self
 
-    def _prepare(self, X, y, sample_weight, incremental, classes):
+    def _prepare(self, X, y, sample_weight, execution, incremental, classes):
         """The network, the engine's data, and what mini-batches need besides (None for lbfgs)."""
         if incremental:
             self._take_classes(y, classes)
@@ -212,7 +226,15 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         data = X, y, sample_weight
         prepared = None
         if self.solver != "lbfgs":
-            prepared = self._prepare_stochastic(network, data, rng, first_pass, incremental)
+            prepared = prepare_stochastic(
+                self,
+                network,
+                data,
+                execution,
+                rng,
+                first_pass=first_pass,
+                incremental=incremental,
+            )
         return network, data, prepared
 
     def _take_classes(self, y, classes) -> None:
@@ -237,20 +259,29 @@ class MLP(Savable, CallbackSupportMixin, Descent):
             self.__dict__.pop(name, None)
         return self.network_
 
+    # What a checkpoint asks for.
+
+    def _curves(self) -> History:
+        return curves(self)
+
+    def _record(self, state: FitState, **known: Any) -> Record:
+        """The record of a resumed fit, from what the attributes show and what is known besides."""
+        return replace(record_of(self, state), **known)
+
     # Predicting.
 
     def _outputs(self, X):
         """Checked rows through the network: output activations (n, n_outputs)."""
         network = self.__dict__.get("network_")
         if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
-            return network._predict(X, self.n_jobs)
+            return network._predict(X, Execution(self.n_jobs))
         check_is_fitted(self)
         check_given("X", X)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)
-        return network._predict(engine_rows(X, network.dtype), self.n_jobs)
+        return network._predict(engine_rows(X, network.dtype), Execution(self.n_jobs))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -9,7 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
-from cbackprop.base import MLP
+from cbackprop.estimators.base import MLP
 
 
 def _checked(estimator: MLP, X, y, reset, **more):
@@ -75,6 +75,8 @@ class Labels(MLP):
         """Output activations as positions in classes_ (n,), or as an indicator (n, n_classes)."""
         if self.out_activation_ == "softmax":
             return outputs.argmax(axis=1)
+        if len(self.classes_) == 1 and outputs.shape[1] == 1:
+            return np.zeros(outputs.shape[0], dtype=np.intp)  # there is no other
         chosen = outputs > 0.5
         return chosen if self.n_outputs_ > 1 else chosen[:, 0].astype(np.intp)
 

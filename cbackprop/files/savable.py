@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cbackprop.atomic import PathLike
+from cbackprop.files.atomic import PathLike
 
 
 class Savable:
@@ -26,6 +26,6 @@ class Savable:
         OSError
             If the file cannot be written; what was at `path` is then as it was.
         """
-        from cbackprop.saving import save  # which knows all that can be saved, so they not it
+        from cbackprop.files.saving import save  # which knows all that can be saved, so they not it
 
         save(self, path)

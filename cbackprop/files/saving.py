@@ -13,21 +13,21 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop import _version
-from cbackprop.atomic import PathLike
-from cbackprop.checks import check_layer_sizes
-from cbackprop.container import Declared, ModelFileError, Reader, reading, write
 from cbackprop.estimators import MLPClassifier, MLPRegressor
-from cbackprop.initializers import INITIALIZERS
-from cbackprop.network import Network
-from cbackprop.optimizers import SGD, Adam, Optimizer
-from cbackprop.training import Schedule
-from cbackprop.values import (
+from cbackprop.files.atomic import PathLike
+from cbackprop.files.container import Declared, ModelFileError, Reader, reading, write
+from cbackprop.files.values import (
     declared_labels,
     from_json,
     labels_from_json,
     labels_to_json,
     to_json,
 )
+from cbackprop.functions.optimizers import SGD, Adam, Optimizer
+from cbackprop.network.initializers import INITIALIZERS
+from cbackprop.network.network import Network
+from cbackprop.training.schedules import Schedule
+from cbackprop.validation.checks import check_layer_sizes
 
 ESTIMATORS: dict[str, Any] = {cls.__name__: cls for cls in (MLPClassifier, MLPRegressor)}
 OPTIMIZERS: dict[str, Any] = {cls.__name__: cls for cls in (SGD, Adam)}
@@ -343,6 +343,11 @@ def fitted_from(reader: Reader) -> dict[str, Any]:
         len(TOGETHER[1]),
     ):
         raise ModelFileError(f"attributes of a fit are missing, there are {sorted(values)}")
+    for name in ("loss_", "best_loss_"):  # NumPy's scalars, as a fit leaves them
+        if values.get(name) is not None:
+            values[name] = np.float64(values[name])
+    if "loss_curve_" in values:
+        values["loss_curve_"] = [np.float64(loss) for loss in values["loss_curve_"]]
     values["n_layers_"], values["n_features_in_"], values["n_outputs_"] = (
         len(sizes),
         sizes[0],

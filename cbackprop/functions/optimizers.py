@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cbackprop.checks import check_integer, check_number
 from cbackprop.engine import run
-from cbackprop.savable import Savable
+from cbackprop.files.savable import Savable
+from cbackprop.validation.checks import check_integer, check_number
 
 
 def _positive(name: str, value: Any) -> float:
@@ -132,7 +132,7 @@ class SGD(Optimizer):
 
     Examples
     --------
-    >>> from cbackprop.optimizers import SGD
+    >>> from cbackprop.functions.optimizers import SGD
     >>> SGD(learning_rate=3.0)
     SGD(learning_rate=3.0, momentum=0.0, nesterov=False)
     """
@@ -192,7 +192,7 @@ class Adam(Optimizer):
 
     Examples
     --------
-    >>> from cbackprop.optimizers import Adam
+    >>> from cbackprop.functions.optimizers import Adam
     >>> Adam()
     Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
     """

@@ -5,26 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from numbers import Integral
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.arrays import as_numbers
 from cbackprop.engine import run
-
-
-class Model(Protocol):
-    """What training and sweeps need of a network: a plan, an output code and one flat vector."""
-
-    @property
-    def plan(self) -> NDArray: ...
-
-    @property
-    def output(self) -> int: ...
-
-    @property
-    def parameters(self) -> NDArray: ...
+from cbackprop.validation.arrays import as_numbers
 
 
 class Views(list):

@@ -9,7 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
-from cbackprop.checks import (
+from cbackprop.engine import run
+from cbackprop.files.savable import Savable
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.network.fitting import fit
+from cbackprop.network.initializers import INITIALIZERS
+from cbackprop.network.layout import make_plan, views
+from cbackprop.network.parameters import Parameters
+from cbackprop.network.summary import Summary
+from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
+from cbackprop.running.sweeps import Sweep
+from cbackprop.training.history import History, Metric
+from cbackprop.training.record import FitState, Record
+from cbackprop.validation.checks import (
     check_dtype,
     check_layer_sizes,
     check_number,
@@ -20,16 +32,6 @@ from cbackprop.checks import (
     check_weight,
     fits,
 )
-from cbackprop.engine import run
-from cbackprop.fitting import fit
-from cbackprop.history import History, Metric
-from cbackprop.initializers import INITIALIZERS
-from cbackprop.optimizers import Optimizer
-from cbackprop.parameters import Parameters
-from cbackprop.plan import make_plan, views
-from cbackprop.savable import Savable
-from cbackprop.summary import Summary
-from cbackprop.sweeps import Sweep
 
 
 class Backprop(NamedTuple):
@@ -220,7 +222,7 @@ class Network(Savable, Parameters):
         array([[ 3.5],
                [20.5]])
         """
-        return self._predict(self._check_X(X))
+        return self._predict(self._check_X(X), AS_MANY_AS_PAY)
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The mean loss over the rows, weighted if weights are given.
@@ -533,10 +535,17 @@ class Network(Savable, Parameters):
         hidden = [self.activation] * (len(self.layer_sizes) - 2)
         return Summary(self.plan, [*hidden, self.output_activation], self.dtype.itemsize)
 
+    # What a checkpoint asks for.
+
+    def _record(self, state: FitState, **known: Any) -> Record:
+        """The record of a resumed fit, of which these are known."""
+        rate = 0.0 if state.optimizer is None else state.optimizer.learning_rate
+        return state.note(learning_rate=rate, **known)
+
     # Checked data for the engine.
 
-    def _predict(self, X, n_jobs: int | None = None) -> NDArray:
-        return Sweep(self, X, n_jobs=n_jobs).predict()
+    def _predict(self, X, execution: Execution) -> NDArray:
+        return Sweep(self, X, execution=execution).predict()
 
     def _sweep(self, X, y, sample_weight) -> Sweep:
         X = self._check_X(X)
@@ -545,10 +554,11 @@ class Network(Savable, Parameters):
             X,
             y=self._check_y(y, X),
             sample_weight=self._check_weight(sample_weight, X),
+            execution=AS_MANY_AS_PAY,
         )
 
     def takes(self, X: Any) -> bool:
-        """Whether X can go to the engine as it is: see `cbackprop.checks.fits`.
+        """Whether X can go to the engine as it is: see `cbackprop.validation.checks.fits`.
 
         Parameters
         ----------

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
-from cbackprop.plan import Model
-from cbackprop.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
-from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
+from cbackprop.running.execution import Execution
+from cbackprop.running.model import Model
+from cbackprop.running.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
+from cbackprop.running.threads import Team, blas_held_to_one_thread
 
 SMALL_FLOPS = 1e5  # BLAS itself stays on one thread below this
 SWEEP_FLOPS_PER_THREAD = 4e7  # a sweep starts its threads anew
@@ -28,8 +29,8 @@ class Sweep:
         As for `cbackprop.engine.run.Task`.
     block_rows : int, optional
         Rows that go through together; by default as many as suit the cache.
-    n_jobs : int or None
-        Threads, each with a range of the rows and buffers of its own.
+    execution : Execution
+        On how many threads, each with a range of the rows and buffers of its own.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Sweep:
         rows: NDArray | None = None,
         loss_scale: float = 1.0,
         block_rows: int | None = None,
-        n_jobs: int | None = None,
+        execution: Execution,
     ):
         self.n_rows = X.shape[0] if rows is None else rows.size
         self.plan, self.parameters = model.plan, model.parameters
@@ -57,7 +58,7 @@ class Sweep:
         n_threads = 1
         if not self.small:
             flops = self.n_rows * per_row
-            n_threads = number_of_threads(n_jobs, flops, per_thread=SWEEP_FLOPS_PER_THREAD)
+            n_threads = execution.threads(flops, per_thread=SWEEP_FLOPS_PER_THREAD)
             n_threads = max(1, min(n_threads, self.n_rows // block_rows))
             self.slice_rows = rows_of_a_sweep(
                 self.plan, X, self.parameters.itemsize, self.block_rows, passes

@@ -13,7 +13,7 @@ from typing import Any
 import joblib
 from threadpoolctl import ThreadpoolController
 
-from cbackprop.engine import crew
+from cbackprop.engine import crew, run
 
 try:
     import resource
@@ -23,6 +23,9 @@ except ImportError:  # Windows
 # Fewer multiplications of floats a step than this do not pay for two barriers (measured, see
 # benchmarks).
 FLOPS_PER_THREAD = 4e6
+
+# As many as a team may have: however many the machine has, no more are taken.
+MOST_THREADS = run.MOST_THREADS
 
 # Address space that a further thread may take: OpenBLAS's buffer (33 MiB), glibc's heap for a
 # thread (64), its stack (8).
@@ -118,6 +121,21 @@ def _beside_others() -> bool:
     return bool(getattr(backend, "nesting_level", None))
 
 
+def check_n_jobs(n_jobs: int | None) -> None:
+    """An error if it is not None, -1, or a number of threads that a team may have."""
+    if n_jobs is None:
+        return
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
+        raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
+    if n_jobs < 1 and n_jobs != -1:
+        raise ValueError(f"n_jobs must be at least 1, -1 for all threads, or None; got {n_jobs}")
+    if n_jobs > MOST_THREADS:
+        raise ValueError(
+            f"n_jobs must be at most {MOST_THREADS}, as many threads as work together here, got "
+            f"{n_jobs}; -1 takes as many as there are, up to that"
+        )
+
+
 def number_of_threads(
     n_jobs: int | None, flops: float, *, per_thread: float = FLOPS_PER_THREAD
 ) -> int:
@@ -130,19 +148,16 @@ def number_of_threads(
     MemoryError
         If so many threads were asked for, and the process's limit leaves no room for them.
     """
+    check_n_jobs(n_jobs)
     if n_jobs is None:
         paying = int(flops / per_thread)
         if paying < 2 or _beside_others():
             return 1
-        threads = max(1, min(allowed_threads(), paying))
+        threads = max(1, min(allowed_threads(), paying, MOST_THREADS))
         while threads > 1 and not _has_room_for(threads):
             threads -= 1
         return threads
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral):
-        raise TypeError(f"n_jobs must be an integer or None, got {n_jobs!r}")
-    if n_jobs < 1 and n_jobs != -1:
-        raise ValueError(f"n_jobs must be at least 1, -1 for all threads, or None; got {n_jobs}")
-    threads = allowed_threads() if n_jobs == -1 else int(n_jobs)
+    threads = min(allowed_threads(), MOST_THREADS) if n_jobs == -1 else int(n_jobs)
     if threads > 1 and not _has_room_for(threads):
         needed = (threads - 1) * PER_THREAD // 2**20
         raise MemoryError(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.engine import run
 
 # A loss this many times the one before the first step has blown up.
 BLOWN_UP = 1e8
@@ -25,3 +28,8 @@ def blown_up(what: str, loss: float, before: float) -> str:
 def finite(loss: float) -> float:
     """The loss before the first step; 0 if it is not finite to begin with."""
     return loss if np.isfinite(loss) else 0.0
+
+
+def lost(parameters: NDArray) -> bool:
+    """Whether any parameter is no longer finite."""
+    return not run.all_finite(parameters)

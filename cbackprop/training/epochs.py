@@ -1,27 +1,24 @@
-"""Fit a network: epochs of mini-batches, shuffling, learning-rate schedules, and when to stop."""
+"""Train a network, an epoch at every turn: mini-batches, shuffled anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-import scipy
-import scipy.optimize
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
-from cbackprop.optimizers import Optimizer
-from cbackprop.plan import Model
-from cbackprop.slices import flops_per_row, is_divided, rows_of_training
-from cbackprop.sweeps import Sweep
-from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.running.execution import Execution
+from cbackprop.running.model import Model
+from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
+from cbackprop.running.sweeps import Sweep
+from cbackprop.running.threads import Team, blas_held_to_one_thread
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
 UPDATE_FLOPS = 10.0
-# From SciPy 1.15 on L-BFGS no longer prints its progress.
-SCIPY_PRINTS = tuple(int(part) for part in scipy.__version__.split(".")[:2]) < (1, 15)
 
 
 def epochs(
@@ -75,6 +72,42 @@ def epochs(
     float
         The epoch's loss: the mean over its rows of the losses before each mini-batch's step.
     """
+    return passes(
+        model,
+        X,
+        y,
+        optimizer,
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        rng=rng,
+        rows=rows,
+        order=order,
+        sample_weight=sample_weight,
+        l2=l2,
+        l2_batch=l2_batch,
+        loss_scale=loss_scale,
+        execution=Execution(n_jobs),
+    )
+
+
+def passes(
+    model: Model,
+    X: Any,
+    y: NDArray,
+    optimizer: Optimizer,
+    *,
+    batch_size: int,
+    max_epochs: int,
+    rng: np.random.RandomState | None,
+    rows: NDArray[np.intp] | None = None,
+    order: NDArray[np.intp] | None = None,
+    sample_weight: NDArray | None = None,
+    l2: float = 0.0,
+    l2_batch: float = 0.0,
+    loss_scale: float = 1.0,
+    execution: Execution,
+) -> Generator[float, None, None]:
+    """What `epochs` does, by a call that was told how to work."""
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
@@ -83,7 +116,7 @@ def epochs(
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
-    threads = number_of_threads(n_jobs, step_flops * model.parameters.itemsize / 4)
+    threads = execution.threads(step_flops * model.parameters.itemsize / 4)
     kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
     steps = kind(model, X, data, optimizer, state, batch_size, threads)
     with Team(steps.n_threads) as team:
@@ -132,7 +165,7 @@ class _Divided:
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
 
     def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
-        self.sweep = Sweep(model, X, n_jobs=n_threads, **data)
+        self.sweep = Sweep(model, X, execution=Execution(n_threads), **data)
         self.optimizer, self.state, self.rows = optimizer, state, batch_size
         self.n_threads = len(self.sweep.tasks)
         self.gradient = np.empty_like(model.parameters)
@@ -150,107 +183,3 @@ class _Divided:
             )
 
         return (last - first) * (loss + team.together(call)), last - first
-
-
-class Schedule:
-    """The learning rate from epoch to epoch: constant, invscaling or adaptive, as scikit-learn."""
-
-    SMALLEST = 1e-6
-
-    def __init__(self, name: str, initial: float, power_t: float):
-        self.name, self.initial, self.power_t = name, float(initial), power_t
-
-    def epoch_ended(self, optimizer: Optimizer, samples_seen: int) -> None:
-        if self.name == "invscaling":
-            optimizer.learning_rate = self.initial / (samples_seen + 1) ** self.power_t
-
-    def no_progress(self, optimizer: Optimizer) -> str:
-        """What to do when there was no improvement for long; ends in "Stopping." to stop."""
-        if self.name != "adaptive":
-            return "Stopping."
-        if optimizer.learning_rate <= self.SMALLEST:
-            return "Learning rate too small. Stopping."
-        optimizer.learning_rate /= 5.0
-        return f"Setting learning rate to {optimizer.learning_rate:f}"
-
-
-class _Stopped(Exception):
-    """Ends SciPy's L-BFGS, in all versions of it."""
-
-
-def lbfgs(
-    model: Model,
-    X: Any,
-    y: NDArray,
-    *,
-    sample_weight: NDArray | None = None,
-    l2_batch: float = 0.0,
-    max_iter: int = 200,
-    max_fun: int = 15000,
-    tol: float = 1e-4,
-    verbose: bool = False,
-    n_jobs: int | None = None,
-    iterated: Callable[[float], bool] = lambda loss: False,
-    evaluations: list[tuple[float, NDArray]] | None = None,
-) -> scipy.optimize.OptimizeResult:
-    """Minimise the loss over all rows, plus ``l2_batch / (2 n) |W|^2``, with SciPy's L-BFGS.
-
-    The network is trained in place: SciPy works on a copy of its vector, in float64. The result
-    is SciPy's; its ``fun`` is the loss minimised, that whose gradient is followed. After every
-    iteration ``iterated(loss)`` is called, with the network as it is then; True stops. After an
-    error or an interrupt the network is as the last iteration left it.
-
-    SciPy keeps what it knows of the loss's curvature to itself. But all it knows comes from the
-    losses and gradients that it was given: `evaluations` are those of an earlier run from the same
-    parameters, which are given again instead of computed, so that this run goes the same way to
-    where that one was. New ones are appended.
-    """
-    vector = model.parameters
-    accepted = vector.copy()
-    sweep = Sweep(model, X, y=y, sample_weight=sample_weight, n_jobs=n_jobs)
-
-    loss, iterations = 0.0, 0
-    known = list(evaluations or ())[::-1]
-
-    def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
-        nonlocal loss
-        vector[...] = point
-        if known:
-            loss, gradient = known.pop()
-            return loss, gradient.copy()
-        gradient = np.empty_like(vector)
-        loss = sweep.loss_and_gradient(gradient, l2_batch=l2_batch)
-        if evaluations is not None:
-            evaluations.append((loss, gradient.copy()))
-        return loss, gradient
-
-    def iteration_ended(point: NDArray) -> None:
-        # The point was the last to be evaluated: the line search ends where it accepts.
-        nonlocal iterations
-        iterations += 1
-        vector[...] = accepted[...] = point
-        if iterated(loss):
-            raise _Stopped
-
-    options = {"maxfun": max_fun, "maxiter": max_iter, "gtol": tol}
-    if verbose and SCIPY_PRINTS:
-        options["iprint"] = 1
-    try:
-        with blas_held_to_one_thread():  # SciPy's own sums, too, are short
-            result = scipy.optimize.minimize(
-                loss_and_gradient,
-                vector.copy(),
-                method="L-BFGS-B",
-                jac=True,
-                options=options,
-                callback=iteration_ended,
-            )
-    except _Stopped:
-        return scipy.optimize.OptimizeResult(
-            x=vector.copy(), fun=loss, nit=iterations, status=0, success=True, message="STOPPED"
-        )
-    except BaseException:
-        vector[...] = accepted  # and not a point that the line search tries
-        raise
-    vector[...] = result.x
-    return result

@@ -28,7 +28,7 @@ def accuracy(y: NDArray, outputs: NDArray) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from cbackprop.history import accuracy
+    >>> from cbackprop.training.history import accuracy
     >>> accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
     0.6666666666666666
     """
@@ -76,7 +76,7 @@ class History(dict[str, list]):
 
     Examples
     --------
-    >>> from cbackprop.history import History
+    >>> from cbackprop.training.history import History
     >>> history = History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9])
     >>> history.epochs, history.best("evaluation_accuracy")
     (2, 0.9)
@@ -99,6 +99,27 @@ class History(dict[str, list]):
             if name not in self:  # setdefault of a subclass crashes CPython 3.13.0 without memory
                 self[name] = []
             self[name].append(value)
+
+    def lengths(self) -> dict[str, int]:
+        """Entries of every quantity.
+
+        Returns
+        -------
+        dict
+            The length of each list by name.
+        """
+        return {name: len(entries) for name, entries in self.items()}
+
+    def cut(self, lengths: Mapping[str, int]) -> None:
+        """Forget what came after a record was made.
+
+        Parameters
+        ----------
+        lengths : mapping
+            What `lengths` was then.
+        """
+        for name, entries in self.items():
+            del entries[lengths.get(name, 0) :]
 
     def best(self, name: str) -> float:
         """The best entry: the smallest of a cost, the largest of anything else.

@@ -16,8 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
-from cbackprop.arrays import LARGEST_LAYER, check_given
 from cbackprop.engine import run
+from cbackprop.validation.arrays import LARGEST_LAYER, check_given
 
 
 def check_option(name: str, value: Any, options: Iterable[str]) -> str:
