@@ -60,7 +60,7 @@ def _python() -> str:
 
 def _folder() -> str:
     """Where the package lies, without the user's name."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent.parent
     with suppress(ValueError, RuntimeError):
         return f"~/{folder.relative_to(Path.home()).as_posix()}"
     return str(folder)
