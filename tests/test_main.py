@@ -277,7 +277,7 @@ def test_info_shows_the_variables_that_are_set(monkeypatch, capsys):
 
 
 def test_info_hides_the_home_folder(monkeypatch, capsys):
-    monkeypatch.setattr(Path, "home", lambda: Path(_info.__file__).parents[1])
+    monkeypatch.setattr(Path, "home", lambda: Path(cbackprop.__file__).parents[1])
     assert dict(information(capsys))["cbackprop"].endswith(" in ~/cbackprop")
 
 
