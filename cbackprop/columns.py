@@ -1,0 +1,226 @@
+"""Which column of some data is no column of numbers: one of dates, of text, with NaN?
+
+Frames of pandas and Polars, Arrow's tables, arrays, lists and sparse matrices: columns are named as
+their owner names them, by number if they have no names.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# How NumPy, pandas, Polars and Arrow begin the names of dates, times of day and spans of time.
+DATE_NAMES = ("date", "time", "duration", "period", "month")
+DATE_TYPES = (
+    datetime.date,
+    datetime.time,
+    datetime.timedelta,
+    np.datetime64,
+    np.timedelta64,
+)
+AS_NUMBERS = (
+    "turn dates into numbers first, into days for example: "
+    "(dates - dates.min()) / np.timedelta64(1, 'D')"
+)
+ENCODE = (
+    "encode it as numbers first, for example with OrdinalEncoder or OneHotEncoder in a "
+    "ColumnTransformer"
+)
+# What NumPy, pandas and scikit-learn say of what cannot become a number.
+NOT_CONVERTED = ("convert", "dtype='numeric'", "float() argument")
+ROWS_AT_ONCE = 4096
+
+
+def check_no_dates(name: str, value: Any) -> None:
+    """TypeError if some of the values are dates or spans of time: NumPy takes them for numbers.
+
+    Parameters
+    ----------
+    name : str
+        What errors call it: "X", "y".
+    value : anything
+        Data as a user gave them.
+    """
+    if isinstance(value, list | tuple):
+        try:
+            value = np.asarray(value)
+        except Exception:  # whoever needs an array of it will say why there is none
+            return
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind == "O" and value.ndim <= 2:
+            _check_no_date_objects(name, value)
+        elif value.dtype.kind in "mM":
+            raise _dates(name, value.dtype, "")
+        return
+    labels, dtypes = _labelled_dtypes(value)
+    for dtype in dict.fromkeys(dtypes):
+        if _of_dates(dtype):
+            raise _dates(name, dtype, _where(labels[dtypes.index(dtype)]))
+        if _of_objects(dtype):
+            for at in (i for i, other in enumerate(dtypes) if _of_objects(other)):
+                column = np.asarray(_column(value, at), dtype=object)
+                _check_no_date_objects(name, column, labels[at])
+
+
+def _check_no_date_objects(name: str, objects: NDArray, label: Any = None) -> None:
+    if not any(issubclass(kind, DATE_TYPES) for kind in set(map(type, objects.flat))):
+        return
+    at, item = next(
+        (at, item) for at, item in np.ndenumerate(objects) if isinstance(item, DATE_TYPES)
+    )
+    label = at[1] if objects.ndim == 2 else label
+    raise _dates(name, f"{type(item).__name__} objects", _where(label))
+
+
+def _dates(name: str, got: Any, where: str) -> TypeError:
+    return TypeError(f"{name} must be numbers, got {got}{where}: {AS_NUMBERS}")
+
+
+def _where(label: Any) -> str:
+    return "" if label is None else f" in column {label!r}"
+
+
+def _labelled_dtypes(value: Any) -> tuple[list, list]:
+    """Names and dtypes of a frame's or table's columns; those of a series, which is one."""
+    if hasattr(value, "column_names") and hasattr(value, "schema"):  # Arrow's
+        return list(value.column_names), [field.type for field in value.schema]
+    if hasattr(value, "columns") and hasattr(value, "dtypes") and hasattr(value, "__array__"):
+        return list(value.columns), list(value.dtypes)
+    dtype = getattr(value, "dtype", getattr(value, "type", None))
+    name = getattr(value, "name", None)
+    return [name if isinstance(name, str) and name else None], [dtype]
+
+
+def _of_dates(dtype: Any) -> bool:
+    """Whether a dtype of whatever library is one of dates, or of categories that are dates."""
+    inner = getattr(getattr(dtype, "categories", None), "dtype", dtype)
+    return str(inner).lower().removeprefix("sparse[").startswith(DATE_NAMES)
+
+
+def _of_objects(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind == "O"
+
+
+def _column(value: Any, at: int) -> Any:
+    if hasattr(value, "iloc"):
+        return value.iloc[:, at] if value.ndim == 2 else value
+    for method in ("to_series", "column"):  # Polars' frames, Arrow's tables
+        if hasattr(value, "columns") and hasattr(value, method):
+            return getattr(value, method)(at)
+    return value
+
+
+# --- after the fact: which column an error is about -------------------------------------------
+
+
+@contextmanager
+def explained(*, as_note: bool = True, **data: Any) -> Iterator[None]:
+    """Errors of scikit-learn's validation say where in the data they come from, and what to do.
+
+    Parameters
+    ----------
+    as_note : bool, default=True
+        Whether all that is said but of text is a note below the error's own words, which are
+        scikit-learn's: its tests, and others', compare them.
+    **data : array-likes
+        What is validated, under the names that errors call it by.
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        words = str(error)
+        try:
+            said, of_text = _said(words, data)
+        except Exception:  # data that cannot be looked at twice
+            said, of_text = "", False
+        if said and as_note and not of_text:
+            error.add_note(said)
+        elif said:
+            error.args = (f"{words}\n{said}",)
+        raise
+
+
+def _said(words: str, data: dict[str, Any]) -> tuple[str, bool]:
+    """What is said of an error with these words, and whether it is of text."""
+    for name, value in data.items():
+        if f"{name} contains NaN" in words or f"{name} contains infinity" in words:
+            return _not_finite(name, value), False
+        if "Found array with dim" in words and np.ndim(value) > 2:
+            shape = np.shape(value)
+            return (
+                f"{name} has the shape {shape}: {name}.reshape({shape[0]}, -1) makes every image "
+                "a row"
+            ), False
+        if any(part in words for part in NOT_CONVERTED):
+            said, item = _no_number(name, value)
+            if said:
+                return said, isinstance(item, str | bytes)
+    return "", False
+
+
+def _labelled(value: Any) -> tuple[list | None, Callable[[int], Any], int]:
+    """Names of the columns or None, what gives a column, and how many there are; 0 for a vector."""
+    labels, dtypes = _labelled_dtypes(value)
+    if isinstance(value, np.ndarray) or not (hasattr(value, "iloc") or len(dtypes) > 1):
+        array = value if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
+        if array.ndim == 2:
+            return None, lambda at: array[:, at], array.shape[1]
+        return None, lambda at: array, 0
+    is_vector = getattr(value, "ndim", 2) == 1
+    return labels, lambda at: _column(value, at), 0 if is_vector else len(labels)
+
+
+def _no_number(name: str, value: Any) -> tuple[str, Any]:
+    """Where the first item stands that is no number, and the item."""
+    labels, column, n_columns = _labelled(value)
+    for at in range(max(1, n_columns)):
+        items = column(at)
+        try:
+            np.asarray(items, dtype=np.float64)
+        except (ValueError, TypeError):
+            row, item = next(
+                (row, item)
+                for row, item in enumerate(np.asarray(items, dtype=object).tolist())
+                if not _is_number(item)
+            )
+            where = _where(labels[at] if labels else at if n_columns else None)
+            if isinstance(item, str | bytes):
+                return f"{name} has text{where}, {item!r} in row {row}: {ENCODE}", item
+            return f"{name} has no number{where}, {item!r} in row {row}: fill it, or {ENCODE}", item
+    return "", None
+
+
+def _is_number(item: Any) -> bool:
+    try:
+        float(item)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _not_finite(name: str, value: Any) -> str:
+    """Where the first NaN or infinity stands."""
+    if hasattr(value, "tocoo"):
+        coo = value.tocoo()
+        at = int(np.flatnonzero(~np.isfinite(coo.data))[0])
+        return _cell(name, coo.data[at], int(coo.row[at]), int(coo.col[at]))
+    labels, _ = _labelled_dtypes(value)
+    named = labels if len(labels) > 1 or hasattr(value, "columns") else None
+    array = value if isinstance(value, np.ndarray) else np.asarray(value)
+    for first in range(0, len(array), ROWS_AT_ONCE):
+        some = array[first : first + ROWS_AT_ONCE].astype(np.float64)
+        bad = np.argwhere(~np.isfinite(some))
+        if len(bad):
+            row, *column = bad[0].tolist()
+            label = (named[column[0]] if named else column[0]) if column else None
+            return _cell(name, some[tuple(bad[0])], first + row, label)
+    return ""
+
+
+def _cell(name: str, item: Any, row: int, label: Any) -> str:
+    return f"{name} has {float(item)}{_where(label)}, in row {row}: fill it, or leave out the row"
