@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context, is_classifier
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -245,6 +245,8 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         check_given("X", X)
         with explained(X=X):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            if X.dtype.kind == "O":  # of some frames scikit-learn makes objects
+                X = check_array(X, dtype=np.float64, input_name="X")
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)

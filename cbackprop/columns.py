@@ -31,6 +31,8 @@ ENCODE = (
     "encode it as numbers first, for example with OrdinalEncoder or OneHotEncoder in a "
     "ColumnTransformer"
 )
+CLASSES = "turn it into numbers, or take a classifier if it names classes"
+FILL = "fill it, or leave out the row"
 # What NumPy, pandas and scikit-learn say of what cannot become a number.
 NOT_CONVERTED = ("convert", "dtype='numeric'", "float() argument")
 ROWS_AT_ONCE = 4096
@@ -125,8 +127,8 @@ def explained(*, as_note: bool = True, **data: Any) -> Iterator[None]:
     Parameters
     ----------
     as_note : bool, default=True
-        Whether all that is said but of text is a note below the error's own words, which are
-        scikit-learn's: its tests, and others', compare them.
+        Whether all that is said, but of text among numbers, is a note below the error's own
+        words, which are scikit-learn's: its tests, and others', compare them.
     **data : array-likes
         What is validated, under the names that errors call it by.
     """
@@ -135,10 +137,10 @@ def explained(*, as_note: bool = True, **data: Any) -> Iterator[None]:
     except (ValueError, TypeError) as error:
         words = str(error)
         try:
-            said, of_text = _said(words, data)
+            said, in_its_words = _said(words, data)
         except Exception:  # data that cannot be looked at twice
-            said, of_text = "", False
-        if said and as_note and not of_text:
+            said, in_its_words = "", False
+        if said and as_note and not in_its_words:
             error.add_note(said)
         elif said:
             error.args = (f"{words}\n{said}",)
@@ -146,7 +148,7 @@ def explained(*, as_note: bool = True, **data: Any) -> Iterator[None]:
 
 
 def _said(words: str, data: dict[str, Any]) -> tuple[str, bool]:
-    """What is said of an error with these words, and whether it is of text."""
+    """What is said of an error with these words, and whether in its words, not in a note."""
     for name, value in data.items():
         if f"{name} contains NaN" in words or f"{name} contains infinity" in words:
             return _not_finite(name, value), False
@@ -157,42 +159,53 @@ def _said(words: str, data: dict[str, Any]) -> tuple[str, bool]:
                 "a row"
             ), False
         if any(part in words for part in NOT_CONVERTED):
-            said, item = _no_number(name, value)
+            said, in_its_words = _no_number(name, value)
             if said:
-                return said, isinstance(item, str | bytes)
+                return said, in_its_words
     return "", False
 
 
 def _labelled(value: Any) -> tuple[list | None, Callable[[int], Any], int]:
     """Names of the columns or None, what gives a column, and how many there are; 0 for a vector."""
-    labels, dtypes = _labelled_dtypes(value)
-    if isinstance(value, np.ndarray) or not (hasattr(value, "iloc") or len(dtypes) > 1):
+    is_frame = hasattr(value, "columns")
+    if isinstance(value, np.ndarray) or not (is_frame or hasattr(value, "dtype")):
         array = value if isinstance(value, np.ndarray) else np.asarray(value, dtype=object)
         if array.ndim == 2:
             return None, lambda at: array[:, at], array.shape[1]
         return None, lambda at: array, 0
-    is_vector = getattr(value, "ndim", 2) == 1
-    return labels, lambda at: _column(value, at), 0 if is_vector else len(labels)
+    labels, _ = _labelled_dtypes(value)
+    return labels, lambda at: _column(value, at), len(labels) if is_frame else 0
 
 
-def _no_number(name: str, value: Any) -> tuple[str, Any]:
-    """Where the first item stands that is no number, and the item."""
+def _no_number(name: str, value: Any) -> tuple[str, bool]:
+    """Where the first item stands that is no number, and whether to say it in the error's words.
+
+    That is for text among numbers, or in columns with names: where all of an array is text, there
+    is no column to tell from the others.
+    """
     labels, column, n_columns = _labelled(value)
-    for at in range(max(1, n_columns)):
-        items = column(at)
-        try:
-            np.asarray(items, dtype=np.float64)
-        except (ValueError, TypeError):
-            row, item = next(
-                (row, item)
-                for row, item in enumerate(np.asarray(items, dtype=object).tolist())
-                if not _is_number(item)
-            )
-            where = _where(labels[at] if labels else at if n_columns else None)
-            if isinstance(item, str | bytes):
-                return f"{name} has text{where}, {item!r} in row {row}: {ENCODE}", item
-            return f"{name} has no number{where}, {item!r} in row {row}: fill it, or {ENCODE}", item
-    return "", None
+    bad = [at for at in range(max(1, n_columns)) if not _converts(column(at))]
+    if not bad:
+        return "", False
+    row, item = next(
+        (row, item)
+        for row, item in enumerate(np.asarray(column(bad[0]), dtype=object).tolist())
+        if not _is_number(item)
+    )
+    is_text = isinstance(item, str | bytes)
+    kind = "text" if is_text else "no number"
+    where = _where(labels[bad[0]] if labels else bad[0] if n_columns else None)
+    advice = FILL if _is_missing(item) else ENCODE if name == "X" else CLASSES
+    said = f"{name} has {kind}{where}, {item!r} in row {row}: {advice}"
+    return said, is_text and (labels is not None or len(bad) != n_columns)
+
+
+def _converts(items: Any) -> bool:
+    try:
+        np.asarray(items, dtype=np.float64)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _is_number(item: Any) -> bool:
@@ -201,6 +214,10 @@ def _is_number(item: Any) -> bool:
     except (ValueError, TypeError):
         return False
     return True
+
+
+def _is_missing(item: Any) -> bool:
+    return item is None or type(item).__name__ in ("NAType", "NaTType")
 
 
 def _not_finite(name: str, value: Any) -> str:
@@ -213,7 +230,7 @@ def _not_finite(name: str, value: Any) -> str:
     named = labels if len(labels) > 1 or hasattr(value, "columns") else None
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     for first in range(0, len(array), ROWS_AT_ONCE):
-        some = array[first : first + ROWS_AT_ONCE].astype(np.float64)
+        some = _as_floats(array[first : first + ROWS_AT_ONCE])
         bad = np.argwhere(~np.isfinite(some))
         if len(bad):
             row, *column = bad[0].tolist()
@@ -222,5 +239,13 @@ def _not_finite(name: str, value: Any) -> str:
     return ""
 
 
+def _as_floats(array: NDArray) -> NDArray:
+    if array.dtype.kind != "O":
+        return array.astype(np.float64)
+    items = [np.nan if _is_missing(item) else float(item) for item in array.flat]
+    return np.array(items).reshape(array.shape)
+
+
 def _cell(name: str, item: Any, row: int, label: Any) -> str:
-    return f"{name} has {float(item)}{_where(label)}, in row {row}: fill it, or leave out the row"
+    what = "NaN" if np.isnan(item) else "infinity"
+    return f"{name} has {what}{_where(label)}, in row {row}: {FILL}"

@@ -14,7 +14,7 @@ from cbackprop.checks import in_dtype
 from cbackprop.columns import explained
 
 
-def _checked(estimator: MLP, X, y, reset, **more):
+def _checked(estimator: MLP, X, y, reset, y_numeric=False):
     """X as scikit-learn validates it, and y (n,) or (n, n_outputs), not (n, 1)."""
     with explained(X=X, y=y):
         X, y = validate_data(
@@ -26,12 +26,14 @@ def _checked(estimator: MLP, X, y, reset, **more):
             dtype=(np.float64, np.float32),
             order="C",
             reset=reset,
-            **more,
+            y_numeric=y_numeric,
         )
+        if y_numeric and y.dtype.kind in "US":  # which scikit-learn lets through
+            y = y.astype(np.float64)
     if not X.dtype.isnative:  # a frame's arrays may come as they were
         X = X.astype(X.dtype.newbyteorder("="))
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(y.toarray() if hasattr(y, "toarray") else y, warn=True)
     return X, y
 
 
@@ -81,7 +83,7 @@ class Labels(MLP):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
-            self._check_shape(y)
+            self._check_kind(y)
             classes = unique_labels(y)
             given, known = set(classes.tolist()), set(self.classes_.tolist())
             if self.warm_start:
@@ -96,34 +98,38 @@ class Labels(MLP):
                     "`y` has classes not in `self.classes_`. "
                     f"`self.classes_` has {self.classes_}. 'y' has {classes}."
                 )
-        return X, as_indicator(y) if self._multilabel else np.searchsorted(self.classes_, y)
+        return X, self._indicator(y) if self._multilabel else np.searchsorted(self.classes_, y)
 
     @property
     def _multilabel(self) -> bool:
         return self._label_binarizer.y_type_.startswith("multilabel")
 
-    def _check_shape(self, y) -> None:
-        """y as the classes at hand want it: labels of one kind of model are no indicator."""
-        n_classes = len(self.classes_)
+    def _check_kind(self, y) -> None:
+        """y of a fit that goes on: labels where the model knows labels."""
         if not self._multilabel and y.ndim == 2:
             raise ValueError(
                 "y must be labels of shape (n,), as those that the model knows, got an indicator "
                 f"of shape {y.shape}: if its rows have one 1 each, pass "
                 "model.classes_[y.argmax(axis=1)]"
             )
-        if self._multilabel and (y.ndim == 1 or y.shape[1] != n_classes):
+
+    def _indicator(self, y):
+        """y for a multilabel model: an indicator, or labels, each of them its row's only one."""
+        if y.ndim == 1:
+            return y[:, np.newaxis] == self.classes_
+        if y.shape[1] != len(self.classes_):
             raise ValueError(
-                f"y must be an indicator of shape (n, {n_classes}), as the one that the model "
-                f"knows, got shape {y.shape}: a column a class, 1 where a row has it, otherwise 0"
+                f"y must be an indicator of shape (n, {len(self.classes_)}), as the one that the "
+                f"model knows, got shape {y.shape}: a column a class, 1 where a row has it, "
+                "otherwise 0"
             )
+        return as_indicator(y)
 
     def _true(self, y):
         """y as scores compare it with predictions: an indicator is read as `fit` reads it."""
         if not self._multilabel or np.ndim(y) == 1:
             return y
-        y = plain_indicator(y if hasattr(y, "tocsr") else np.asarray(y))
-        self._check_shape(y)
-        return as_indicator(y)
+        return self._indicator(plain_indicator(y if hasattr(y, "tocsr") else np.asarray(y)))
 
     def _engine_targets(self, y, dtype):
         return np.ascontiguousarray(y, dtype=np.int32 if y.ndim == 1 else dtype)
@@ -153,6 +159,7 @@ class Numbers(MLP):
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
         X, y = _checked(self, X, y, reset, y_numeric=True)
+        y = y.toarray() if hasattr(y, "toarray") else y
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
         return X, y
