@@ -49,6 +49,7 @@ def plain_indicator(y):
 
 def as_indicator(y):
     """A multilabel indicator, sparse or not, as booleans (n, n_classes): not zero is true."""
+    y = y.tocsr() if hasattr(y, "tocsr") else y
     stored = y.data if hasattr(y, "tocsr") else y
     lowest, highest = (stored.min(), stored.max()) if stored.size else (0, 0)
     if lowest < 0 or 0 < lowest < highest:
