@@ -128,11 +128,16 @@ def check_rows(X: Any, n_features: int, dtype: np.dtype) -> Any:
     if fits(X, n_features, dtype):
         return X
     check_given("X", X)
-    with explained(X=X, as_note=False):
-        X = check_array(X, accept_sparse="csr", dtype=dtype, order="C", input_name="X")
+    X = _as_numbers("X", X, dtype, accept_sparse="csr")
     if X.shape[1] != n_features:
         raise ValueError(f"X must have the network's {n_features} features, got {X.shape[1]}")
     return one_index_type(X) if hasattr(X, "indptr") else _aligned(X)
+
+
+def _as_numbers(name: str, value: Any, dtype: np.dtype, **more: Any) -> Any:
+    """scikit-learn's validation; an error says where the data are wrong, and NumPy adds nothing."""
+    with np.errstate(over="ignore"), explained(as_note=False, **{name: value}):
+        return check_array(value, dtype=dtype, order="C", input_name=name, **more)
 
 
 def _aligned(array: NDArray, dtype: type[np.int64] | None = None) -> NDArray:
@@ -194,8 +199,7 @@ def check_targets(
         labels = as_column(y)
         if labels.ndim == 1 and labels.dtype.kind in "biu":
             return _check_labels(labels, X, n_outputs)
-    with explained(y=y, as_note=False):
-        values = check_array(y, dtype=dtype, order="C", ensure_2d=False, input_name="y")
+    values = _as_numbers("y", y, dtype, ensure_2d=False)
     if values.ndim == 1:
         values = values.reshape(-1, 1)
     check_consistent_length(X, values)
@@ -230,9 +234,7 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     if sample_weight is None:
         return None
     check_given("sample_weight", sample_weight)
-    weight = check_array(
-        sample_weight, dtype=dtype, ensure_2d=False, order="C", input_name="sample_weight"
-    )
+    weight = _as_numbers("sample_weight", sample_weight, dtype, ensure_2d=False)
     if weight.ndim != 1:
         raise ValueError(f"sample_weight must have 1 dimension, got {weight.ndim}")
     check_consistent_length(X, weight)

@@ -33,6 +33,7 @@ ENCODE = (
 )
 CLASSES = "turn it into numbers, or take a classifier if it names classes"
 FILL = "fill it, or leave out the row"
+TOO_LARGE = "{} has no infinity, but numbers too large for float32: scale it, or train in float64"
 # What NumPy, pandas and scikit-learn say of what cannot become a number.
 NOT_CONVERTED = ("convert", "dtype='numeric'", "float() argument")
 ROWS_AT_ONCE = 4096
@@ -151,7 +152,7 @@ def _said(words: str, data: dict[str, Any]) -> tuple[str, bool]:
     """What is said of an error with these words, and whether in its words, not in a note."""
     for name, value in data.items():
         if f"{name} contains NaN" in words or f"{name} contains infinity" in words:
-            return _not_finite(name, value), False
+            return _not_finite(name, value) or TOO_LARGE.format(name), False
         if "Found array with dim" in words and np.ndim(value) > 2:
             shape = np.shape(value)
             return (
