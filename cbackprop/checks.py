@@ -214,7 +214,8 @@ def check_targets(
         raise ValueError(f"y must not be negative for the Poisson loss, got {lowest}")
     if loss == "binary_log_loss" and (lowest < 0 or highest > 1):
         raise ValueError(
-            f"y must lie between 0 and 1 for the binary log loss, got {lowest} to {highest}"
+            f"y must lie between 0 and 1 for the binary log loss, got {lowest} to {highest}: take "
+            "y != 0 or y > 0, whichever tells what is on from what is off"
         )
     return _aligned(values)
 

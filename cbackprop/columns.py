@@ -36,6 +36,7 @@ FILL = "fill it, or leave out the row"
 TOO_LARGE = "{} has no infinity, but numbers too large for float32: scale it, or train in float64"
 # What NumPy, pandas and scikit-learn say of what cannot become a number.
 NOT_CONVERTED = ("convert", "dtype='numeric'", "float() argument")
+ROWS_OF = {"X": "image", "y": "target"}
 ROWS_AT_ONCE = 4096
 
 
@@ -153,12 +154,10 @@ def _said(words: str, data: dict[str, Any]) -> tuple[str, bool]:
     for name, value in data.items():
         if f"{name} contains NaN" in words or f"{name} contains infinity" in words:
             return _not_finite(name, value) or TOO_LARGE.format(name), False
-        if "Found array with dim" in words and np.ndim(value) > 2:
+        if "Found array with dim" in words and name in ROWS_OF and np.ndim(value) > 2:
             shape = np.shape(value)
-            return (
-                f"{name} has the shape {shape}: {name}.reshape({shape[0]}, -1) makes every image "
-                "a row"
-            ), False
+            rows = f"{name}.reshape({shape[0]}, -1) makes every {ROWS_OF[name]} a row"
+            return f"{name} has the shape {shape}: {rows}", False
         if any(part in words for part in NOT_CONVERTED):
             said, in_its_words = _no_number(name, value)
             if said:

@@ -16,7 +16,8 @@ from cbackprop.columns import explained
 
 def _checked(estimator: MLP, X, y, reset, y_numeric=False):
     """X as scikit-learn validates it, and y (n,) or (n, n_outputs), not (n, 1)."""
-    with explained(X=X, y=y):
+    numbers = {"X": X, "y": y} if y_numeric else {"X": X}
+    with explained(**numbers):
         X, y = validate_data(
             estimator,
             X,
