@@ -86,7 +86,7 @@ def check_dtype(dtype: DTypeLike) -> np.dtype:
         checked = np.dtype(object)
     if checked not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-    return np.dtype(checked.type)  # without a byte order written into it
+    return np.dtype(f"f{checked.itemsize}")  # without a byte order written into it
 
 
 def check_layer_sizes(layer_sizes: Any) -> tuple[int, ...]:

@@ -61,11 +61,12 @@ def check_no_dates(name: str, value: Any) -> None:
         elif value.dtype.kind in "mM":
             raise _dates(name, value.dtype, "")
         return
-    labels, dtypes = _labelled_dtypes(value)
+    dtypes = _dtypes(value)
     for dtype in dict.fromkeys(dtypes):
         if _of_dates(dtype):
-            raise _dates(name, dtype, _where(labels[dtypes.index(dtype)]))
+            raise _dates(name, dtype, _where(_labels(value)[dtypes.index(dtype)]))
         if _of_objects(dtype):
+            labels = _labels(value)
             for at in (i for i, other in enumerate(dtypes) if _of_objects(other)):
                 column = np.asarray(_column(value, at), dtype=object)
                 _check_no_date_objects(name, column, labels[at])
@@ -89,15 +90,22 @@ def _where(label: Any) -> str:
     return "" if label is None else f" in column {label!r}"
 
 
-def _labelled_dtypes(value: Any) -> tuple[list, list]:
-    """Names and dtypes of a frame's or table's columns; those of a series, which is one."""
+def _dtypes(value: Any) -> list:
+    """The dtypes of a frame's or a table's columns; that of a series, which is one."""
     if hasattr(value, "column_names") and hasattr(value, "schema"):  # Arrow's
-        return list(value.column_names), [field.type for field in value.schema]
+        return [field.type for field in value.schema]
     if hasattr(value, "columns") and hasattr(value, "dtypes") and hasattr(value, "__array__"):
-        return list(value.columns), list(value.dtypes)
-    dtype = getattr(value, "dtype", getattr(value, "type", None))
+        dtypes = value.dtypes
+        return dtypes.tolist() if hasattr(dtypes, "tolist") else list(dtypes)
+    return [getattr(value, "dtype", getattr(value, "type", None))]
+
+
+def _labels(value: Any) -> list:
+    """The names of those columns; None for one without."""
+    if hasattr(value, "columns"):
+        return list(value.column_names if hasattr(value, "column_names") else value.columns)
     name = getattr(value, "name", None)
-    return [name if isinstance(name, str) and name else None], [dtype]
+    return [name if isinstance(name, str) and name else None]
 
 
 def _of_dates(dtype: Any) -> bool:
@@ -173,7 +181,7 @@ def _labelled(value: Any) -> tuple[list | None, Callable[[int], Any], int]:
         if array.ndim == 2:
             return None, lambda at: array[:, at], array.shape[1]
         return None, lambda at: array, 0
-    labels, _ = _labelled_dtypes(value)
+    labels = _labels(value)
     return labels, lambda at: _column(value, at), len(labels) if is_frame else 0
 
 
@@ -226,8 +234,7 @@ def _not_finite(name: str, value: Any) -> str:
         coo = value.tocoo()
         at = int(np.flatnonzero(~np.isfinite(coo.data))[0])
         return _cell(name, coo.data[at], int(coo.row[at]), int(coo.col[at]))
-    labels, _ = _labelled_dtypes(value)
-    named = labels if len(labels) > 1 or hasattr(value, "columns") else None
+    named = _labels(value) if hasattr(value, "columns") else None
     array = value if isinstance(value, np.ndarray) else np.asarray(value)
     for first in range(0, len(array), ROWS_AT_ONCE):
         some = _as_floats(array[first : first + ROWS_AT_ONCE])

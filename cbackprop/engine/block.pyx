@@ -32,8 +32,9 @@ cdef class Block:
             raise TypeError(f"{name} must be an array of {kinds.replace(' ', ' or ')}, got {kind}")
         if self.view.ndim != ndim:
             raise ValueError(f"{name} must have {ndim} dimension(s), got {self.view.ndim}")
-        # A struct's fields, and on 32 bits a double, may stand at multiples of a smaller number than their size.
-        if self.view.len and <size_t>self.view.buf % <size_t>min(self.view.itemsize, <Py_ssize_t>sizeof(void*)):
+        # On 32 bits a double may stand at multiples of 4.
+        cdef size_t step = min(self.view.itemsize, <Py_ssize_t>sizeof(void*))
+        if flags & PyBUF_FORMAT and self.view.len and <size_t>self.view.buf % step:
             raise ValueError(f"{name} must be an aligned array, its {kind} items at multiples of their size")
 
     def __dealloc__(self):
