@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ DATE_TYPES = (
     np.datetime64,
     np.timedelta64,
 )
+NUMBER_TYPES = {bool, int, float, np.bool_, np.int32, np.int64, np.float32, np.float64}
 AS_NUMBERS = (
     "turn dates into numbers first, into days for example: "
     "(dates - dates.min()) / np.timedelta64(1, 'D')"
@@ -51,6 +53,8 @@ def check_no_dates(name: str, value: Any) -> None:
         Data as a user gave them.
     """
     if isinstance(value, list | tuple):
+        if _of_numbers(value):
+            return
         try:
             value = np.asarray(value)
         except Exception:  # whoever needs an array of it will say why there is none
@@ -70,6 +74,14 @@ def check_no_dates(name: str, value: Any) -> None:
             for at in (i for i, other in enumerate(dtypes) if _of_objects(other)):
                 column = np.asarray(_column(value, at), dtype=object)
                 _check_no_date_objects(name, column, labels[at])
+
+
+def _of_numbers(value: list | tuple) -> bool:
+    """Whether a list, or a list of lists, is of plain numbers: known without an array of it."""
+    kinds = set(map(type, value))
+    if kinds <= {list, tuple}:
+        kinds = set(map(type, chain.from_iterable(value)))
+    return kinds <= NUMBER_TYPES
 
 
 def _check_no_date_objects(name: str, objects: NDArray, label: Any = None) -> None:
@@ -94,8 +106,8 @@ def _dtypes(value: Any) -> list:
     """The dtypes of a frame's or a table's columns; that of a series, which is one."""
     if hasattr(value, "column_names") and hasattr(value, "schema"):  # Arrow's
         return [field.type for field in value.schema]
-    if hasattr(value, "columns") and hasattr(value, "dtypes") and hasattr(value, "__array__"):
-        dtypes = value.dtypes
+    if hasattr(value, "columns") and hasattr(value, "__array__"):
+        dtypes = getattr(value, "dtypes", ())  # which pandas makes anew each time
         return dtypes.tolist() if hasattr(dtypes, "tolist") else list(dtypes)
     return [getattr(value, "dtype", getattr(value, "type", None))]
 
