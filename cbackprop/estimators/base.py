@@ -8,16 +8,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context, is_classifier
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cbackprop.arrays import check_given
 from cbackprop.callbacks import CallbackSupportMixin, check_callbacks, listening, not_listening
-from cbackprop.checks import check_sign, engine_rows
+from cbackprop.checks import check_sign, engine_rows, in_dtype
+from cbackprop.columns import explained
 from cbackprop.descent import Descent
-from cbackprop.engine import run
 from cbackprop.network import Network
 from cbackprop.savable import Savable
 from cbackprop.undo import all_or_nothing
@@ -205,10 +205,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         dtype = network.dtype
         X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
-            with np.errstate(over="ignore"):
-                sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
-            if not run.all_finite(sample_weight):
-                raise ValueError(f"sample_weight must be finite in {dtype}, got a larger number")
+            sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
         data = X, y, sample_weight
         prepared = None
         if self.solver != "lbfgs":
@@ -246,7 +243,10 @@ class MLP(Savable, CallbackSupportMixin, Descent):
             return network._predict(X, self.n_jobs)
         check_is_fitted(self)
         check_given("X", X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        with explained(X=X):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            if X.dtype.kind == "O":  # of some frames scikit-learn makes objects
+                X = check_array(X, dtype=np.float64, input_name="X")
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)

@@ -13,9 +13,10 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.base import MLP
-from cbackprop.targets import Labels, Numbers
+from cbackprop.targets import Labels, Numbers, plain_indicator
 
 
 class MLPClassifier(ClassifierMixin, Labels):
@@ -263,6 +264,33 @@ class MLPClassifier(ClassifierMixin, Labels):
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
 
+    def score(self, X, y, sample_weight=None):
+        """Accuracy; a multilabel row counts only if all its labels are right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            The true labels, or an indicator, which is read as `fit` reads it.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`, or if y does not fit it.
+        """
+        check_is_fitted(self)
+        return super().score(X, self._true(y), sample_weight=sample_weight)
+
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
@@ -273,7 +301,7 @@ class MLPClassifier(ClassifierMixin, Labels):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels, or numbers for regression.
+            Class labels, or a multilabel indicator: not zero where a row has the class.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         classes : array-like of shape (n_classes,), default=None
@@ -296,8 +324,9 @@ class MLPClassifier(ClassifierMixin, Labels):
 
     def _take_classes(self, y, classes):
         if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+            given = plain_indicator(y)
+            multilabel = type_of_target(given).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(given if multilabel else classes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -517,7 +546,8 @@ class MLPRegressor(RegressorMixin, Numbers):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, or numbers for regression.
+            Finite numbers, as many columns as in the first call; none negative for the Poisson
+            loss.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 

@@ -11,7 +11,7 @@ from sklearn.utils.optimize import _check_optimize_result
 
 from cbackprop import training
 from cbackprop.callbacks import FitState
-from cbackprop.checks import warn
+from cbackprop.checks import check_parts, warn
 from cbackprop.divergence import finite
 from cbackprop.engine import run
 from cbackprop.history import History
@@ -25,10 +25,11 @@ class Descent(Stopping):
 
     def _prepare_stochastic(self, network, data, rng, first_pass, incremental):
         """The size of a mini-batch, and the fit as it begins."""
-        X, y, _ = data
+        X, y, sample_weight = data
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer, self._schedule = self._new_optimizer()
         rows, held_out = self._split(X, y, rng)
+        check_parts(sample_weight, rows, held_out)
         if rows is None and self.shuffle:
             rows = np.arange(X.shape[0])
         batch_size = self._batch_size(X.shape[0] if rows is None else rows.size)

@@ -230,9 +230,10 @@ class Network(Savable, Parameters):
         X : array-like or sparse matrix of shape (n, n_features)
             Rows of finite numbers; taken as the network's dtype.
         y : array-like of shape (n,) or (n, n_outputs)
-            Integer labels of shape (n,), 0 <= y < n_outputs, for the softmax; numbers of shape
-            (n, n_outputs), or (n,) with one output, for the other losses. Several logistic
-            outputs take labels, too: 1 for the label's output, 0 for the others.
+            Integer labels of shape (n,) or (n, 1), 0 <= y < n_outputs, or one-hot rows, for the
+            softmax; numbers of shape (n, n_outputs), or (n,) with one output, for the other
+            losses. Several logistic outputs take labels, too: 1 for the label's output, 0 for
+            the others.
         sample_weight : array-like of shape (n,), optional
             Weights of the rows, none negative; ones without it.
 
