@@ -15,9 +15,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
 from cbackprop.base import MLP
+from cbackprop.estimator_file import EstimatorDescription
+from cbackprop.registry import saved_by
 from cbackprop.targets import Labels, Numbers
 
 
+@saved_by(EstimatorDescription)
 class MLPClassifier(ClassifierMixin, Labels):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
@@ -305,6 +308,7 @@ class MLPClassifier(ClassifierMixin, Labels):
         return tags
 
 
+@saved_by(EstimatorDescription)
 class MLPRegressor(RegressorMixin, Numbers):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
