@@ -24,6 +24,7 @@ from cbackprop.engine import run
 from cbackprop.fitting import fit
 from cbackprop.history import History, Metric
 from cbackprop.initializers import INITIALIZERS
+from cbackprop.naming import named
 from cbackprop.network_file import NetworkDescription
 from cbackprop.optimizers import Optimizer
 from cbackprop.parameters import Parameters
@@ -68,6 +69,7 @@ class Backprop(NamedTuple):
     bias_gradients: list[NDArray]
 
 
+@named
 @saved_by(NetworkDescription)
 class Network(Savable, Parameters):
     """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
@@ -184,6 +186,18 @@ class Network(Savable, Parameters):
             drawn = INITIALIZERS[self.init](rng, *weights.shape, self.activation)
             weights[...], biases[...] = drawn
         return self
+
+    def __getstate__(self) -> dict:
+        state = super().__getstate__()
+        del state["plan"], state["output"]  # made anew of the options
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._configure(
+            self.layer_sizes, self.activation, self.output_activation, self.loss_name, self.init
+        )
+        self._own(state["_parameters"])
 
     def __repr__(self) -> str:
         return (
