@@ -51,6 +51,7 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "_no_improvement_count": is_count,
     "_loss_before": _number,
 }
+LOSSES = {"loss_", "best_loss_"}
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (
     {"n_iter_", "t_"},
@@ -145,6 +146,10 @@ def _scalars_and_curves(kept: dict[str, Any]) -> dict[str, Any]:
     always, together = TOGETHER
     if not always <= set(values) or len(together & set(values)) not in (0, len(together)):
         raise ModelFileError(f"attributes of a fit are missing, there are {sorted(values)}")
+    for name in LOSSES & set(values):  # of scikit-learn's type
+        values[name] = np.float64(values[name]) if values[name] is not None else None
+    if "loss_curve_" in values:
+        values["loss_curve_"] = [np.float64(loss) for loss in values["loss_curve_"]]
     return values
 
 

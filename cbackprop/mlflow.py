@@ -20,8 +20,7 @@ def autolog(**options: Any) -> None:
     Parameters
     ----------
     **options
-        For ``mlflow.sklearn.autolog``. Models are logged by skops, which must be told to trust
-        the estimator's class: see the page on saving.
+        For ``mlflow.sklearn.autolog``.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def renamed(function: Any, cls: type) -> Any:
         closure,
     )
     copy.__kwdefaults__, copy.__annotations__ = function.__kwdefaults__, function.__annotations__
-    copy.__doc__, copy.__module__ = function.__doc__, function.__module__
+    copy.__doc__, copy.__module__ = function.__doc__, cls.__module__
     copy.__dict__.update(function.__dict__)
     if inner is not None:
         copy.__wrapped__ = inner  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from cbackprop.network import Network
 from cbackprop.optimizers import SGD, Adam
 from cbackprop.training import Schedule
 
-CLASS = "class"  # under which the name of an object's class stands beside its state
+CLASS = "cbackprop.class"  # under which the name of an object's class stands beside its state
 CLASSES: dict[str, Any] = {cls.__name__: cls for cls in (Network, SGD, Adam, Schedule)}
 
 
