@@ -28,7 +28,6 @@ SOLVERS = {
     "lbfgs": {"solver": "lbfgs"},
     "early stopping": {"early_stopping": True},
 }
-NOT_YET = pytest.mark.xfail(strict=False, reason="the loss of an epoch is a Python float")
 
 
 def fitted(module, kind, solver, dtype, how):
@@ -58,7 +57,6 @@ CASES = [
 ]
 
 
-@NOT_YET
 @pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize(("solver", "how"), CASES)
@@ -67,7 +65,6 @@ def test_what_a_fit_leaves_is_of_sklearns_types(kind, solver, dtype, how):
     assert ours == theirs
 
 
-@NOT_YET
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_the_loss_can_be_rounded_and_taken_as_an_item(solver):
     model = fitted(cbackprop, "MLPClassifier", solver, "f8", "fit")
