@@ -108,10 +108,10 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, Descent):
         if "network_" not in self.__dict__:
             mine = type(self).__name__
             raise NotFittedError(
-                f"{name} of this {mine} cannot be set before it is fitted: it has no network yet. "
-                f"Call fit (or partial_fit) first and set {name} then; fit goes on from there with "
-                f"warm_start=True. A model of given weights can be made without a fit, too: set "
-                f"them on a Network, or {mine}.from_sklearn(...) takes them from scikit-learn's."
+                f"this {mine} cannot be given {name!r} before it is fitted: it has no network yet. "
+                f"Call fit (or partial_fit) first and set {name} then; with warm_start=True fit "
+                f"goes on from there. Without a fit, {mine}.from_sklearn(...) takes the weights of "
+                "scikit-learn's, and a Network can be given weights and biases at once."
             )
         return self._fitted_network(name)
 

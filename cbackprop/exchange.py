@@ -68,7 +68,9 @@ class Exchange:
         fitted = vars(self).get("network_")
         params = _their_parameters(self, theirs)
         if fitted is not None:  # what it predicts with, whatever was set since
-            params["activation"] = fitted.activation
+            params["activation"], hidden = fitted.activation, fitted.layer_sizes[1:-1]
+            if tuple(np.atleast_1d(params["hidden_layer_sizes"])) != hidden:
+                params["hidden_layer_sizes"] = hidden
         model = theirs(**params)
         try:
             model._validate_params()

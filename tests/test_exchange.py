@@ -225,11 +225,14 @@ def test_the_number_of_threads_is_dropped():
     assert "n_jobs" not in model.to_sklearn().get_params()
 
 
-def test_the_activation_is_that_of_the_fit():
+def test_activation_and_hidden_layers_are_those_of_the_fit():
     model = cbackprop.MLPClassifier((3,), "tanh", max_iter=5, random_state=0).fit(X, LABELS)
     expected = model.predict_proba(X)
-    model.set_params(activation="relu")
-    assert_allclose(model.to_sklearn().predict_proba(X), expected, rtol=1e-9)
+    theirs = model.set_params(activation="relu", hidden_layer_sizes=(7, 7)).to_sklearn()
+    assert_allclose(theirs.predict_proba(X), expected, rtol=1e-9)
+    for one in (theirs, model):
+        one.partial_fit(X, LABELS)
+    assert_allclose(theirs.predict_proba(X), model.predict_proba(X), rtol=1e-6)
 
 
 def test_what_is_not_sklearns_estimator_is_refused():

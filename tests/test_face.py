@@ -118,7 +118,7 @@ def test_what_a_class_defines_itself_is_left_alone():
 @pytest.mark.parametrize("name", ["coefs_", "intercepts_"])
 def test_weights_set_before_fit_say_what_to_do_instead(kind, name):
     model = kind()
-    with pytest.raises(NotFittedError, match=rf"{name} .*{kind.__name__}.*fit.*from_sklearn"):
+    with pytest.raises(NotFittedError, match=rf"{kind.__name__} .*{name}.*fit.*from_sklearn"):
         setattr(model, name, [np.ones((4, 3)), np.ones((3, 1))])
     assert not hasattr(model, name)
     assert not hasattr(model, "network_")
