@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from cbackprop.network import Network
-from cbackprop.optimizers import SGD, Adam
+from cbackprop.registry import class_named
 from cbackprop.training import Schedule
 
 CLASS = "cbackprop.class"  # under which the name of an object's class stands beside its state
-CLASSES: dict[str, Any] = {cls.__name__: cls for cls in (Network, SGD, Adam, Schedule)}
 
 
 class PlainState:
@@ -28,19 +26,24 @@ class PlainState:
         super().__setstate__(state)  # type: ignore[misc]
 
 
+def _class(name: Any) -> Any:
+    """A schedule, or what can be saved: a network, an optimizer."""
+    return Schedule if name == Schedule.__name__ else class_named(name)
+
+
 def _plain(value: Any) -> Any:
     name = type(value).__name__
-    if type(value) is not CLASSES.get(name):
+    if type(value) is not _class(name):
         return value
     # object.__getstate__ is None for an object without attributes.
     return {CLASS: name, **(value.__getstate__() or {})}
 
 
 def _object(value: Any) -> Any:
-    if not isinstance(value, dict) or value.get(CLASS) not in CLASSES:
+    if not isinstance(value, dict) or CLASS not in value:
         return value
     state = dict(value)
-    made = object.__new__(CLASSES[state.pop(CLASS)])
+    made = object.__new__(_class(state.pop(CLASS)))
     if hasattr(made, "__setstate__"):
         made.__setstate__(state)
     else:

@@ -86,6 +86,11 @@ def description_named(kind: Any) -> Description:
     return _DESCRIPTIONS[kind]
 
 
+def class_named(name: str) -> Any:
+    """The class of this name, if it is one that can be saved; otherwise None."""
+    return _DESCRIPTIONS[name].cls if name in _DESCRIPTIONS else None
+
+
 def content_of(model: Any) -> Content:
     """A model's description and tensors."""
     description = description_of(model)

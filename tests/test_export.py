@@ -122,7 +122,7 @@ def test_a_pickled_network_keeps_what_draws_its_parameters():
 def test_estimators_go_through_jsonpickle(kind, name):
     jsonpickle = pytest.importorskip("jsonpickle")
     one = fitted(kind, name)
-    goes_on(one, jsonpickle.decode(jsonpickle.encode(one)))
+    goes_on(one, jsonpickle.decode(jsonpickle.encode(one, keys=True), keys=True))
 
 
 # skops.
@@ -263,6 +263,7 @@ def test_mlflow_is_shown_our_estimators_and_scikit_learn_is_left_as_it_was(monke
     assert sklearn.utils.all_estimators is before
 
 
+@pytest.mark.filterwarnings("ignore")  # of the packages themselves
 def test_mlflow_records_a_bare_fit(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
