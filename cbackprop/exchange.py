@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from copy import deepcopy
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -163,17 +164,13 @@ def _network(estimator: Any) -> Network:
     """A network with the weights and biases of scikit-learn's estimator."""
     coefs, intercepts = estimator.coefs_, estimator.intercepts_
     output = estimator.out_activation_
-    dtype = np.result_type(*coefs, *intercepts)
+    single = np.result_type(*coefs, *intercepts) == np.float32
     network = object.__new__(Network)
-    network._configure(
-        [len(coefs[0]), *(len(biases) for biases in intercepts)],
-        estimator.activation,
-        output,
-        LOSSES[output],
-        "glorot_uniform",
-    )
-    single = dtype == np.float32
-    network._own(_vector(coefs + intercepts).astype(np.float32 if single else np.float64))
+    sizes = [len(coefs[0]), *(len(biases) for biases in intercepts)]
+    network._configure(sizes, estimator.activation, output, LOSSES[output], "glorot_uniform")
+    size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+    network._own(np.empty(size, dtype=np.float32 if single else np.float64))
+    network.weights, network.biases = coefs, intercepts
     return network
 
 

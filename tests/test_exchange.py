@@ -261,3 +261,10 @@ def test_subclasses_change_sides():
 def test_sklearns_clone_of_the_other_side_is_unfitted():
     model = cbackprop.MLPClassifier((3,), max_iter=2).fit(X, LABELS).to_sklearn()
     assert not hasattr(clone(model), "coefs_")
+
+
+def test_weights_of_other_shapes_are_refused():
+    theirs = neural_network.MLPRegressor(hidden_layer_sizes=(3,), max_iter=2).fit(X, LABELS)
+    theirs.coefs_[1] = np.ones((5, 1))
+    with pytest.raises(ValueError, match="weights must have the shapes"):
+        cbackprop.MLPRegressor.from_sklearn(theirs)
