@@ -14,7 +14,14 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cbackprop.arrays import check_given
-from cbackprop.callbacks import CallbackSupportMixin, check_callbacks, listening, not_listening
+from cbackprop.callbacks import (
+    CallbackSupportMixin,
+    check_callbacks,
+    listening,
+    not_listening,
+    not_within_itself,
+    without_fit,
+)
 from cbackprop.checks import check_sign, engine_rows
 from cbackprop.descent import Descent
 from cbackprop.engine import run
@@ -102,6 +109,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
 
     # Fitting.
 
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, callbacks=None):
         """Fit the model to data.
@@ -139,6 +147,9 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         callbacks = check_callbacks(callbacks)
         with self._all_or_nothing(incremental=False):
             return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
+
+    def __getstate__(self):
+        return without_fit(super().__getstate__())
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):

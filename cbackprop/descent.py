@@ -45,6 +45,7 @@ class Descent(Stopping):
             order=rows,
             held_out=held_out,
             n_rows=X.shape[0],
+            data=data,
             best=network.parameters.copy() if self.early_stopping and first_pass else None,
         )
 
@@ -142,6 +143,7 @@ class Descent(Stopping):
             history=History(),
             max_epochs=self.max_iter,
             n_rows=X.shape[0],
+            data=data,
             start=network.parameters.copy(),
         )
         with listen(state, reconstruction_attributes=self._as_it_is) as listeners:

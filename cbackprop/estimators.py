@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
 from cbackprop.base import MLP
+from cbackprop.callbacks import not_within_itself
 from cbackprop.targets import Labels, Numbers
 
 
@@ -264,6 +265,7 @@ class MLPClassifier(ClassifierMixin, Labels):
         return np.log(probabilities, out=probabilities)
 
     @available_if(lambda estimator: estimator._check_solver())
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """One epoch over the given data, going on from the parameters at hand.
@@ -508,6 +510,7 @@ class MLPRegressor(RegressorMixin, Numbers):
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
     @available_if(lambda estimator: estimator._check_solver())
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """One epoch over the given data, going on from the parameters at hand.

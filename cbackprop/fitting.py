@@ -13,12 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from cbackprop import training
-from cbackprop.callbacks import FitState, Listeners, check_callbacks, listening
+from cbackprop.callbacks import FitState, Listeners, check_callbacks, check_idle, listening
 from cbackprop.checks import check_integer, check_number, check_pair, warn
 from cbackprop.divergence import blown_up, finite
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.optimizers import SGD, Optimizer
+from cbackprop.origin import seed_of
 from cbackprop.plan import Model
 from cbackprop.sweeps import Sweep
 from cbackprop.undo import all_or_nothing
@@ -60,6 +61,7 @@ def fit(
     n_jobs: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
+    check_idle(network)
     rows = network._check_X(X)
     targets = network._check_y(y, rows)
     data = rows, targets, network._check_weight(sample_weight, rows)
@@ -81,13 +83,24 @@ def fit(
         held_out = held_rows, network._check_y(held_y, held_rows)
     decay = float(l2) / rows.shape[0]
     state = FitState(
-        history=History(),
+        history=History.of(measured),
         max_epochs=int(epochs),
         optimizer=optimizer,
         rng=check_random_state(random_state) if shuffle else None,
         order=np.arange(rows.shape[0]) if shuffle else None,
         n_rows=rows.shape[0],
-        settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
+        settings={
+            "optimizer": repr(optimizer),
+            "batch_size": int(batch_size),
+            "l2": float(l2),
+            "shuffle": bool(shuffle),
+            "random_state": seed_of(random_state),
+            "metrics": sorted(measured),
+            "training_metrics": bool(training_metrics),
+            "gradient_norms": bool(gradient_norms),
+        },
+        data=data,
+        evaluation_data=held_out,
     )
     loss_before = _loss_of_first(network, data, int(batch_size))
     with (

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
+from cbackprop import glance
 from cbackprop.checks import (
     check_dtype,
     check_layer_sizes,
@@ -64,6 +65,12 @@ class Backprop(NamedTuple):
     deltas: list[NDArray]
     weight_gradients: list[NDArray]
     bias_gradients: list[NDArray]
+
+    def __repr__(self) -> str:
+        return glance.text(self)
+
+    def _repr_html_(self) -> str:
+        return glance.html(self)
 
 
 class Network(Savable, Parameters):

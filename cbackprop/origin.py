@@ -1,0 +1,100 @@
+"""What does a checkpoint belong to: fingerprints of a fit's data and of where it began."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.callbacks import FitState
+
+BYTES = 16  # of a fingerprint: two by chance the same are not to be feared
+PIECE = 2**22  # numbers converted at a time
+
+# What differs, as an error says it, and what it is of.
+WORDS = {
+    "X": "X",
+    "y": "y",
+    "sample_weight": "sample_weight",
+    "evaluation_data": "evaluation_data",
+    "start": "parameters at its start",
+    "optimizer": "optimizer state at its start",
+}
+
+
+def origin_of(model: Any, state: FitState) -> dict[str, str | None]:
+    """Fingerprints of a fit that has not begun: of its data, and of where it starts from.
+
+    The data are those that the engine gets: the content of arrays, frames, lists alike. What the
+    fit draws itself is not among it: with the same parameters it is drawn again, and without a
+    seed nobody can tell. Hashing takes about a second for a gigabyte: for a million rows of 100
+    numbers, 0.8 GB in float64, about a second in all.
+    """
+    X, y, sample_weight = state.data
+    origin = {
+        "X": fingerprint(X),
+        "y": fingerprint(y),
+        "sample_weight": fingerprint(sample_weight),
+        "evaluation_data": fingerprint(*(state.evaluation_data or [None])),
+        "start": None,
+        "optimizer": None,
+    }
+    if not hasattr(model, "network_"):  # a network: it and its optimizer are what they are given as
+        optimizer = state.optimizer
+        assert optimizer is not None
+        origin["start"] = fingerprint(model.parameters)
+        if optimizer.n_steps:
+            origin["optimizer"] = fingerprint(optimizer.state, np.array([optimizer.n_steps]))
+    elif model.t_ or model.n_iter_:  # a warm start
+        origin["start"] = fingerprint(model.network_.parameters)
+    return origin
+
+
+def seed_of(random_state: Any) -> int | None:
+    """What of `random_state` must be the same where a fit is resumed: a seed.
+
+    A generator has gone on in the meantime, and without a seed no two starts are the same.
+    """
+    return int(random_state) if isinstance(random_state, Integral) else None
+
+
+def fingerprint(*things: Any) -> str | None:
+    """A hash of the content of arrays and CSR matrices; None of nothing."""
+    if all(thing is None for thing in things):
+        return None
+    digest = hashlib.blake2b(digest_size=BYTES)
+    for thing in things:
+        for array in _arrays(thing):
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            for piece in _pieces(array):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def _arrays(thing: Any) -> Iterator[NDArray]:
+    if thing is None:
+        yield np.empty(0)
+    elif hasattr(thing, "indptr"):
+        yield np.array(thing.shape, dtype=np.int64)
+        yield thing.data
+        # The same matrix may have indices of 32 or of 64 bits.
+        yield thing.indices.astype(np.int64, copy=False)
+        yield thing.indptr.astype(np.int64, copy=False)
+    else:
+        yield np.asarray(thing)
+
+
+def _pieces(array: NDArray) -> Iterator[memoryview]:
+    """The array's bytes, copied only where they do not lie in one piece."""
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.ravel()
+    for start in range(0, flat.size, PIECE):
+        yield memoryview(flat[start : start + PIECE]).cast("B")
+
+
+def differences(kept: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What of the two fits' origins is not the same, in words."""
+    return [words for name, words in WORDS.items() if kept.get(name) != now[name]]
