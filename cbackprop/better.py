@@ -5,21 +5,32 @@ from __future__ import annotations
 import re
 from typing import Any
 
-SMALLER = frozenset(
-    "cost loss logloss error errors err mse rmse nmse nrmse mae nmae mape smape wape msle rmsle medae "
-    "rss sse sae deviance nll perplexity entropy crossentropy xent hinge brier kl divergence distance "
-    "risk regret misclassification misclassifications mistakes wer cer ece eer fpr fnr".split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SMALLER = _words(
+    """
+    cost loss logloss error errors err mse rmse nmse nrmse mae nmae mape smape wape msle rmsle
+    medae rss sse sae deviance nll perplexity entropy crossentropy xent hinge brier kl divergence
+    distance risk regret misclassification misclassifications mistakes wer cer ece eer fpr fnr
+    """
 )
-LARGER = frozenset(
-    "accuracy acc score scores r2 d2 auc auroc rocauc auprc ap map f1 f2 fbeta precision recall "
-    "sensitivity specificity tpr tnr jaccard iou dice kappa mcc matthews corr correlation pearson "
-    "spearman kendall concordance likelihood loglikelihood gini ndcg dcg mrr lift completeness "
-    "homogeneity similarity hits correct skill".split()
+LARGER = _words(
+    """
+    accuracy acc score scores r2 d2 auc auroc rocauc auprc ap map f1 f2 fbeta precision recall
+    sensitivity specificity tpr tnr jaccard iou dice kappa mcc matthews corr correlation pearson
+    spearman kendall concordance likelihood loglikelihood gini ndcg dcg mrr lift completeness
+    homogeneity similarity hits correct skill
+    """
 )
 # With these in it a name may mean the opposite.
-UNCLEAR = frozenset(
-    "minus not inverse reciprocal reduction improvement decrease increase change gap delta "
-    "difference ratio".split()
+UNCLEAR = _words(
+    """
+    minus not inverse reciprocal reduction improvement decrease increase change gap delta
+    difference ratio
+    """
 )
 # Of names as scikit-learn gives them: their last word decides, whatever else is in them.
 LAST = frozenset({"loss", "error", "cost", "deviance"})
@@ -55,7 +66,7 @@ def is_smaller_better(name: str) -> bool | None:
 
 
 def declared_direction(name: str, metric: Any) -> bool | None:
-    """What a metric says itself, by an attribute, or else its function's name where its own is none.
+    """What a metric says of itself, by an attribute; or else its name, or its function's.
 
     Raises
     ------

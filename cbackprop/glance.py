@@ -20,7 +20,7 @@ def text(inside: Any) -> str:
 
 def html(inside: Any) -> str:
     """A table of shapes, and of the gradients' lengths, a line for each layer."""
-    rows = [("0", _shape(inside.activations[0]), "", "", "")]
+    rows: list[tuple[str, ...]] = [("0", _shape(inside.activations[0]), "", "", "")]
     each = zip(*(getattr(inside, name)[-len(inside.deltas) :] for name in LISTS), strict=True)
     for layer, (activations, deltas, weights, biases) in enumerate(each, start=1):
         gradients = (f"{_shape(g)} of length {np.linalg.norm(g):.4g}" for g in (weights, biases))

@@ -98,6 +98,8 @@ class History(dict[str, list]):
     (2, 0.9, 0.4)
     """
 
+    _smaller: dict[str, bool]
+
     @classmethod
     def of(cls, metrics: Mapping[str, Metric]) -> History:
         """An empty one, that knows of these metrics which way they are better.
@@ -238,7 +240,7 @@ class History(dict[str, list]):
         2       0.4                  0.9
         """
         try:
-            import pandas as pd
+            import pandas as pd  # type: ignore[import-untyped,unused-ignore]
         except ImportError as error:
             raise ImportError("to_frame needs pandas: pip install pandas") from error
         frame = pd.DataFrame(self)
