@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from cbackprop import training
 from cbackprop.callbacks import FitState, Listeners, check_callbacks, check_idle, listening
 from cbackprop.checks import check_integer, check_number, check_pair, warn
-from cbackprop.divergence import blown_up, finite
+from cbackprop.divergence import blown_up, finite, lost_at_end
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.optimizers import SGD, Optimizer
@@ -119,6 +119,8 @@ def fit(
                 state.history.record(**_evaluation(network, *held_out, measured, n_jobs))
             if gradient_norms:
                 state.history.record(gradient_norms=_gradient_norms(network, *data, decay))
+        if said := lost_at_end(network, data, loss_before, state.history["cost"], n_jobs):
+            warn(f"{said} Try a smaller learning rate, and scaled inputs.", ConvergenceWarning)
     return state.history
 
 
