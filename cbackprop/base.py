@@ -29,6 +29,16 @@ from cbackprop.network import Network
 from cbackprop.savable import Savable
 from cbackprop.undo import all_or_nothing
 
+# What an earlier fit has left, and the next one must not find: its curves, and its optimizer.
+CURVES = (
+    "loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "best_loss_",
+    "_no_improvement_count",
+)
+OPTIMIZERS = ("_optimizer", "_schedule", "_loss_before")
+
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
     sizes = estimator.hidden_layer_sizes
@@ -212,6 +222,8 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         else:
             network = self.network_.writable()
             if self.solver == "lbfgs":
+                for name in OPTIMIZERS:
+                    self.__dict__.pop(name, None)
                 network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
         X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
@@ -244,7 +256,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
         )
         self.n_iter_ = 0
         self.t_ = 0
-        for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_"):
+        for name in (*CURVES, *OPTIMIZERS):
             self.__dict__.pop(name, None)
         return self.network_
 

@@ -19,7 +19,7 @@ from cbackprop.divergence import blown_up, finite, lost_at_end
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.optimizers import SGD, Optimizer
-from cbackprop.origin import seed_of
+from cbackprop.origin import seed_of, trains
 from cbackprop.plan import Model
 from cbackprop.sweeps import Sweep
 from cbackprop.undo import all_or_nothing
@@ -73,6 +73,8 @@ def fit(
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+    if said := trains(optimizer, network):
+        warn(said)
     if isinstance(metrics, str) and metrics == "auto":
         metrics = ["accuracy"] if network.output_activation in ("softmax", "logistic") else None
     measured = check_metrics(metrics)

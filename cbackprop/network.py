@@ -430,7 +430,8 @@ class Network(Savable, Parameters):
         y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
         optimizer : SGD or Adam, default=SGD()
-            It keeps its velocity or moments: pass it again to go on where it was.
+            It keeps its velocity or moments: pass it again to go on where it was, with this
+            network. Another network gets an optimizer of its own.
         epochs : int, default=30
             Looks at all the rows.
         batch_size : int or None, default=10
@@ -481,7 +482,11 @@ class Network(Savable, Parameters):
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            Once, if the cost has blown up: 1e8 times what it was before the first step.
+            Once, if the cost has blown up: 1e8 times what it was before the first step. At the
+            end, if the cost shot up and the network is good for nothing: it gives the same answer
+            for every row, or a cost far above that of one that knows nothing.
+        UserWarning
+            If the optimizer comes with what it has learnt from another network.
 
         References
         ----------

@@ -1,4 +1,4 @@
-"""What does a checkpoint belong to: fingerprints of a fit's data and of where it began."""
+"""What is it that goes on: fingerprints of a fit's data and start; whose an optimizer's state is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from numbers import Integral
 from typing import Any
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from cbackprop.callbacks import FitState
 
 BYTES = 16  # of a fingerprint: two by chance the same are not to be feared
 PIECE = 2**22  # numbers hashed at a time
+
+# The network that each optimizer has last trained.
+_trained: WeakKeyDictionary[Any, ReferenceType] = WeakKeyDictionary()
 
 # What differs, as an error says it, and what it is of.
 WORDS = {
@@ -73,6 +77,19 @@ def fingerprint(*things: Any) -> str | None:
             for piece in _pieces(array):
                 digest.update(piece)  # type: ignore[arg-type,unused-ignore]
     return digest.hexdigest()
+
+
+def trains(optimizer: Any, network: Any) -> str:
+    """What to say of an optimizer that comes with what it has learnt from another network."""
+    before = _trained.get(optimizer)
+    _trained[optimizer] = ref(network)
+    if optimizer.state is None or before is None or before() is network:
+        return ""
+    return (
+        f"this {type(optimizer).__name__} has made {optimizer.n_steps} steps with another network, "
+        "and goes on with the velocity or the moments of that: give every network an optimizer of "
+        "its own"
+    )
 
 
 def _arrays(thing: Any) -> Iterator[NDArray]:
