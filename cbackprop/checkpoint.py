@@ -185,6 +185,12 @@ def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
     expected, _ = content_of(model)
     if about["kind"] != expected["kind"]:
         raise _other([_named("kind", about["kind"], expected["kind"])])
+    if about["fit"].get("origin") is None:
+        raise OtherFitError(
+            "the checkpoint is of an earlier version, which did not write down of what data it is: "
+            "`cbackprop.load` reads it, and a warm start goes on from there; or begin anew, with "
+            "on_mismatch='restart'"
+        )
     pairs = [
         *_pairs(_compared(about.get("params", {})), _compared(expected.get("params", {}))),
         ("n_rows", about["fit"]["n_rows"], state.n_rows),
@@ -194,18 +200,15 @@ def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
     differing = [_named(*pair) for pair in pairs if pair[1] != pair[2]]
     if about.get("labels", {}).get("classes") != expected.get("labels", {}).get("classes"):
         differing.append("other classes")
-    kept = about["fit"].get("origin")
-    if not differing and kept is None:
-        raise OtherFitError(
-            "the checkpoint is of an earlier version, which did not write down of what data it is: "
-            "`cbackprop.load` reads it, and a warm start goes on from there; or begin anew, with "
-            "on_mismatch='restart'"
-        )
-    assert state.origin is not None
-    if kept is not None:
-        differing += [f"other {what}" for what in differences(kept, state.origin)]
     if differing:
         raise _other(differing)
+
+
+def _check_origin(kept: Any, state: FitState) -> None:
+    """The data and the start, after all that a file could say wrong of itself."""
+    assert state.origin is not None
+    if differing := differences(kept, state.origin):
+        raise _other([f"other {what}" for what in differing])
 
 
 def _other(differing: list[str]) -> OtherFitError:
@@ -252,6 +255,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
         if fitted["n_iter_"] != epoch:
             raise ModelFileError(f"a fit in epoch {epoch} has not made {fitted['n_iter_']}")
     best = reader.tensor("fit.best") if fit["best"] else None
+    _check_origin(fit["origin"], state)
     if state.rng is not None:
         random_state_from_json(fit["random_state"], state.rng)
     if isinstance(model, Network):

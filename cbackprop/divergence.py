@@ -37,7 +37,7 @@ def finite(loss: float) -> float:
 ROWS = 200  # looked at when a fit has ended
 # Times the loss of a network that knows nothing: where it ended, and where it came by. Both are
 # asked for, as a few small steps from a poor start may do no better.
-WORSE, WILD = 2.0, 2.0
+WORSE, WILD = 2.0, 5.0
 
 
 def lost_at_end(

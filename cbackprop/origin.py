@@ -1,4 +1,4 @@
-"""What is it that goes on: fingerprints of a fit's data and start; whose an optimizer's state is."""
+"""What is it that goes on: prints of a fit's data and start; whose an optimizer's state is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORDS = {
     "y": "y",
     "sample_weight": "sample_weight",
     "evaluation_data": "evaluation_data",
-    "start": "parameters at its start",
+    "start": "parameters at its start (a network draws the same again by its random_state)",
     "optimizer": "optimizer state at its start",
 }
 
