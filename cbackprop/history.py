@@ -172,7 +172,8 @@ class History(dict[str, list]):
         >>> History(cost=[1.0], evaluation_rmse=[0.3, 0.2, 0.4]).best("evaluation_rmse")
         0.2
         """
-        return self[name][self.best_epoch(name, smaller_is_better=smaller_is_better) - 1]
+        epoch = self.best_epoch(name, smaller_is_better=smaller_is_better)
+        return self[name][epoch - 1]
 
     def best_epoch(self, name: str, *, smaller_is_better: bool | None = None) -> int:
         """The epoch of the `best` entry, the first one where there are several.
