@@ -35,9 +35,9 @@ def finite(loss: float) -> float:
 
 
 ROWS = 200  # looked at when a fit has ended
-# Times the loss of a network that knows nothing: where it ended, and where it came by. Both are
-# asked for, as a few small steps from a poor start may do no better.
-WORSE, WILD = 2.0, 5.0
+# Times the loss before the first step, or of a network that knows nothing: where the fit came by,
+# as relus may die of themselves, and where it ended, as a few small steps may do no better.
+CAME_BY, ENDED = 2.0, 5.0
 
 
 def lost_at_end(
@@ -69,7 +69,7 @@ def lost_at_end(
     """
     X, y, weight = data
     start = max(before, _uninformed(model, y))
-    if not losses or max(losses) <= WILD * start:
+    if not losses or max(losses) <= CAME_BY * start:
         return ""
     rows = np.arange(0, X.shape[0], -(-X.shape[0] // ROWS))
     if weight is not None:
@@ -77,7 +77,7 @@ def lost_at_end(
     if rows.size < 2:
         return ""
     loss = Sweep(model, X, y=y, rows=rows, sample_weight=weight, n_jobs=n_jobs).loss()
-    if loss > WORSE * start:
+    if loss > ENDED * start:
         return f"Training has ended with a loss of {loss:.3g}, after {before:.3g} before its start."
     outputs = Sweep(model, X, rows=rows, n_jobs=n_jobs).predict()
     if _differ(outputs) or not _differ(y[rows]) or not _differ(X[rows]):

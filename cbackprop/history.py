@@ -234,11 +234,9 @@ class History(dict[str, list]):
         Examples
         --------
         >>> from cbackprop.history import History
-        >>> print(History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9]).to_frame())
-               cost  evaluation_accuracy
-        epoch
-        1       0.7                  0.5
-        2       0.4                  0.9
+        >>> frame = History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9]).to_frame()
+        >>> list(frame.columns), list(frame.index)
+        (['cost', 'evaluation_accuracy'], [1, 2])
         """
         try:
             import pandas as pd  # type: ignore[import-untyped,unused-ignore]
