@@ -35,8 +35,7 @@ def origin_of(model: Any, state: FitState) -> dict[str, str | None]:
 
     The data are those that the engine gets: the content of arrays, frames, lists alike. What the
     fit draws itself is not among it: with the same parameters it is drawn again, and without a
-    seed nobody can tell. Hashing takes about a second for a gigabyte: for a million rows of 100
-    numbers, 0.8 GB in float64, about a second in all.
+    seed nobody can tell. Hashing a million rows of 100 numbers in float64 takes about a second.
     """
     X, y, sample_weight = state.data
     origin = {
