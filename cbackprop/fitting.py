@@ -19,7 +19,7 @@ from cbackprop.divergence import blown_up, finite, lost_at_end
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.optimizers import SGD, Optimizer
-from cbackprop.origin import seed_of, trains
+from cbackprop.origin import comes_from_another, has_trained, seed_of
 from cbackprop.plan import Model
 from cbackprop.sweeps import Sweep
 from cbackprop.undo import all_or_nothing
@@ -73,7 +73,7 @@ def fit(
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
-    if said := trains(optimizer, network):
+    if said := comes_from_another(optimizer, network):
         warn(said)
     if isinstance(metrics, str) and metrics == "auto":
         metrics = ["accuracy"] if network.output_activation in ("softmax", "logistic") else None
@@ -123,6 +123,7 @@ def fit(
                 state.history.record(gradient_norms=_gradient_norms(network, *data, decay))
         if said := lost_at_end(network, data, loss_before, state.history["cost"], n_jobs):
             warn(f"{said} Try a smaller learning rate, and scaled inputs.", ConvergenceWarning)
+    has_trained(optimizer, network)
     return state.history
 
 

@@ -78,12 +78,18 @@ def fingerprint(*things: Any) -> str | None:
     return digest.hexdigest()
 
 
-def trains(optimizer: Any, network: Any) -> str:
-    """What to say of an optimizer that comes with what it has learnt from another network."""
-    before = _trained.get(optimizer)
+def has_trained(optimizer: Any, network: Any) -> None:
+    """Write down whose velocity or moments the optimizer now has."""
     _trained[optimizer] = ref(network)
+
+
+def comes_from_another(optimizer: Any, network: Any) -> str:
+    """What to say of an optimizer with the velocity or the moments of another network, else ""."""
+    before = _trained.get(optimizer)
     if optimizer.state is None or before is None or before() is network:
         return ""
+    if np.shape(optimizer.state)[1:] != network.parameters.shape:
+        return ""  # an error follows
     return (
         f"this {type(optimizer).__name__} has made {optimizer.n_steps} steps with another network, "
         "and goes on with the velocity or the moments of that: give every network an optimizer of "

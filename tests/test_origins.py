@@ -282,6 +282,18 @@ def test_optimizer_that_comes_from_another_network_is_named():
         network(1).fit(ROWS, TARGETS, optimizer=optimizer, epochs=1)
 
 
+def test_fit_that_fails_leaves_the_optimizer_to_its_network():
+    optimizer, mine = Adam(), network()
+    mine.fit(ROWS, TARGETS, optimizer=optimizer, epochs=2)
+
+    def fails(network, history):
+        raise ZeroDivisionError
+
+    with pytest.warns(UserWarning, match="another network"), pytest.raises(ZeroDivisionError):
+        network(1).fit(ROWS, TARGETS, optimizer=optimizer, epochs=1, callbacks=[fails])
+    mine.fit(ROWS, TARGETS, optimizer=optimizer, epochs=1)
+
+
 def test_optimizer_without_a_step_or_from_a_file_is_nobodys(tmp_path):
     optimizer = SGD(0.01, 0.9)
     network().fit(ROWS, TARGETS, optimizer=optimizer, epochs=1)
