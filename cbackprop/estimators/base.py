@@ -15,7 +15,14 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cbackprop.arrays import check_given
-from cbackprop.callbacks import CallbackSupportMixin, check_callbacks, listening, not_listening
+from cbackprop.callbacks import (
+    CallbackSupportMixin,
+    check_callbacks,
+    listening,
+    not_listening,
+    not_within_itself,
+    without_fit,
+)
 from cbackprop.checks import check_sign, engine_rows, in_dtype
 from cbackprop.columns import explained
 from cbackprop.descent import Descent
@@ -26,6 +33,16 @@ from cbackprop.plain import PlainState
 from cbackprop.savable import Savable
 from cbackprop.shown import Shown
 from cbackprop.undo import all_or_nothing
+
+# What an earlier fit has left, and the next one must not find: its curves, and its optimizer.
+CURVES = (
+    "loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "best_loss_",
+    "_no_improvement_count",
+)
+OPTIMIZERS = ("_optimizer", "_schedule", "_loss_before")
 
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
@@ -118,6 +135,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, Descent):
 
     # Fitting.
 
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, callbacks=None):
         """Fit the model to data.
@@ -155,6 +173,9 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, Descent):
         callbacks = check_callbacks(callbacks)
         with self._all_or_nothing(incremental=False):
             return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
+
+    def __getstate__(self):
+        return without_fit(super().__getstate__())
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -217,6 +238,8 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, Descent):
         else:
             network = self.network_.writable()
             if self.solver == "lbfgs":
+                for name in OPTIMIZERS:
+                    self.__dict__.pop(name, None)
                 network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
         X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
@@ -246,7 +269,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, Descent):
         )
         self.n_iter_ = 0
         self.t_ = 0
-        for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_"):
+        for name in (*CURVES, *OPTIMIZERS):
             self.__dict__.pop(name, None)
         return self.network_
 

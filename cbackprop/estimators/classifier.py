@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.base import MLP
+from cbackprop.callbacks import not_within_itself
 from cbackprop.targets import Labels, Numbers, plain_indicator
 from cbackprop.estimator_file import EstimatorDescription
 from cbackprop.naming import named
@@ -301,6 +302,7 @@ class MLPClassifier(ClassifierMixin, Labels):
         return super().score(X, self._true(y), sample_weight=sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """One epoch over the given data, going on from the parameters at hand.
@@ -552,6 +554,7 @@ class MLPRegressor(RegressorMixin, Numbers):
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
     @available_if(lambda estimator: estimator._check_solver())
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """One epoch over the given data, going on from the parameters at hand.

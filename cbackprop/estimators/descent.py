@@ -12,7 +12,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from cbackprop import training
 from cbackprop.callbacks import FitState
 from cbackprop.checks import check_parts, warn
-from cbackprop.divergence import finite
+from cbackprop.divergence import finite, lost_at_end
 from cbackprop.engine import run
 from cbackprop.history import History
 from cbackprop.optimizers import SGD, Adam, Optimizer
@@ -46,6 +46,7 @@ class Descent(Stopping):
             order=rows,
             held_out=held_out,
             n_rows=X.shape[0],
+            data=data,
             best=network.parameters.copy() if self.early_stopping and first_pass else None,
         )
 
@@ -63,6 +64,9 @@ class Descent(Stopping):
             self.__dict__.pop("_fit_state", None)
             if state.best is not None:
                 network.parameters = state.best
+        losses = [] if incremental or state.interrupted else self.loss_curve_[-self.n_iter_ :]
+        if said := lost_at_end(network, data, self._loss_before, losses, self.n_jobs):
+            warn(f"{said} {self._where()}", ConvergenceWarning)
         if not (incremental or state.done or state.interrupted):
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) "
@@ -143,6 +147,7 @@ class Descent(Stopping):
             history=History(),
             max_epochs=self.max_iter,
             n_rows=X.shape[0],
+            data=data,
             start=network.parameters.copy(),
         )
         with listen(state, reconstruction_attributes=self._as_it_is) as listeners:

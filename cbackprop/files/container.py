@@ -236,7 +236,7 @@ def reading(path: atomic.PathLike) -> Iterator[Reader]:
             _check_digest(file, _digest(_text(header)))
             yield Reader(file, header, 8 + length)
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
     except NOT_AS_IT_MUST_BE as error:
         raise ModelFileError(
             f"{path}: the description is not as it must be: {type(error).__name__}: {error}"

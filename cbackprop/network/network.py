@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
+from cbackprop import glance
 from cbackprop.checks import (
     check_dtype,
     check_layer_sizes,
@@ -67,6 +68,12 @@ class Backprop(NamedTuple):
     deltas: list[NDArray]
     weight_gradients: list[NDArray]
     bias_gradients: list[NDArray]
+
+    def __repr__(self) -> str:
+        return glance.text(self)
+
+    def _repr_html_(self) -> str:
+        return glance.html(self)
 
 
 @named
@@ -441,7 +448,8 @@ class Network(Savable, Parameters):
         y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
         optimizer : SGD or Adam, default=SGD()
-            It keeps its velocity or moments: pass it again to go on where it was.
+            It keeps its velocity or moments: pass it again to go on where it was, with this
+            network. Another network gets an optimizer of its own.
         epochs : int, default=30
             Looks at all the rows.
         batch_size : int or None, default=10
@@ -492,7 +500,11 @@ class Network(Savable, Parameters):
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            Once, if the cost has blown up: 1e8 times what it was before the first step.
+            Once, if the cost has blown up: 1e8 times what it was before the first step. At the
+            end, if the cost shot up and the network is good for nothing: it gives the same answer
+            for every row, or a cost far above that of one that knows nothing.
+        UserWarning
+            If the optimizer comes with what it has learnt from another network.
 
         References
         ----------

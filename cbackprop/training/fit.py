@@ -13,12 +13,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from cbackprop import training
-from cbackprop.callbacks import FitState, Listeners, check_callbacks, listening
+from cbackprop.callbacks import FitState, Listeners, check_callbacks, check_idle, listening
 from cbackprop.checks import check_integer, check_number, check_pair, warn
-from cbackprop.divergence import blown_up, finite
+from cbackprop.divergence import blown_up, finite, lost_at_end
 from cbackprop.engine import run
 from cbackprop.history import History, Metric, check_metrics
 from cbackprop.optimizers import SGD, Optimizer
+from cbackprop.origin import comes_from_another, has_trained, seed_of
 from cbackprop.plan import Model
 from cbackprop.sweeps import Sweep
 from cbackprop.undo import all_or_nothing
@@ -60,6 +61,7 @@ def fit(
     n_jobs: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
+    check_idle(network)
     rows = network._check_X(X)
     targets = network._check_y(y, rows)
     data = rows, targets, network._check_weight(sample_weight, rows)
@@ -71,6 +73,8 @@ def fit(
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+    if said := comes_from_another(optimizer, network):
+        warn(said)
     if isinstance(metrics, str) and metrics == "auto":
         metrics = ["accuracy"] if network.output_activation in ("softmax", "logistic") else None
     measured = check_metrics(metrics)
@@ -81,13 +85,24 @@ def fit(
         held_out = held_rows, network._check_y(held_y, held_rows)
     decay = float(l2) / rows.shape[0]
     state = FitState(
-        history=History(),
+        history=History.of(measured),
         max_epochs=int(epochs),
         optimizer=optimizer,
         rng=check_random_state(random_state) if shuffle else None,
         order=np.arange(rows.shape[0]) if shuffle else None,
         n_rows=rows.shape[0],
-        settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
+        settings={
+            "optimizer": repr(optimizer),
+            "batch_size": int(batch_size),
+            "l2": float(l2),
+            "shuffle": bool(shuffle),
+            "random_state": seed_of(random_state),
+            "metrics": sorted(measured),
+            "training_metrics": bool(training_metrics),
+            "gradient_norms": bool(gradient_norms),
+        },
+        data=data,
+        evaluation_data=held_out,
     )
     loss_before = _loss_of_first(network, data, int(batch_size))
     with (
@@ -106,6 +121,9 @@ def fit(
                 state.history.record(**_evaluation(network, *held_out, measured, n_jobs))
             if gradient_norms:
                 state.history.record(gradient_norms=_gradient_norms(network, *data, decay))
+        if said := lost_at_end(network, data, loss_before, state.history["cost"], n_jobs):
+            warn(f"{said} Try a smaller learning rate, and scaled inputs.", ConvergenceWarning)
+    has_trained(optimizer, network)
     return state.history
 
 
