@@ -4,15 +4,15 @@ from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from cbackprop._version import __version__
-from cbackprop.estimators import MLPClassifier, MLPRegressor
-from cbackprop.history import History
-from cbackprop.network import Backprop, Network
-from cbackprop.optimizers import SGD, Adam
+from cbackprop.estimators.classifier import MLPClassifier, MLPRegressor
+from cbackprop.functions.optimizers import SGD, Adam
+from cbackprop.network.network import Backprop, Network
+from cbackprop.training.history import History
 
 if _TYPE_CHECKING:
-    from cbackprop.checkpoint import Checkpoint
-    from cbackprop.progress import Progress
-    from cbackprop.saving import load
+    from cbackprop.callbacks.checkpoint import Checkpoint
+    from cbackprop.callbacks.progress import Progress
+    from cbackprop.files.saving import load
 
 __all__ = [
     "SGD",

@@ -7,7 +7,7 @@ from typing import Any
 
 import sklearn.utils
 
-from cbackprop.estimators import MLPClassifier, MLPRegressor
+from cbackprop.estimators.classifier import MLPClassifier, MLPRegressor
 
 
 def autolog(**options: Any) -> None:

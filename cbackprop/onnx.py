@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.estimators import MLPClassifier, MLPRegressor
+from cbackprop.estimators.classifier import MLPClassifier, MLPRegressor
 
 OPERATORS = {
     "identity": "Identity",

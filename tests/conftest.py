@@ -17,7 +17,7 @@ import pytest
 import cbackprop
 from cbackprop import Network, reference
 from cbackprop.engine import kernels, run
-from cbackprop.sweeps import Sweep
+from cbackprop.running.sweeps import Sweep
 
 # How closely two ways of computing the same must agree, relative to the largest element: the
 # rounding of a few hundred additions in each dtype.

@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 import pytest
+from cbackprop.history import History
 from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -17,7 +18,6 @@ from sklearn.preprocessing import StandardScaler
 
 from cbackprop import MLPClassifier, MLPRegressor, Network, Progress, progress
 from cbackprop.callbacks import Callback, Context, FitState, check_callbacks
-from cbackprop.history import History
 
 X, y = load_iris(return_X_y=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 
 import cbackprop
 from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network, plots
-from cbackprop.naming import named
+from cbackprop.validation.naming import named
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

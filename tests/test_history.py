@@ -4,11 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
+from cbackprop.history import History
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from cbackprop import Network
-from cbackprop.better import is_smaller_better
-from cbackprop.history import History
+from cbackprop.training.better import is_smaller_better
 
 X = np.random.default_rng(0).normal(size=(30, 2))
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cbackprop.__main__ import main
 
 import cbackprop
-from cbackprop import _demo, _info, reference, training
-from cbackprop.__main__ import main
+from cbackprop import reference, training
+from cbackprop.command import demo as _demo
+from cbackprop.command import info as _info
 from cbackprop.engine import kernels
 
 FEW = ["demo", "--epochs", "2", "--hidden", "8"]

@@ -9,8 +9,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import cbackprop
 from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network
-from cbackprop.container import ModelFileError
-from cbackprop.origin import fingerprint
+from cbackprop.files.container import ModelFileError
+from cbackprop.training.origin import fingerprint
 
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(120, 20)), rng.integers(0, 2, 120)  # noise: nothing to learn
@@ -229,7 +229,7 @@ def test_fingerprint_is_of_content_dtype_and_shape():
 
 def test_fingerprint_of_a_large_array_is_that_of_its_pieces(monkeypatch):
     whole = fingerprint(X)
-    monkeypatch.setattr("cbackprop.origin.PIECE", 7)
+    monkeypatch.setattr("cbackprop.training.origin.PIECE", 7)
     assert fingerprint(X) == whole
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import cbackprop
-from cbackprop import container, registry
-from cbackprop.registry import Description, saved_by
-from cbackprop.savable import Savable
+from cbackprop.files import container, registry
+from cbackprop.files.registry import Description, saved_by
+from cbackprop.files.savable import Savable
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 LAYER = ("atomic", "container", "registry", "savable", "saving", "values")
@@ -87,7 +87,7 @@ def test_a_fresh_process_loads_what_another_has_saved(tmp_path):
     cbackprop.Network([2, 1], random_state=0).save(tmp_path / "net")
     cbackprop.MLPRegressor(max_iter=1, tol=10.0).fit([[0.0]] * 3, [0.0] * 3).save(tmp_path / "mlp")
     for name, kind in (("net", "Network"), ("mlp", "MLPRegressor")):
-        code = f"from cbackprop.saving import load; print(type(load({name!r})).__name__)"
+        code = f"from cbackprop.files.saving import load; print(type(load({name!r})).__name__)"
         environment = {"PYTHONPATH": str(PACKAGE.parent), "PYTHONDONTWRITEBYTECODE": "1"}
         printed = subprocess.run(
             [sys.executable, "-P", "-c", code],

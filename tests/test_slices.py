@@ -8,9 +8,10 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 
-from cbackprop import SGD, Adam, Network, reference, slices, threads, training
+from cbackprop import SGD, Adam, Network, reference, training
 from cbackprop.engine import run
-from cbackprop.sweeps import Sweep
+from cbackprop.running import slices, threads
+from cbackprop.running.sweeps import Sweep
 
 LONGEST = 0.5  # seconds until Ctrl-C is answered
 

@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from cbackprop import SGD, Network, threads, training
+from cbackprop import SGD, Network, training
 from cbackprop.engine import crew, run
-from cbackprop.threads import Team, allowed_threads, blas_held_to_one_thread, number_of_threads
+from cbackprop.running import threads
+from cbackprop.running.threads import (
+    Team,
+    allowed_threads,
+    blas_held_to_one_thread,
+    number_of_threads,
+)
 
 pytestmark = pytest.mark.usefixtures("ends_if_it_hangs")
 

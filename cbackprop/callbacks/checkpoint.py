@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop import atomic
-from cbackprop.callbacks import EPOCH, Callback, FitState, state_of
-from cbackprop.checks import check_integer, check_option
-from cbackprop.container import ModelFileError, Reader, reading, write
-from cbackprop.network import Network
-from cbackprop.origin import differences, origin_of, seed_of
-from cbackprop.registry import (
+from cbackprop.callbacks.protocol import EPOCH, Callback, FitState, state_of
+from cbackprop.files import atomic
+from cbackprop.files.container import ModelFileError, Reader, reading, write
+from cbackprop.files.registry import (
     Content,
     add_optimizer,
     content_of,
@@ -23,7 +20,10 @@ from cbackprop.registry import (
     model_from,
     optimizer_from,
 )
-from cbackprop.values import from_json, random_state_from_json, random_state_to_json, to_json
+from cbackprop.files.values import from_json, random_state_from_json, random_state_to_json, to_json
+from cbackprop.network.network import Network
+from cbackprop.training.origin import differences, origin_of, seed_of
+from cbackprop.validation.checks import check_integer, check_option
 
 # Parameters that a resumed fit may have otherwise.
 FREE = {"max_iter", "verbose", "n_jobs", "warm_start"}

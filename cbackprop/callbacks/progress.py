@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TextIO
 
-from cbackprop.callbacks import EPOCH, Callback, FitState, state_of
+from cbackprop.callbacks.protocol import EPOCH, Callback, FitState, state_of
 from cbackprop.engine import run
-from cbackprop.history import History
+from cbackprop.training.history import History
 
 BAR = 20
 # Seconds between two showings of a line that is drawn over, and of one that is printed anew.
@@ -207,7 +207,7 @@ def clock(seconds: float) -> str:
 
     Examples
     --------
-    >>> from cbackprop.progress import clock
+    >>> from cbackprop.callbacks.progress import clock
     >>> clock(7.2), clock(75), clock(3723)
     ('0:07', '1:15', '1:02:03')
     """

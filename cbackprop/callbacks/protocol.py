@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.history import History
-from cbackprop.optimizers import Optimizer
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.training.history import History
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -49,7 +49,7 @@ class FitState:
     data, evaluation_data : tuples of what the engine gets, or None
         X, y and the weights of the rows; X and y to evaluate.
     origin : dict or None
-        What a checkpoint knows the fit by: see `cbackprop.origin`.
+        What a checkpoint knows the fit by: see `cbackprop.training.origin`.
     best : array or None
         The best parameters so far, with early stopping.
     start : array or None
@@ -137,7 +137,7 @@ class Callback:
     --------
     >>> import numpy as np
     >>> from cbackprop import Network
-    >>> from cbackprop.callbacks import Callback
+    >>> from cbackprop.callbacks.protocol import Callback
     >>> class Count(Callback):
     ...     epochs = 0
     ...     def on_fit_task_end(self, estimator, context):

@@ -25,9 +25,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.utils import shuffle
 
-from cbackprop import MLPClassifier, reference
-from cbackprop._info import blas_of_engine, processor
+from cbackprop import MLPClassifier
 from cbackprop._version import __version__
+from cbackprop.command.info import blas_of_engine, processor
+from cbackprop.reference import all as reference
 
 # SGD, since Adam magnifies rounding in long runs that have converged: two right programs part.
 BATCH_SIZE, LEARNING_RATE, MOMENTUM, ALPHA = 32, 0.05, 0.9, 1e-4

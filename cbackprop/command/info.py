@@ -79,7 +79,7 @@ def _described(library: dict[str, Any]) -> str:
 
 def blas_of_engine() -> str:
     """The BLAS library that the compiled code calls, in words."""
-    from cbackprop.threads import _blas_of_scipy
+    from cbackprop.running.threads import _blas_of_scipy
 
     library = _blas_of_scipy()
     return "unknown" if library is None else _described(library.info())
@@ -89,7 +89,7 @@ def _libraries() -> Iterator[tuple[str, str]]:
     """BLAS and OpenMP libraries that are loaded, each with its last folder and its file name."""
     from threadpoolctl import threadpool_info
 
-    from cbackprop.threads import _blas_of_scipy
+    from cbackprop.running.threads import _blas_of_scipy
 
     of_engine = _blas_of_scipy()
     for library in threadpool_info():
@@ -101,7 +101,7 @@ def _libraries() -> Iterator[tuple[str, str]]:
 
 
 def _threads() -> str:
-    from cbackprop.threads import FLOPS_PER_THREAD, allowed_threads
+    from cbackprop.running.threads import FLOPS_PER_THREAD, allowed_threads
 
     allowed = allowed_threads()
     if allowed == 1:

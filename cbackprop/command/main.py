@@ -26,13 +26,13 @@ INFO = (
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from cbackprop._demo import demo  # here, so that --help need not wait for scikit-learn
+    from cbackprop.command.demo import demo  # here, so that --help need not wait for scikit-learn
 
     return demo(arguments.epochs, arguments.hidden, arguments.seed)
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from cbackprop._info import info
+    from cbackprop.command.info import info
 
     return info()
 

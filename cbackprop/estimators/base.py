@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context, is_classifier
-from sklearn.utils import check_array, check_random_state
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from cbackprop.arrays import check_given
-from cbackprop.callbacks import (
+from cbackprop.callbacks.protocol import (
     CallbackSupportMixin,
     check_callbacks,
     listening,
@@ -23,16 +22,17 @@ from cbackprop.callbacks import (
     not_within_itself,
     without_fit,
 )
-from cbackprop.checks import check_sign, engine_rows, in_dtype
-from cbackprop.columns import explained
-from cbackprop.descent import Descent
 from cbackprop.engine import run
-from cbackprop.exchange import Exchange
-from cbackprop.network import Network
-from cbackprop.plain import PlainState
-from cbackprop.savable import Savable
-from cbackprop.shown import Shown
-from cbackprop.undo import all_or_nothing
+from cbackprop.estimators.descent import Descent
+from cbackprop.estimators.exchange import Exchange
+from cbackprop.estimators.shown import Shown
+from cbackprop.files.plain import PlainState
+from cbackprop.files.savable import Savable
+from cbackprop.network.network import Network
+from cbackprop.training.undo import all_or_nothing
+from cbackprop.validation.arrays import check_given
+from cbackprop.validation.checks import check_sign, engine_rows, in_dtype
+from cbackprop.validation.columns import explained
 
 # What an earlier fit has left, and the next one must not find: its curves, and its optimizer.
 CURVES = (

@@ -15,12 +15,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
-from cbackprop.base import MLP
-from cbackprop.callbacks import not_within_itself
-from cbackprop.targets import Labels, Numbers, plain_indicator
-from cbackprop.estimator_file import EstimatorDescription
-from cbackprop.naming import named
-from cbackprop.registry import saved_by
+from cbackprop.callbacks.protocol import not_within_itself
+from cbackprop.estimators.base import MLP
+from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.targets import Labels, Numbers, plain_indicator
+from cbackprop.files.registry import saved_by
+from cbackprop.validation.naming import named
 
 
 @named

@@ -9,15 +9,15 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
-from cbackprop import training
-from cbackprop.callbacks import FitState
-from cbackprop.checks import check_parts, warn
-from cbackprop.divergence import finite, lost_at_end
+from cbackprop.callbacks.protocol import FitState
 from cbackprop.engine import run
-from cbackprop.history import History
-from cbackprop.optimizers import SGD, Adam, Optimizer
-from cbackprop.stopping import NOT_FINITE, Stopping
-from cbackprop.sweeps import Sweep
+from cbackprop.estimators.stopping import NOT_FINITE, Stopping
+from cbackprop.functions.optimizers import SGD, Adam, Optimizer
+from cbackprop.running.sweeps import Sweep
+from cbackprop.training import epochs as training
+from cbackprop.training.divergence import finite, lost_at_end
+from cbackprop.training.history import History
+from cbackprop.validation.checks import check_parts, warn
 
 
 class Descent(Stopping):

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 
-from cbackprop.network import Network
-from cbackprop.optimizers import SGD, Adam, Optimizer
-from cbackprop.plan import views
-from cbackprop.training import Schedule
+from cbackprop.functions.optimizers import SGD, Adam, Optimizer
+from cbackprop.network.layout import views
+from cbackprop.network.network import Network
+from cbackprop.training.epochs import Schedule
 
 # What a fit leaves under the same name on both.
 SAME = (

@@ -11,9 +11,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
-from cbackprop.container import Declared, ModelFileError, Reader
-from cbackprop.network import Network
-from cbackprop.registry import (
+from cbackprop.files.container import Declared, ModelFileError, Reader
+from cbackprop.files.registry import (
     Description,
     add_optimizer,
     description_named,
@@ -21,14 +20,15 @@ from cbackprop.registry import (
     is_count,
     optimizer_from,
 )
-from cbackprop.training import Schedule
-from cbackprop.values import (
+from cbackprop.files.values import (
     declared_labels,
     from_json,
     labels_from_json,
     labels_to_json,
     to_json,
 )
+from cbackprop.network.network import Network
+from cbackprop.training.epochs import Schedule
 
 
 def _number(value: Any) -> bool:

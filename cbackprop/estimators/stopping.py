@@ -9,12 +9,12 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from cbackprop.arrays import check_given
-from cbackprop.checks import warn
-from cbackprop.divergence import blown_up
 from cbackprop.engine import run
-from cbackprop.history import History
-from cbackprop.network import Network
+from cbackprop.network.network import Network
+from cbackprop.training.divergence import blown_up
+from cbackprop.training.history import History
+from cbackprop.validation.arrays import check_given
+from cbackprop.validation.checks import warn
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "

@@ -9,9 +9,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
-from cbackprop.base import MLP
-from cbackprop.checks import in_dtype
-from cbackprop.columns import explained
+from cbackprop.estimators.base import MLP
+from cbackprop.validation.checks import in_dtype
+from cbackprop.validation.columns import explained
 
 
 def _checked(estimator: MLP, X, y, reset, y_numeric=False):

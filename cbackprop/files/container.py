@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from cbackprop import atomic
+from cbackprop.files import atomic
 
 VERSION = 1
 KEY = "cbackprop"
@@ -105,7 +105,7 @@ def _sha256(parts: Iterable[bytes | bytearray | memoryview]) -> str:
 def write(
     path: atomic.PathLike, description: Mapping[str, Any], tensors: Mapping[str, NDArray]
 ) -> None:
-    """Write a file atomically: see `cbackprop.atomic.write`."""
+    """Write a file atomically: see `cbackprop.files.atomic.write`."""
     atomic.write(path, pack(description, tensors))
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cbackprop.registry import class_named
-from cbackprop.training import Schedule
+from cbackprop.files.registry import class_named
+from cbackprop.training.epochs import Schedule
 
 CLASS = "cbackprop.class"  # under which the name of an object's class stands beside its state
 

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from cbackprop import _version
-from cbackprop.container import Declared, ModelFileError, Reader
-from cbackprop.values import from_json
+from cbackprop.files.container import Declared, ModelFileError, Reader
+from cbackprop.files.values import from_json
 
 Cls = TypeVar("Cls", bound=type)
 Content = tuple[dict[str, Any], dict[str, NDArray]]
@@ -38,7 +38,7 @@ class Description(ABC):
         """The model of a checked reader; `parameters` names the tensor that its vector comes from.
 
         Whatever in a description cannot be is a ModelFileError, or one of the errors that
-        `cbackprop.container.reading` makes one of.
+        `cbackprop.files.container.reading` makes one of.
         """
 
     def fitted(self, reader: Reader) -> dict[str, Any]:

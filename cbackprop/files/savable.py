@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cbackprop.atomic import PathLike
-from cbackprop.container import write
-from cbackprop.registry import content_of
+from cbackprop.files.atomic import PathLike
+from cbackprop.files.container import write
+from cbackprop.files.registry import content_of
 
 
 class Savable:

@@ -1,15 +1,15 @@
 """Save estimators, networks and optimizers to a file, and load them again: no pickle, no code.
 
-What a file holds of a model, the model's own class says: see `cbackprop.registry`.
+What a file holds of a model, the model's own class says: see `cbackprop.files.registry`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from cbackprop.atomic import PathLike
-from cbackprop.container import reading, write
-from cbackprop.registry import content_of, declared_tensors, model_from
+from cbackprop.files.atomic import PathLike
+from cbackprop.files.container import reading, write
+from cbackprop.files.registry import content_of, declared_tensors, model_from
 
 
 def save(model: Any, path: PathLike) -> None:

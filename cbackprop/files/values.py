@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.container import DEPTH, ModelFileError, is_deep
+from cbackprop.files.container import DEPTH, ModelFileError, is_deep
 
 MT19937_WORDS = 624
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}

@@ -7,10 +7,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from cbackprop.container import Declared, ModelFileError, Reader
-from cbackprop.network_file import DTYPES
-from cbackprop.registry import Description, is_count
-from cbackprop.values import to_json
+from cbackprop.files.container import Declared, ModelFileError, Reader
+from cbackprop.files.registry import Description, is_count
+from cbackprop.files.values import to_json
+from cbackprop.network.file import DTYPES
 
 
 class OptimizerDescription(Description):

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from cbackprop.checks import check_integer, check_number
 from cbackprop.engine import run
-from cbackprop.naming import named
-from cbackprop.optimizer_file import OptimizerDescription
-from cbackprop.registry import saved_by
-from cbackprop.savable import Savable
+from cbackprop.files.registry import saved_by
+from cbackprop.files.savable import Savable
+from cbackprop.functions.file import OptimizerDescription
+from cbackprop.validation.checks import check_integer, check_number
+from cbackprop.validation.naming import named
 
 
 def _positive(name: str, value: Any) -> float:
@@ -137,7 +137,7 @@ class SGD(Optimizer):
 
     Examples
     --------
-    >>> from cbackprop.optimizers import SGD
+    >>> from cbackprop.functions.optimizers import SGD
     >>> SGD(learning_rate=3.0)
     SGD(learning_rate=3.0, momentum=0.0, nesterov=False)
     """
@@ -199,7 +199,7 @@ class Adam(Optimizer):
 
     Examples
     --------
-    >>> from cbackprop.optimizers import Adam
+    >>> from cbackprop.functions.optimizers import Adam
     >>> Adam()
     Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
     """

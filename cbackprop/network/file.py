@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.checks import check_layer_sizes
-from cbackprop.container import Declared, Reader
-from cbackprop.registry import Description
+from cbackprop.files.container import Declared, Reader
+from cbackprop.files.registry import Description
+from cbackprop.validation.checks import check_layer_sizes
 
 DTYPES = {"float32": np.float32, "float64": np.float64}
 

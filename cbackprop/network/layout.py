@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.arrays import as_numbers
 from cbackprop.engine import run
+from cbackprop.validation.arrays import as_numbers
 
 
 class Model(Protocol):

@@ -9,8 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
-from cbackprop import glance
-from cbackprop.checks import (
+from cbackprop.engine import run
+from cbackprop.files.registry import saved_by
+from cbackprop.files.savable import Savable
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.network.file import NetworkDescription
+from cbackprop.network.initializers import INITIALIZERS
+from cbackprop.network.layout import make_plan, views
+from cbackprop.network.parameters import Parameters
+from cbackprop.network.summary import Summary
+from cbackprop.running.sweeps import Sweep
+from cbackprop.training import glance
+from cbackprop.training.fit import fit
+from cbackprop.training.history import History, Metric
+from cbackprop.validation.checks import (
     check_dtype,
     check_layer_sizes,
     check_number,
@@ -21,19 +33,7 @@ from cbackprop.checks import (
     check_weight,
     fits,
 )
-from cbackprop.engine import run
-from cbackprop.fitting import fit
-from cbackprop.history import History, Metric
-from cbackprop.initializers import INITIALIZERS
-from cbackprop.naming import named
-from cbackprop.network_file import NetworkDescription
-from cbackprop.optimizers import Optimizer
-from cbackprop.parameters import Parameters
-from cbackprop.plan import make_plan, views
-from cbackprop.registry import saved_by
-from cbackprop.savable import Savable
-from cbackprop.summary import Summary
-from cbackprop.sweeps import Sweep
+from cbackprop.validation.naming import named
 
 
 class Backprop(NamedTuple):
@@ -578,7 +578,7 @@ class Network(Savable, Parameters):
         )
 
     def takes(self, X: Any) -> bool:
-        """Whether X can go to the engine as it is: see `cbackprop.checks.fits`.
+        """Whether X can go to the engine as it is: see `cbackprop.validation.checks.fits`.
 
         Parameters
         ----------

@@ -8,9 +8,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from cbackprop.arrays import as_numbers
-from cbackprop.checks import check_dtype
-from cbackprop.plan import Views, views
+from cbackprop.network.layout import Views, views
+from cbackprop.validation.arrays import as_numbers
+from cbackprop.validation.checks import check_dtype
 
 
 class Parameters:

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import is_regressor
 
-from cbackprop.naming import named
 from cbackprop.plots.drawing import attribute, axes, perceptron
+from cbackprop.validation.naming import named
 
 
 class _Curves:

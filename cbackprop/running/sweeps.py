@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
-from cbackprop.plan import Model
-from cbackprop.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
-from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
+from cbackprop.network.layout import Model
+from cbackprop.running.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
+from cbackprop.running.threads import Team, blas_held_to_one_thread, number_of_threads
 
 SMALL_FLOPS = 1e5  # BLAS itself stays on one thread below this
 SWEEP_FLOPS_PER_THREAD = 4e7  # a sweep starts its threads anew

@@ -41,7 +41,7 @@ def is_smaller_better(name: str) -> bool | None:
 
     Examples
     --------
-    >>> from cbackprop.better import is_smaller_better
+    >>> from cbackprop.training.better import is_smaller_better
     >>> is_smaller_better("evaluation_rmse"), is_smaller_better("neg_log_loss")
     (True, False)
     >>> is_smaller_better("gain_of_something")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.plan import Model
-from cbackprop.sweeps import Sweep
+from cbackprop.network.layout import Model
+from cbackprop.running.sweeps import Sweep
 
 # A loss this many times the one before the first step has blown up.
 BLOWN_UP = 1e8

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
-from cbackprop.optimizers import Optimizer
-from cbackprop.plan import Model
-from cbackprop.slices import flops_per_row, is_divided, rows_of_training
-from cbackprop.sweeps import Sweep
-from cbackprop.threads import Team, blas_held_to_one_thread, number_of_threads
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.network.layout import Model
+from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
+from cbackprop.running.sweeps import Sweep
+from cbackprop.running.threads import Team, blas_held_to_one_thread, number_of_threads
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
 UPDATE_FLOPS = 10.0

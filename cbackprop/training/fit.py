@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from cbackprop import training
-from cbackprop.callbacks import FitState, Listeners, check_callbacks, check_idle, listening
-from cbackprop.checks import check_integer, check_number, check_pair, warn
-from cbackprop.divergence import blown_up, finite, lost_at_end
+from cbackprop.callbacks.protocol import FitState, Listeners, check_callbacks, check_idle, listening
 from cbackprop.engine import run
-from cbackprop.history import History, Metric, check_metrics
-from cbackprop.optimizers import SGD, Optimizer
-from cbackprop.origin import comes_from_another, has_trained, seed_of
-from cbackprop.plan import Model
-from cbackprop.sweeps import Sweep
-from cbackprop.undo import all_or_nothing
+from cbackprop.functions.optimizers import SGD, Optimizer
+from cbackprop.network.layout import Model
+from cbackprop.running.sweeps import Sweep
+from cbackprop.training import epochs as training
+from cbackprop.training.divergence import blown_up, finite, lost_at_end
+from cbackprop.training.history import History, Metric, check_metrics
+from cbackprop.training.origin import comes_from_another, has_trained, seed_of
+from cbackprop.training.undo import all_or_nothing
+from cbackprop.validation.checks import check_integer, check_number, check_pair, warn
 
 
 class Trainable(Model, Protocol):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.summary import table
+from cbackprop.network.summary import table
 
 LISTS = ("activations", "deltas", "weight_gradients", "bias_gradients")
 

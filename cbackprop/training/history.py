@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.better import declared_direction, is_smaller_better
-from cbackprop.summary import table
+from cbackprop.network.summary import table
+from cbackprop.training.better import declared_direction, is_smaller_better
 
 EVALUATION = "evaluation_"  # begins the names of what is measured on evaluation data
 Metric = Callable[[NDArray, NDArray], float]
@@ -34,7 +34,7 @@ def accuracy(y: NDArray, outputs: NDArray) -> float:
     Examples
     --------
     >>> import numpy as np
-    >>> from cbackprop.history import accuracy
+    >>> from cbackprop.training.history import accuracy
     >>> accuracy(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]))
     0.6666666666666666
     """
@@ -90,7 +90,7 @@ class History(dict[str, list]):
 
     Examples
     --------
-    >>> from cbackprop.history import History
+    >>> from cbackprop.training.history import History
     >>> history = History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9])
     >>> history
     History of 2 epochs: cost 0.7 to 0.4, evaluation_accuracy 0.5 to 0.9
@@ -168,7 +168,7 @@ class History(dict[str, list]):
 
         Examples
         --------
-        >>> from cbackprop.history import History
+        >>> from cbackprop.training.history import History
         >>> History(cost=[1.0], evaluation_rmse=[0.3, 0.2, 0.4]).best("evaluation_rmse")
         0.2
         """
@@ -197,7 +197,7 @@ class History(dict[str, list]):
 
         Examples
         --------
-        >>> from cbackprop.history import History
+        >>> from cbackprop.training.history import History
         >>> History(evaluation_rmse=[0.3, 0.2, 0.4]).best_epoch("evaluation_rmse")
         2
         """
@@ -233,7 +233,7 @@ class History(dict[str, list]):
 
         Examples
         --------
-        >>> from cbackprop.history import History
+        >>> from cbackprop.training.history import History
         >>> frame = History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9]).to_frame()
         >>> list(frame.columns), list(frame.index)
         (['cost', 'evaluation_accuracy'], [1, 2])

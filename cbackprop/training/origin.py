@@ -11,7 +11,7 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.callbacks import FitState
+from cbackprop.callbacks.protocol import FitState
 
 BYTES = 16  # of a fingerprint: two by chance the same are not to be feared
 PIECE = 2**22  # numbers hashed at a time

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.columns import check_no_dates
+from cbackprop.validation.columns import check_no_dates
 
 LARGEST_LAYER = 2**31 - 2
 # Arrays of fewer bytes are copied without asking first whether there is room.

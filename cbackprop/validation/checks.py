@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
 
-from cbackprop.arrays import LARGEST_LAYER, check_given
-from cbackprop.columns import explained
 from cbackprop.engine import run
-from cbackprop.labels import as_column, softmax_labels
+from cbackprop.validation.arrays import LARGEST_LAYER, check_given
+from cbackprop.validation.columns import explained
+from cbackprop.validation.labels import as_column, softmax_labels
 
 
 def check_option(name: str, value: Any, options: Iterable[str]) -> str:

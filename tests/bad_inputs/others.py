@@ -1,12 +1,12 @@
 """Bad input for optimizers, files, checkpoints, callbacks and curves."""
 
 import numpy as np
+from cbackprop.history import accuracy
 
 import cbackprop
 from bad_inputs import Bad
 from cbackprop import SGD, Adam, Checkpoint, Network, Progress
-from cbackprop.container import ModelFileError
-from cbackprop.history import accuracy
+from cbackprop.files.container import ModelFileError
 
 ROWS = np.random.default_rng(0).normal(size=(5, 3))
 NUMBERS = np.random.default_rng(1).normal(size=(5, 2))
@@ -139,7 +139,7 @@ OTHERS = {
     "save: name with a zero": (network, lambda net: net.save("a\0b"), ValueError, "null"),
     "save: something else": (
         dict,
-        lambda given: cbackprop.saving.save(given, "nowhere"),
+        lambda given: cbackprop.files.saving.save(given, "nowhere"),
         TypeError,
         "objects of exactly the classes .*got <class 'dict'>",
     ),

@@ -16,7 +16,8 @@ import warnings
 
 import numpy as np
 
-from cbackprop import Adam, MLPClassifier, MLPRegressor, Network, slices, threads
+from cbackprop import Adam, MLPClassifier, MLPRegressor, Network
+from cbackprop.running import slices, threads
 
 warnings.simplefilter("always")
 warned = []  # of an interrupt, since the last signal was asked for
