@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
-from sklearn.utils import check_random_state
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -19,9 +20,13 @@ from cbackprop.callbacks.protocol import (
     check_callbacks,
     listening,
     not_listening,
+    not_within_itself,
+    without_fit,
 )
-from cbackprop.engine import run
+from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
+from cbackprop.estimators.plain import PlainState
+from cbackprop.estimators.shown import Shown
 from cbackprop.estimators.stopping import curves, record_of
 from cbackprop.files.savable import Savable
 from cbackprop.network.network import Network
@@ -30,7 +35,18 @@ from cbackprop.training.history import History
 from cbackprop.training.record import FitState, Record
 from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.arrays import check_given
-from cbackprop.validation.checks import check_sign, engine_rows
+from cbackprop.validation.checks import check_sign, engine_rows, in_dtype
+from cbackprop.validation.columns import explained
+
+# What an earlier fit has left, and the next one must not find: its curves, and its optimizer.
+CURVES = (
+    "loss_curve_",
+    "validation_scores_",
+    "best_validation_score_",
+    "best_loss_",
+    "_no_improvement_count",
+)
+OPTIMIZERS = ("_optimizer", "_schedule", "_loss_before")
 
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
@@ -45,7 +61,7 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Savable, CallbackSupportMixin, BaseEstimator):
+class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstimator):
     """What the two estimators share."""
 
     # Callbacks are for the one call of fit: meta-estimators have nothing to route.
@@ -91,7 +107,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
 
     @coefs_.setter
     def coefs_(self, values: Any) -> None:
-        self._fitted_network("coefs_").weights = values
+        self._network_to_assign("coefs_").weights = values
 
     @property
     def intercepts_(self) -> list:
@@ -100,7 +116,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
 
     @intercepts_.setter
     def intercepts_(self, values: Any) -> None:
-        self._fitted_network("intercepts_").biases = values
+        self._network_to_assign("intercepts_").biases = values
 
     def _fitted_network(self, name: str) -> Network:
         try:
@@ -110,8 +126,20 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
                 f"{type(self).__name__!r} object has no attribute {name!r} before it is fitted"
             ) from None
 
+    def _network_to_assign(self, name: str) -> Network:
+        if "network_" not in self.__dict__:
+            mine = type(self).__name__
+            raise NotFittedError(
+                f"this {mine} cannot be given {name!r} before it is fitted: it has no network yet. "
+                f"Call fit (or partial_fit) first and set {name} then; with warm_start=True fit "
+                f"goes on from there. Without a fit, {mine}.from_sklearn(...) takes the weights of "
+                "scikit-learn's, and a Network can be given weights and biases at once."
+            )
+        return self._fitted_network(name)
+
     # Fitting.
 
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, callbacks=None):
         """Fit the model to data.
@@ -149,6 +177,9 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
         callbacks = check_callbacks(callbacks)
         with self._all_or_nothing(incremental=False):
             return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
+
+    def __getstate__(self):
+        return without_fit(super().__getstate__())
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -215,14 +246,13 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
         else:
             network = self.network_.writable()
             if self.solver == "lbfgs":
+                for name in OPTIMIZERS:
+                    self.__dict__.pop(name, None)
                 network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
         X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
         if sample_weight is not None:
-            with np.errstate(over="ignore"):
-                sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
-            if not run.all_finite(sample_weight):
-                raise ValueError(f"sample_weight must be finite in {dtype}, got a larger number")
+            sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
         data = X, y, sample_weight
         prepared = None
         if self.solver != "lbfgs":
@@ -255,7 +285,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
         )
         self.n_iter_ = 0
         self.t_ = 0
-        for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_"):
+        for name in (*CURVES, *OPTIMIZERS):
             self.__dict__.pop(name, None)
         return self.network_
 
@@ -277,7 +307,10 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
             return network._predict(X, Execution(self.n_jobs))
         check_is_fitted(self)
         check_given("X", X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        with explained(X=X):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            if X.dtype.kind == "O":  # of some frames scikit-learn makes objects
+                X = check_array(X, dtype=np.float64, input_name="X")
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)

@@ -10,24 +10,58 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
 from cbackprop.estimators.base import MLP
+from cbackprop.validation.checks import in_dtype
+from cbackprop.validation.columns import explained
 
 
-def _checked(estimator: MLP, X, y, reset, **more):
+def _checked(estimator: MLP, X, y, reset, y_numeric=False):
     """X as scikit-learn validates it, and y (n,) or (n, n_outputs), not (n, 1)."""
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse=["csr", "csc"],
-        multi_output=True,
-        dtype=(np.float64, np.float32),
-        order="C",
-        reset=reset,
-        **more,
-    )
+    numbers = {"X": X, "y": y} if y_numeric else {"X": X}
+    with explained(**numbers):
+        X, y = validate_data(
+            estimator,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            order="C",
+            reset=reset,
+            y_numeric=y_numeric,
+        )
+        if y_numeric and y.dtype.kind in "US":  # which scikit-learn lets through
+            y = y.astype(np.float64)
+    if not X.dtype.isnative:  # a frame's arrays may come as they were
+        X = X.astype(X.dtype.newbyteorder("="))
     if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(y.toarray() if hasattr(y, "toarray") else y, warn=True)
     return X, y
+
+
+def plain_indicator(y):
+    """y, but an object array of two dimensions as the booleans or numbers that it holds."""
+    if hasattr(y, "iloc") and y.ndim == 2:  # a frame, whose columns may be objects
+        y = y.to_numpy()
+    if isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 2:
+        items = np.array(y.tolist())
+        return items if items.dtype.kind in "biuf" else y
+    return y
+
+
+def as_indicator(y):
+    """A multilabel indicator, sparse or not, as booleans (n, n_classes): not zero is true."""
+    y = y.tocsr() if hasattr(y, "tocsr") else y
+    stored = y.data if hasattr(y, "tocsr") else y
+    lowest, highest = (stored.min(), stored.max()) if stored.size else (0, 0)
+    if lowest < 0 or 0 < lowest < highest:
+        instead = "y != 0" if highest <= 0 else f"y == {highest}"
+        raise ValueError(
+            "y must be 0 where a row does not have a class, and 1 where it has, got "
+            f"{lowest} and {highest}: pass {instead}, for example"
+        )
+    # Booleans first: where a sparse matrix stores an entry twice, its numbers would be added up.
+    some = y.astype(bool)
+    return some.toarray() if hasattr(some, "toarray") else some
 
 
 class Labels(MLP):
@@ -46,10 +80,12 @@ class Labels(MLP):
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, and y as labels' positions in classes_ (n,) or an indicator (n, n_classes)."""
         X, y = _checked(self, X, y, reset)
+        y = plain_indicator(y)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
+            self._check_kind(y)
             classes = unique_labels(y)
             given, known = set(classes.tolist()), set(self.classes_.tolist())
             if self.warm_start:
@@ -64,9 +100,38 @@ class Labels(MLP):
                     "`y` has classes not in `self.classes_`. "
                     f"`self.classes_` has {self.classes_}. 'y' has {classes}."
                 )
-        if self._label_binarizer.y_type_.startswith("multilabel"):
-            return X, self._label_binarizer.transform(y)
-        return X, np.searchsorted(self.classes_, y)
+        return X, self._indicator(y) if self._multilabel else np.searchsorted(self.classes_, y)
+
+    @property
+    def _multilabel(self) -> bool:
+        return self._label_binarizer.y_type_.startswith("multilabel")
+
+    def _check_kind(self, y) -> None:
+        """y of a fit that goes on: labels where the model knows labels."""
+        if not self._multilabel and y.ndim == 2:
+            raise ValueError(
+                "y must be labels of shape (n,), as those that the model knows, got an indicator "
+                f"of shape {y.shape}: if its rows have one 1 each, pass "
+                "model.classes_[y.argmax(axis=1)]"
+            )
+
+    def _indicator(self, y):
+        """y for a multilabel model: an indicator, or labels, each of them its row's only one."""
+        if y.ndim == 1:
+            return y[:, np.newaxis] == self.classes_
+        if y.shape[1] != len(self.classes_):
+            raise ValueError(
+                f"y must be an indicator of shape (n, {len(self.classes_)}), as the one that the "
+                f"model knows, got shape {y.shape}: a column a class, 1 where a row has it, "
+                "otherwise 0"
+            )
+        return as_indicator(y)
+
+    def _true(self, y):
+        """y as scores compare it with predictions: an indicator is read as `fit` reads it."""
+        if not self._multilabel or np.ndim(y) == 1:
+            return y
+        return self._indicator(plain_indicator(y if hasattr(y, "tocsr") else np.asarray(y)))
 
     def _engine_targets(self, y, dtype):
         return np.ascontiguousarray(y, dtype=np.int32 if y.ndim == 1 else dtype)
@@ -98,12 +163,13 @@ class Numbers(MLP):
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
         X, y = _checked(self, X, y, reset, y_numeric=True)
+        y = y.toarray() if hasattr(y, "toarray") else y
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
         return X, y
 
     def _engine_targets(self, y, dtype):
-        y = np.ascontiguousarray(y, dtype=dtype)
+        y = in_dtype("y", y, dtype)
         return y.reshape(-1, 1) if y.ndim == 1 else y
 
     def _validation_score(self, outputs, y, weight) -> float:
