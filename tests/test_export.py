@@ -54,6 +54,7 @@ def goes_on(one, other):
             model.partial_fit(X, labels)
         assert_array_equal(other.network_.parameters, one.network_.parameters)
         assert other.loss_curve_ == one.loss_curve_
+        assert {type(loss) for loss in other.loss_curve_} == {np.float64}
 
 
 # Plain state.
@@ -84,6 +85,16 @@ def test_pickled_and_copied_estimators_go_on(kind, name):
     for again in (lambda m: pickle.loads(pickle.dumps(m)), copy.deepcopy):
         one = fitted(kind, name)
         goes_on(one, again(one))
+
+
+def test_a_long_curve_is_pickled_as_one_array():
+    model = fitted(MLPClassifier, "adam")
+    short = len(pickle.dumps(model))
+    model.loss_curve_ *= 100
+    assert len(pickle.dumps(model)) < short + 9 * len(model.loss_curve_)
+    again = pickle.loads(pickle.dumps(model))
+    assert again.loss_curve_ == model.loss_curve_
+    assert {type(loss) for loss in again.loss_curve_} == {np.float64}
 
 
 def test_a_copy_shares_no_memory_only_if_it_is_deep():

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from cbackprop.files.registry import class_named
 from cbackprop.training.schedules import Schedule
 
 CLASS = "cbackprop.class"  # under which the name of an object's class stands beside its state
+CURVE = "list of float64"
 
 
 class PlainState:
@@ -32,6 +35,8 @@ def _class(name: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) is list and value and all(type(item) is np.float64 for item in value):
+        return {CLASS: CURVE, "values": np.array(value)}  # an array, not a thousand scalars
     name = type(value).__name__
     if type(value) is not _class(name):
         return value
@@ -43,6 +48,8 @@ def _object(value: Any) -> Any:
     if not isinstance(value, dict) or CLASS not in value:
         return value
     state = dict(value)
+    if state[CLASS] == CURVE:
+        return list(state["values"])
     made = object.__new__(_class(state.pop(CLASS)))
     if hasattr(made, "__setstate__"):
         made.__setstate__(state)
