@@ -39,7 +39,7 @@ ONE_IN = {
     "test_fit_that_goes_on_and_is_lost_leaves_the_model_that_was_there": 4,
     "test_memory_of_the_copies_goes_with_the_model": 0,
     "test_no_slice_of_mini_batches_takes_long": 0,
-    "test_small_products_of_all_sizes": 2,
+    "test_small_products_of_all_sizes": 3,
 }
 
 
