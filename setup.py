@@ -56,9 +56,9 @@ JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.
 
 def included(files):
     """These files, and of ours those that they include, and so on."""
-    found, left = set(), [Path(file) for file in files]
+    found, left = set(), list(files)
     while left:
-        file = left.pop()
+        file = Path(os.path.normpath(left.pop()))
         if file not in found and file.exists():
             found.add(file)
             text = file.read_text("utf-8")

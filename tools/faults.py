@@ -24,7 +24,8 @@ OTHERS = re.compile(
 )
 LINES = re.compile(
     r"^[ \t]*#(?![ \t]*define).*$"  # of the preprocessor
-    r"|^.*(?:PREFETCH|prefetch|ahead|_BYTES|__attribute__|ask_for|raise |warn\(|verbose|check_|_positive|define (?:MOST|COPIED)).*$"
+    r"|^.*(?:PREFETCH|prefetch|ahead|ask_for|_BYTES|define (?:MOST|COPIED)|__attribute__).*$"
+    r"|^.*(?:raise |warn\(|verbose|check_|_positive).*$"
     r"|^(?:from|import|cimport|ctypedef|@|class|def) .*$",
     re.MULTILINE,
 )
