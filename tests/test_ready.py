@@ -87,24 +87,26 @@ def test_a_note_that_cannot_be_read_is_none(ready):
 
 
 @pytest.mark.parametrize(
-    ("origin", "editable"),
+    ("folder", "kind", "editable"),
     [
-        ({"dir_info": {"editable": True}, "url": "file:///home/me/source"}, True),
-        ({"dir_info": {"editable": True}, "url": "file:///home/me/other"}, False),
-        ({"dir_info": {}, "url": "file:///home/me/source"}, False),
-        (None, False),
+        ("source", {"editable": True}, True),
+        ("other", {"editable": True}, False),
+        ("source", {}, False),
+        (None, {}, False),
     ],
 )
-def test_an_editable_install_is_one_of_this_folder(ready, monkeypatch, origin, editable):
+def test_an_editable_install_is_one_of_this_folder(
+    ready, tmp_path, monkeypatch, folder, kind, editable
+):
     monkeypatch.undo()
 
     class Installed:
         def read_text(self, name):
             assert name == "direct_url.json"
-            return origin and json.dumps(origin)
+            return folder and json.dumps({"dir_info": kind, "url": (tmp_path / folder).as_uri()})
 
     monkeypatch.setattr(ready, "distribution", lambda name: Installed())
-    assert ready.is_editable_from(Path("/home/me/source")) is editable
+    assert ready.is_editable_from(tmp_path / "source") is editable
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -53,7 +53,9 @@ def build(copy: Path, *, flags: str = "", link: str = "", level: str = "-O3") ->
     Debug information is there if the flags ask for it: setup.py looks for -g among them.
     """
     setup = copy / "setup.py"
-    setup.write_text(setup.read_text(encoding="utf-8").replace('"-O3"', f'"{level}"'))
+    text = setup.read_text(encoding="utf-8")
+    if '"-O3"' in text and level != "-O3":  # a file touched in vain is one that has changed
+        setup.write_text(text.replace('"-O3"', f'"{level}"'), encoding="utf-8")
     compile_changes(copy, flags=flags, link=link)
 
 
