@@ -34,7 +34,7 @@ COMMENTS = {
     "c": r'/\*[\s\S]*?\*/|//[^\n]*|"[^"\n]*"',
 }
 # Kind, what is looked for, and what comes instead: \1 is what the first group found.
-PATTERNS = [
+PATTERNS: list[tuple[str, str, str | dict[str, str]]] = [
     ("sign", r" \+ (?=[\w(*&<-])", " - "),
     ("sign", r" - (?=[\w(*&<])", " + "),
     ("sign", r" \+= ", " -= "),

@@ -18,7 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,9 +30,10 @@ LOOKING = {  # the tests that look first
     "C loops": ["kernels", "products", "steps", "gradients", "parity"],
     "Python loops": ["reference", "network", "parity", "estimators", "differences", "steps"],
 }
-# What survives all quick tests meets the others of these, but for those that measure time.
-LONGER = ["properties", "parity", "products", "reference", "slices", "checkpoints", "divergence"]
-LONGER += ["ecosystem", "check_estimator", "sklearn_suite"]
+# What survives all quick tests meets these and then all others, but for those that measure time and
+# those that take minutes to see something else.
+LONGER = ["parity", "properties", "products", "reference", "slices", "divergence", "checkpoints"]
+ELSEWHERE = ["allocations", "examples", "interrupts", "main", "memory", "processes", "repetition"]
 TIMED = "tests/test_slices.py::test_no_slice_of_mini_batches_takes_long"
 LIMIT = 600  # seconds that tests may take: a fault may make one run for ever
 SHARE = 0.9  # of the faults must be caught
@@ -76,7 +77,8 @@ def quick_tests(group: str) -> list[str]:
 
 def longer_tests() -> list[str]:
     files = [f"tests/test_{name}.py" for name in LONGER]
-    return ["-m", "not quick and not nightly", f"--deselect={TIMED}", *files]
+    others = [f"--ignore=tests/test_{name}.py" for name in ELSEWHERE]
+    return ["-m", "not quick and not nightly", f"--deselect={TIMED}", *others, *files, "tests"]
 
 
 def modules(copy: Path) -> list[bytes]:
@@ -113,14 +115,15 @@ def outcomes(faults: list[Fault], number: int, clean: Path, rng: random.Random) 
     copies: queue.Queue[Path] = queue.Queue()
     for index in range(n_copies):
         copies.put(clean.with_name(f"copy-{index}"))
-    left, found = drawn(faults, rng.shuffle), []
+    found: list[Outcome] = []
+    left = drawn(faults, rng.shuffle)
     with ThreadPoolExecutor(n_copies) as pool:
         while missing := number - len(found):
             some = [fault for _, fault in zip(range(missing), left, strict=False)]
             if not some:
                 break
-            for result in pool.map(lambda fault: outcome(fault, clean, copies), some):
-                if result is not None:
+            for future in as_completed(pool.submit(outcome, one, clean, copies) for one in some):
+                if (result := future.result()) is not None:
                     found.append(result)
                     print(f"{result.by or 'SURVIVED'}: {result.shown}", flush=True)
     return found
