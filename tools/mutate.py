@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
@@ -71,14 +72,19 @@ def first_failure(copy: Path, *arguments: str) -> str:
     return named[1].removeprefix("tests/") if named else f"exit status {done.returncode}"
 
 
+def in_order(names: list[str], left_out: Collection[str] = ()) -> list[str]:
+    """All test files, these first; each by name, for pytest sorts what a folder names as well."""
+    files = (common.ROOT / "tests").glob("test_*.py")
+    others = sorted({file.stem.removeprefix("test_") for file in files} - {*names, *left_out})
+    return [f"tests/test_{name}.py" for name in (*names, *others)]
+
+
 def quick_tests(group: str) -> list[str]:
-    return ["-m", "quick", *(f"tests/test_{name}.py" for name in LOOKING[group]), "tests"]
+    return ["-m", "quick", *in_order(LOOKING[group])]
 
 
 def longer_tests() -> list[str]:
-    files = [f"tests/test_{name}.py" for name in LONGER]
-    others = [f"--ignore=tests/test_{name}.py" for name in ELSEWHERE]
-    return ["-m", "not quick and not nightly", f"--deselect={TIMED}", *others, *files, "tests"]
+    return ["-m", "not quick and not nightly", f"--deselect={TIMED}", *in_order(LONGER, ELSEWHERE)]
 
 
 def modules(copy: Path) -> list[bytes]:
