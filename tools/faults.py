@@ -15,8 +15,9 @@ GROUPS: dict[str, tuple[str, ...]] = {  # where they are looked for
     "passes, steps, products": (".pyx", ".pxd"),
     "C loops": (".h", ".c", ".def"),
     "Python loops": (".py",),
+    "other Python": (".py",),  # what is not mathematics
 }
-# What is not mathematics: words of a path, and lines.
+# Words of a path where there is none, and lines.
 OTHERS = re.compile(
     r"plots|callbacks|files|_demo|_info|__main__|_version|saving|savable|container|values|atomic|"
     r"checkpoint|progress|summary|onnx|checks|threads|running|history|arrays|display|slices|"
@@ -168,7 +169,8 @@ def all_faults(root: Path, lacking: set[str]) -> list[Fault]:
         fault
         for group, suffixes in GROUPS.items()
         for path in files
-        if path.suffix in suffixes and not OTHERS.search(path.relative_to(root).as_posix())
+        if path.suffix in suffixes
+        if bool(OTHERS.search(path.relative_to(root).as_posix())) == (group == "other Python")
         if path.suffix != ".h" or f'{path.name}"' in alive
         for fault in faults_of(path, root, group, lacking)
     ]

@@ -1,12 +1,13 @@
 """How many small faults in the mathematics do the tests catch?
 
-    python tools/mutate.py [NUMBER [SEED]]
+    python tools/mutate.py [NUMBER [SEED [others]]]
 
 Plants one fault at a time in a copy of the source, in passes, steps and products, the C loops and
 the Python loops in turn; compiles what sees it; runs the quick tests, those first that look at
 such code, and where these pass the longer ones. A fault that no test notices is listed: it is a
 missing test, or a change that means the same. What the compiler makes nothing of, and code that
-this processor cannot run, is left out. The draw depends on SEED alone.
+this processor cannot run, is left out. The draw depends on SEED alone. With `others`, the faults
+are in the Python files that have no mathematics.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ LOOKING = {  # the tests that look first
     "passes, steps, products": ["steps", "gradients", "network", "products", "parity"],
     "C loops": ["kernels", "products", "steps", "gradients", "parity"],
     "Python loops": ["reference", "network", "parity", "estimators", "differences", "steps"],
+    "other Python": ["files", "callbacks", "bad_input", "lies", "undo", "estimators"],
 }
 # What survives all quick tests meets these and then all others, but for those that measure time and
 # those that take minutes to see something else.
@@ -135,7 +137,7 @@ def outcomes(faults: list[Fault], number: int, clean: Path, rng: random.Random) 
     return found
 
 
-def main(number: int, seed: int) -> None:
+def main(number: int, seed: int, others: bool) -> None:
     clean = common.copy_source("mutate/clean")
     common.build(clean, level="-O1")
     code = "from cbackprop.engine import kernels; print(*kernels.available())"
@@ -144,7 +146,8 @@ def main(number: int, seed: int) -> None:
     if wrong := first_failure(clean, *quick_tests("C loops")):
         raise SystemExit(f"a test fails without any fault: {wrong}")
     shutil.rmtree(clean / "tmp", ignore_errors=True)
-    faults = all_faults(clean, {"avx512", "avx2"} - set(available.split()))
+    lacking = {"avx512", "avx2"} - set(available.split())
+    faults = [x for x in all_faults(clean, lacking) if (x.group == "other Python") == others]
     found = outcomes(faults, number, clean, random.Random(seed))
 
     survivors = [result for result in found if not result.by]
@@ -152,6 +155,8 @@ def main(number: int, seed: int) -> None:
     common.report("mutate", "possible faults", len(faults))
     for group in LOOKING:
         those = [result for result in found if result.fault.group == group]
+        if not those:
+            continue
         caught = sum(bool(result.by) for result in those)
         common.report("mutate", f"faults caught in {group}", f"{caught} of {len(those)}")
     common.report("mutate", "faults planted", len(found))
@@ -162,5 +167,7 @@ def main(number: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    main(*(arguments + [60, 0][len(arguments) :]))
+    others = sys.argv[-1] == "others"
+    numbers = [int(argument) for argument in sys.argv[1 : len(sys.argv) - others]]
+    number, seed = numbers + [60, 0][len(numbers) :]
+    main(number, seed, others)
