@@ -5,6 +5,8 @@ The explicit parameters, and their documentation here and in MLPRegressor, are s
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
@@ -13,6 +15,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.callbacks.protocol import not_within_itself
+from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
@@ -22,7 +25,7 @@ from cbackprop.validation.naming import named, public
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPClassifier(ClassifierMixin, Labels):
+class MLPClassifier(ClassifierMixin, MLP):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -141,6 +144,8 @@ class MLPClassifier(ClassifierMixin, Labels):
     True
     """
 
+    _targets: ClassVar[Labels] = Labels()
+
     def __init__(
         self,
         hidden_layer_sizes=(100,),
@@ -223,7 +228,7 @@ class MLPClassifier(ClassifierMixin, Labels):
             return self._label_binarizer.inverse_transform(outputs)
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, outputs.shape[0])
-        return self.classes_[self._positions(outputs)]
+        return self.classes_[self._targets.positions(self, outputs)]
 
     def predict_proba(self, X):
         """Probability of every class.
@@ -296,7 +301,7 @@ class MLPClassifier(ClassifierMixin, Labels):
             If X is not finite or has other features than in `fit`, or if y does not fit it.
         """
         check_is_fitted(self)
-        return super().score(X, self._true(y), sample_weight=sample_weight)
+        return super().score(X, self._targets.true(self, y), sample_weight=sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
     @not_within_itself

@@ -19,7 +19,7 @@ from cbackprop.validation.naming import named, public
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPRegressor(RegressorMixin, Numbers):
+class MLPRegressor(RegressorMixin, MLP):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -142,6 +142,8 @@ class MLPRegressor(RegressorMixin, Numbers):
         **MLP._parameter_constraints,
         "loss": [StrOptions({"squared_error", "poisson"})],
     }
+
+    _targets: ClassVar[Numbers] = Numbers()
 
     def __init__(
         self,
