@@ -36,8 +36,7 @@ LIMITED = sys.implementation.name == "cpython" and not sysconfig.get_config_var(
 MACROS = [("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000")] if LIMITED else []
 
 ENGINE = "cbackprop/engine"
-VECTOR = ("table", "both", "body", "vmath", "simd", "adam", "product", "columns")
-HEADERS = ["plan.h", "team.h", *(f"vector/{name}.h" for name in VECTOR)]
+HEADERS = sorted(str(path) for path in Path(ENGINE).rglob("*") if path.suffix in (".h", ".def"))
 MODULES = ["kernels", "passes", "steps", "block", "run", "trial", "crew", "shuffle"]
 SOURCES = {name: ["vector/table.c"] if name == "kernels" else [] for name in MODULES}
 
@@ -46,7 +45,7 @@ extensions = [
         f"cbackprop.engine.{name}",
         [f"{ENGINE}/{name}.pyx", *(f"{ENGINE}/{source}" for source in more)],
         include_dirs=[ENGINE],
-        depends=["setup.py", *(f"{ENGINE}/{header}" for header in HEADERS)],
+        depends=["setup.py", *HEADERS],
         define_macros=MACROS,
         py_limited_api=LIMITED,
     )

@@ -5,19 +5,79 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum Activation { IDENTITY, LOGISTIC, TANH, RELU, N_ACTIVATIONS };
+/* The codes, and what is to be known of each function outside the kernels: rows of functions.def. */
+
+enum Activation {
+#define ACTIVATION(CODE, ...) CODE,
+#include "functions.def"
+    N_ACTIVATIONS
+};
 
 /* An output is an activation and the loss that looks at it: one code, because their derivatives are fused. */
 enum Output {
-    IDENTITY_SQUARED_ERROR,
-    LOGISTIC_SQUARED_ERROR,
-    LOGISTIC_LOG_LOSS,
-    SOFTMAX_LOG_LOSS,
-    EXP_POISSON,
+#define OUTPUT(CODE, ...) CODE,
+#include "functions.def"
     N_OUTPUTS
 };
 
-enum Optimizer { SGD, MOMENTUM, NESTEROV, ADAM, N_OPTIMIZERS };
+enum Optimizer {
+#define OPTIMIZER(CODE, ...) CODE,
+#include "functions.def"
+    N_OPTIMIZERS
+};
+
+/* What is done to the sums of a product while they are at hand. */
+enum Finish {
+    NOTHING,
+#define FINISH(CODE, ...) CODE,
+#include "functions.def"
+    N_FINISHES
+};
+
+enum { LOOKS_AT_A, LOOKS_AT_Z, BESIDE_ROW = 0, BESIDE_NEIGHBOUR = 1, TARGETS_NUMBERS = 0, TARGETS_LABELS = 1 };
+
+typedef struct {
+    const char *name, *parameter;
+    int looks_at, forward, backward; /* the last two are codes of Finish */
+    double standard;                 /* value of the parameter */
+} ActivationRow;
+
+typedef struct {
+    const char *activation, *loss;
+    int targets;
+} OutputRow;
+
+typedef struct {
+    const char *name;
+    int vectors;
+} OptimizerRow;
+
+typedef struct {
+    const char *name;
+    int beside;
+} FinishRow;
+
+static const ActivationRow ACTIVATION_ROWS[] = {
+#define ACTIVATION(CODE, name, LOOKS_AT, FORWARD, BACKWARD, parameter, STANDARD)                                       \
+    [CODE] = {#name, parameter, LOOKS_AT_##LOOKS_AT, FORWARD, BACKWARD, STANDARD},
+#include "functions.def"
+};
+
+static const OutputRow OUTPUT_ROWS[] = {
+#define OUTPUT(CODE, activation, loss, TARGETS, REPORTED) [CODE] = {#activation, #loss, TARGETS_##TARGETS},
+#include "functions.def"
+};
+
+static const OptimizerRow OPTIMIZER_ROWS[] = {
+#define OPTIMIZER(CODE, name, VECTORS) [CODE] = {#name, VECTORS},
+#include "functions.def"
+};
+
+static const FinishRow FINISH_ROWS[] = {
+    [NOTHING] = {"nothing", BESIDE_ROW},
+#define FINISH(CODE, name, BESIDE, ...) [CODE] = {#name, BESIDE_##BESIDE},
+#include "functions.def"
+};
 
 /* One layer, z = a W + b: a row of the plan, and of the NumPy structured array of the same layout.
    W (n_in, n_out) starts at `weights` in the flat vector, b (n_out) at `biases`, right behind it. */

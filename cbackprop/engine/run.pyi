@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 ACTIVATIONS: Mapping[str, int]
+SLOPES: Mapping[str, tuple[str, float]]
 OUTPUTS: Mapping[tuple[str, str], int]
 OPTIMIZERS: Mapping[str, int]
 STATE_VECTORS: Mapping[int, int]
@@ -42,6 +43,7 @@ class Task:
         rows: NDArray[np.intp] | None = None,
         capacity: int = 256,
         loss_scale: float = 1.0,
+        slopes: NDArray[np.float64] | None = None,
     ) -> Self: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(

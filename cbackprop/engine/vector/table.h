@@ -6,22 +6,13 @@
 
 #include "../plan.h"
 
-/* What is done to the sums of a product while they are at hand, x being one of them. */
-enum Finish {
-    NOTHING,
-    ADD,                       /* x + with[j], a row of biases */
-    ADD_RELU,                  /* relu(x + with[j]) */
-    TIMES_LOGISTIC_DERIVATIVE, /* x f'(z), where with[i, j] = f(z) and lies as C does */
-    TIMES_TANH_DERIVATIVE,
-    TIMES_RELU_DERIVATIVE
-};
-
 #define CBACKPROP_TABLE(NAME, T)                                                                                       \
     typedef struct {                                                                                                   \
-        /* z (m, n) becomes f(z + b), b (n), by Activation */                                                          \
-        void (*activate[N_ACTIVATIONS])(T *z, const T *b, ptrdiff_t m, ptrdiff_t n);                                   \
-        /* delta (n) becomes delta * f'(z), where a = f(z), by Activation */                                           \
-        void (*derivative[N_ACTIVATIONS])(const T *a, T *delta, ptrdiff_t n);                                          \
+        /* z (m, n) becomes f(z + b), b (n), by Activation; z + b is kept in `kept` (m, n), if the derivative looks at \
+           it and `kept` is not NULL. `slope` is the activation's parameter, if it has one */                          \
+        void (*activate[N_ACTIVATIONS])(T *z, const T *b, T *kept, ptrdiff_t m, ptrdiff_t n, double slope);            \
+        /* delta (n) becomes delta * f'(z), by Activation: `at` is a = f(z), or z where the derivative looks at it */  \
+        void (*derivative[N_ACTIVATIONS])(const T *at, T *delta, ptrdiff_t n, double slope);                           \
         /* z (m, k) becomes the output, by Output */                                                                   \
         void (*output[N_OUTPUTS])(T *z, ptrdiff_t m, ptrdiff_t k);                                                     \
         /* the same, and delta (m, k) = dC/dz; returns the sum of the weighted losses. y (m, k), or labels (m) for     \
