@@ -13,8 +13,8 @@ from cbackprop.engine import run, trial
 
 ENGINE = Path(__file__).parents[1] / "cbackprop" / "engine"
 ROWS = {
-    "activation": 'ACTIVATION(CUBE, cube, Z, NOTHING, NOTHING, "", 0.0)',
-    "output": "OUTPUT(IDENTITY_CUBE, identity, cube, NUMBERS, identity_cube)",
+    "activation": 'ACTIVATION(CUBE, cube, KEPT, NOTHING, NOTHING, "", 0.0)',
+    "output": 'OUTPUT(IDENTITY_CUBE, identity, cube, NUMBERS, identity_cube, "", 0.0, ONE)',
     "optimizer": "OPTIMIZER(CUBE, cube, 1)",
 }
 

@@ -11,7 +11,9 @@ cdef extern from "vector/table.h":
         void (**derivative)(const float*, float*, Py_ssize_t, double) noexcept nogil
         void (**output)(float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
-                        Py_ssize_t) noexcept nogil
+                        Py_ssize_t, const double*) noexcept nogil
+        double (**sklearns_loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
+                                 Py_ssize_t, const double*) noexcept nogil
         void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*, double,
                         double) noexcept nogil
         void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
@@ -32,7 +34,9 @@ cdef extern from "vector/table.h":
         void (**derivative)(const double*, double*, Py_ssize_t, double) noexcept nogil
         void (**output)(double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
-                        Py_ssize_t) noexcept nogil
+                        Py_ssize_t, const double*) noexcept nogil
+        double (**sklearns_loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
+                                 Py_ssize_t, const double*) noexcept nogil
         void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*, double,
                         double) noexcept nogil
         void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil

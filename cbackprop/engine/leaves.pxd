@@ -13,20 +13,20 @@ from cbackprop.engine.plan cimport Rule
 
 cdef inline void activate(int64_t activation, floating* z, const floating* b, floating* kept, Py_ssize_t m,
                           Py_ssize_t n, double slope) noexcept nogil:
-    """Z (m, n) becomes f(Z + b); Z + b is kept, if f looks at it and `kept` is not NULL."""
+    """Z (m, n) becomes f(Z + b), and `kept` f'(Z + b), if f keeps it and there is room."""
     if floating is float:
         of_float.activate[activation](z, b, kept, m, n, slope)
     else:
         of_double.activate[activation](z, b, kept, m, n, slope)
 
 
-cdef inline void derivative(int64_t activation, const floating* at, floating* delta, Py_ssize_t n,
+cdef inline void derivative(int64_t activation, const floating* made_of, floating* delta, Py_ssize_t n,
                             double slope) noexcept nogil:
-    """D (n) becomes D * f'; `at` is A, or Z if f looks at it."""
+    """D (n) becomes D * f'; `made_of` is A, or f' itself where that is kept."""
     if floating is float:
-        of_float.derivative[activation](at, delta, n, slope)
+        of_float.derivative[activation](made_of, delta, n, slope)
     else:
-        of_double.derivative[activation](at, delta, n, slope)
+        of_double.derivative[activation](made_of, delta, n, slope)
 
 
 cdef inline void output(int code, floating* z, Py_ssize_t m, Py_ssize_t k) noexcept nogil:
@@ -37,13 +37,18 @@ cdef inline void output(int code, floating* z, Py_ssize_t m, Py_ssize_t k) noexc
         of_double.output[code](z, m, k)
 
 
-cdef inline double loss(int code, floating* z, floating* delta, const floating* y, const int32_t* labels,
-                        const floating* weights, Py_ssize_t m, Py_ssize_t k) noexcept nogil:
-    """Z (m, k) becomes A, and D = dC/dZ; the sum of the weighted losses."""
+cdef inline double loss(int code, bint sklearns, floating* z, floating* delta, const floating* y,
+                        const int32_t* labels, const floating* weights, Py_ssize_t m, Py_ssize_t k,
+                        const double* parameters) noexcept nogil:
+    """Z (m, k) becomes A, and D = dC/dZ; the sum of the weighted losses, if asked for as scikit-learn has it."""
     if floating is float:
-        return of_float.loss[code](z, delta, y, labels, weights, m, k)
+        if sklearns:
+            return of_float.sklearns_loss[code](z, delta, y, labels, weights, m, k, parameters)
+        return of_float.loss[code](z, delta, y, labels, weights, m, k, parameters)
     else:
-        return of_double.loss[code](z, delta, y, labels, weights, m, k)
+        if sklearns:
+            return of_double.sklearns_loss[code](z, delta, y, labels, weights, m, k, parameters)
+        return of_double.loss[code](z, delta, y, labels, weights, m, k, parameters)
 
 
 cdef inline void update(const Rule* rule, floating* w, const floating* gradient, floating* first, floating* second,

@@ -28,6 +28,8 @@ cdef struct Task:
     void* workspace
     Py_ssize_t capacity
     double loss_scale               # the reported loss is this times the mean loss
+    bint sklearns_loss              # which is made as scikit-learn makes it
+    const double* loss_parameters   # as the loss's row says
 
 
 cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:
@@ -38,8 +40,8 @@ cdef inline int64_t index_at(const void* indices, int size, int64_t position) no
 
 
 # The workspace's blocks, one behind the other, `capacity` rows each: gathered rows A_0 (only if rows are picked from a
-# dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k), and Z of those layers whose
-# derivative looks at it.
+# dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k), and the derivatives f'(Z) of
+# those layers that keep them.
 cdef Py_ssize_t workspace_size(const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training,
                                Py_ssize_t capacity) noexcept nogil
 cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil

@@ -12,7 +12,7 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from cbackprop.engine cimport leaves
-from cbackprop.engine.plan cimport ACTIVATION_ROWS, IDENTITY, LOOKS_AT_Z, OUTPUT_ROWS, TARGETS_LABELS
+from cbackprop.engine.plan cimport ACTIVATION_ROWS, DERIVATIVE_KEPT, IDENTITY, OUTPUT_ROWS, TARGETS_LABELS
 from cbackprop.engine.products cimport backward_product, forward_product, gradient_product
 
 
@@ -20,20 +20,20 @@ cdef inline bint gathered(const Task* task) noexcept nogil:
     return task.rows != NULL and task.index_size == 0
 
 
-cdef inline bint keeps_z(const Layer* plan, Py_ssize_t n_layers, Py_ssize_t index) noexcept nogil:
-    """Whether the hidden layer's derivative looks at Z."""
-    return index + 1 < n_layers and ACTIVATION_ROWS[plan[index].activation].looks_at == LOOKS_AT_Z
+cdef inline bint keeps_slopes(const Layer* plan, Py_ssize_t n_layers, Py_ssize_t index) noexcept nogil:
+    """Whether the hidden layer keeps its derivative beside A."""
+    return index + 1 < n_layers and ACTIVATION_ROWS[plan[index].activation].derivative == DERIVATIVE_KEPT
 
 
 cdef Py_ssize_t workspace_size(
     const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training, Py_ssize_t capacity
 ) noexcept nogil:
-    """Elements of a workspace for `capacity` rows; prediction needs neither deltas, targets nor Z."""
+    """Elements of a workspace for `capacity` rows; prediction needs A alone."""
     cdef Py_ssize_t columns = plan[0].n_in if gathered else 0
     cdef Py_ssize_t layer
     for layer in range(n_layers):
         columns += plan[layer].n_out * (2 if training else 1)
-        if training and keeps_z(plan, n_layers, layer):
+        if training and keeps_slopes(plan, n_layers, layer):
             columns += plan[layer].n_out
     if training:
         columns += 2 * plan[n_layers - 1].n_out
@@ -60,14 +60,14 @@ cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) n
 
 
 cdef floating* kept(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
-    """Z_layer, the same shape as A_layer, layer 1 ... L - 1; NULL where nobody will look at it."""
+    """f'(Z_layer), the same shape as A_layer, layer 1 ... L - 1; NULL where it is not kept."""
     cdef floating* block
     cdef Py_ssize_t before
-    if not task.training or not keeps_z(task.plan, task.n_layers, layer - 1):
+    if not task.training or not keeps_slopes(task.plan, task.n_layers, layer - 1):
         return NULL
     block = deltas(task, workspace, task.n_layers + 1) + 2 * task.plan[task.n_layers - 1].n_out * task.capacity
     for before in range(layer - 1):
-        if keeps_z(task.plan, task.n_layers, before):
+        if keeps_slopes(task.plan, task.n_layers, before):
             block += task.plan[before].n_out * task.capacity
     return block
 
@@ -117,7 +117,7 @@ cdef void forward(
     cdef int64_t activation
     cdef const floating* a
     cdef floating* z
-    cdef floating* z_kept
+    cdef floating* slopes_kept
     cdef const floating* parameters = <const floating*>task.parameters
     cdef const Layer* layer
     if m <= 0:
@@ -131,19 +131,19 @@ cdef void forward(
         n_in = layer.n_in
         n_out = layer.n_out
         z = activations(task, workspace, index + 1) + start * n_out
-        z_kept = kept(task, workspace, index + 1)
-        if z_kept != NULL:
-            z_kept += start * n_out
+        slopes_kept = kept(task, workspace, index + 1)
+        if slopes_kept != NULL:
+            slopes_kept += start * n_out
         # The output's activation comes with its loss.
         activation = layer.activation if index + 1 < task.n_layers else IDENTITY
         if index == 0 and task.index_size != 0:
             memset(z, 0, m * n_out * sizeof(floating))
             add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
-            leaves.activate(activation, z, parameters + layer.biases, z_kept, m, n_out, task.slopes[index])
+            leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, task.slopes[index])
         else:
             a = inputs(task, workspace, first) if index == 0 else activations(task, workspace, index)
             forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, parameters + layer.biases,
-                            activation, task.slopes[index], z, z_kept)
+                            activation, task.slopes[index], z, slopes_kept)
 
 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -186,14 +186,14 @@ cdef double output_delta(
             row = row_of(task, first + start + i)
             for j in range(k):
                 weights[i * k + j] = (<const floating*>task.sample_weight)[row]
-    return leaves.loss(task.output, z, delta, y, labels, weights, m, k)
+    return leaves.loss(task.output, task.sklearns_loss, z, delta, y, labels, weights, m, k, task.loss_parameters)
 
 
 cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """(BP2): D_{L-1} ... D_1 from D_L."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
     cdef floating* delta
-    cdef const floating* at
+    cdef const floating* made_of
     cdef const floating* parameters = <const floating*>task.parameters
     if m <= 0:
         return
@@ -201,12 +201,12 @@ cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_s
         n_in = task.plan[index].n_in
         n_out = task.plan[index].n_out
         delta = deltas(task, workspace, index) + start * n_in
-        at = kept(task, workspace, index)
-        if at == NULL:
-            at = activations(task, workspace, index)
+        made_of = kept(task, workspace, index)
+        if made_of == NULL:
+            made_of = activations(task, workspace, index)
         backward_product(m, n_in, n_out, deltas(task, workspace, index + 1) + start * n_out,
                          parameters + task.plan[index].weights, task.plan[index - 1].activation,
-                         task.slopes[index - 1], at + start * n_in, delta)
+                         task.slopes[index - 1], made_of + start * n_in, delta)
 
 
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil:

@@ -34,17 +34,21 @@ enum Finish {
     N_FINISHES
 };
 
-enum { LOOKS_AT_A, LOOKS_AT_Z, BESIDE_ROW = 0, BESIDE_NEIGHBOUR = 1, TARGETS_NUMBERS = 0, TARGETS_LABELS = 1 };
+enum { DERIVATIVE_MADE_OF_A, DERIVATIVE_KEPT };
+enum { BESIDE_ROW, BESIDE_NEIGHBOUR };
+enum { TARGETS_NUMBERS, TARGETS_LABELS };
+enum { PARAMETERS_ONE, PARAMETERS_EACH };
 
 typedef struct {
     const char *name, *parameter;
-    int looks_at, forward, backward; /* the last two are codes of Finish */
+    int derivative, forward, backward; /* the last two are codes of Finish */
     double standard;                 /* value of the parameter */
 } ActivationRow;
 
 typedef struct {
-    const char *activation, *loss;
-    int targets;
+    const char *activation, *loss, *parameter;
+    int targets, parameters;
+    double standard; /* value of the parameter */
 } OutputRow;
 
 typedef struct {
@@ -58,13 +62,14 @@ typedef struct {
 } FinishRow;
 
 static const ActivationRow ACTIVATION_ROWS[] = {
-#define ACTIVATION(CODE, name, LOOKS_AT, FORWARD, BACKWARD, parameter, STANDARD)                                       \
-    [CODE] = {#name, parameter, LOOKS_AT_##LOOKS_AT, FORWARD, BACKWARD, STANDARD},
+#define ACTIVATION(CODE, name, DERIVATIVE, FORWARD, BACKWARD, parameter, STANDARD)                                     \
+    [CODE] = {#name, parameter, DERIVATIVE_##DERIVATIVE, FORWARD, BACKWARD, STANDARD},
 #include "functions.def"
 };
 
 static const OutputRow OUTPUT_ROWS[] = {
-#define OUTPUT(CODE, activation, loss, TARGETS, REPORTED) [CODE] = {#activation, #loss, TARGETS_##TARGETS},
+#define OUTPUT(CODE, activation, loss, TARGETS, SKLEARNS, parameter, STANDARD, PARAMETERS)                             \
+    [CODE] = {#activation, #loss, parameter, TARGETS_##TARGETS, PARAMETERS_##PARAMETERS, STANDARD},
 #include "functions.def"
 };
 

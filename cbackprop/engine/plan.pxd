@@ -10,12 +10,12 @@ cdef extern from "plan.h":
         N_OUTPUTS
         SGD, MOMENTUM, ADAM, N_OPTIMIZERS
         NOTHING, N_FINISHES
-        LOOKS_AT_Z, BESIDE_ROW, TARGETS_LABELS
+        DERIVATIVE_KEPT, BESIDE_ROW, PARAMETERS_EACH, TARGETS_LABELS
 
     ctypedef struct ActivationRow:
         const char* name
         const char* parameter
-        int looks_at
+        int derivative
         int forward
         int backward
         double standard
@@ -23,7 +23,10 @@ cdef extern from "plan.h":
     ctypedef struct OutputRow:
         const char* activation
         const char* loss
+        const char* parameter
         int targets
+        int parameters
+        double standard
 
     ctypedef struct OptimizerRow:
         const char* name

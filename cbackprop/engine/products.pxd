@@ -11,7 +11,7 @@ cdef inline void forward_product(
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, const floating* a, const floating* W, const floating* b,
     int64_t activation, double slope, floating* z, floating* kept,
 ) noexcept nogil:
-    """Z (m, n_out) := f(A W + b), and A W + b kept where f looks at it."""
+    """Z (m, n_out) := f(A W + b), and the derivative kept where f keeps it."""
     cdef int finish = ACTIVATION_ROWS[activation].forward
     if small_product(False, False, m, n_out, n_in, 1.0, a, n_in, W, n_out, 0.0, z, n_out, finish, b):
         if finish == NOTHING:
@@ -23,17 +23,17 @@ cdef inline void forward_product(
 
 cdef inline void backward_product(
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, const floating* delta, const floating* W, int64_t activation,
-    double slope, const floating* at, floating* out,
+    double slope, const floating* made_of, floating* out,
 ) noexcept nogil:
-    """D' (m, n_in) := (D W^T) * f'; `at` (m, n_in) is A' = f(Z'), or Z' where f looks at it."""
+    """D' (m, n_in) := (D W^T) * f'; `made_of` (m, n_in) is A' = f(Z'), or f' itself."""
     cdef int finish = ACTIVATION_ROWS[activation].backward
-    if small_product(False, True, m, n_in, n_out, 1.0, delta, n_out, W, n_out, 0.0, out, n_in, finish, at):
+    if small_product(False, True, m, n_in, n_out, 1.0, delta, n_out, W, n_out, 0.0, out, n_in, finish, made_of):
         if finish != NOTHING:
             return
     else:
         blas_product(False, True, m, n_in, n_out, 1.0, delta, n_out, W, n_out, 0.0, out, n_in)
     if activation != IDENTITY:
-        derivative(activation, at, out, m * n_in, slope)
+        derivative(activation, made_of, out, m * n_in, slope)
 
 
 cdef inline void gradient_product(

@@ -14,7 +14,8 @@ import numpy as np
 from cbackprop.engine cimport leaves, passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.plan cimport (
-    ACTIVATION_ROWS, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, TARGETS_LABELS, Layer, Rule,
+    ACTIVATION_ROWS, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH,
+    TARGETS_LABELS, Layer, Rule,
 )
 
 cdef int _code
@@ -28,6 +29,12 @@ SLOPES = {
 }
 OUTPUTS = {
     (OUTPUT_ROWS[_code].activation.decode(), OUTPUT_ROWS[_code].loss.decode()): _code for _code in range(N_OUTPUTS)
+}
+# The losses that have a parameter: its name, standard value, and whether there is one for each output.
+LOSS_PARAMETERS = {
+    OUTPUT_ROWS[_code].loss.decode(): (OUTPUT_ROWS[_code].parameter.decode(), OUTPUT_ROWS[_code].standard,
+                                       OUTPUT_ROWS[_code].parameters == PARAMETERS_EACH)
+    for _code in range(N_OUTPUTS) if OUTPUT_ROWS[_code].parameter[0] != 0
 }
 OPTIMIZERS = {OPTIMIZER_ROWS[_code].name.decode(): _code for _code in range(N_OPTIMIZERS)}
 STATE_VECTORS = {_code: OPTIMIZER_ROWS[_code].vectors for _code in range(N_OPTIMIZERS)}
@@ -112,8 +119,12 @@ cdef class Task:
         Rows that the workspace holds: the largest mini-batch, or the rows of a whole-data sweep's block.
     loss_scale : float
         Reported losses are the mean loss times this.
+    sklearns_loss : bool
+        Report losses as scikit-learn makes them: of the outputs, probabilities clipped at eps, and not of z.
     slopes : float64 array (n_layers,), optional
         The activations' parameters; what has none does not look. By default the standard ones.
+    loss_parameters : float64 array (1,) or (n_outputs,), optional
+        The loss's parameters, as LOSS_PARAMETERS says. By default the standard ones.
     """
 
     cdef passes.Task task
@@ -130,8 +141,9 @@ cdef class Task:
     cdef bint trainable
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
-                  Py_ssize_t capacity=256, double loss_scale=1.0, slopes=None):
-        cdef Block plan_block, vector, target, weight, order, work, slope
+                  Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
+                  loss_parameters=None):
+        cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
         self.plan = np.array(plan)      # nobody changes it later
@@ -153,14 +165,13 @@ cdef class Task:
         self.task.parameters = vector.view.buf
         self.task.capacity = capacity
         self.task.loss_scale = loss_scale
-        if slopes is None:
-            slopes = np.array([ACTIVATION_ROWS[code].standard for code in self.plan["activation"]])
-        slope = Block(slopes, "slopes", "float64", 1)
-        if slope.length() != self.task.n_layers:
-            raise ValueError(f"slopes must have the plan's {self.task.n_layers} elements, got {slope.length()}")
-        self.task.slopes = <const double*>slope.view.buf
-        self.blocks.append(slope)
         self.n_outputs = k = self.task.plan[self.task.n_layers - 1].n_out
+        self.task.sklearns_loss = sklearns_loss
+        self.task.slopes = self._parameters_of_functions(
+            "slopes", slopes, [ACTIVATION_ROWS[code].standard for code in self.plan["activation"]])
+        each = OUTPUT_ROWS[output].parameters == PARAMETERS_EACH
+        self.task.loss_parameters = self._parameters_of_functions(
+            "loss_parameters", loss_parameters, [OUTPUT_ROWS[output].standard] * (k if each else 1))
         self._take_rows(X, dtype)
         self.n_rows = self.n_stored
         if rows is not None:
@@ -194,6 +205,13 @@ cdef class Task:
         work = Block(self.workspace, "workspace", dtype, 1, True)
         self.task.workspace = work.view.buf
         self.blocks.append(work)
+
+    cdef const double* _parameters_of_functions(self, str name, given, standard) except NULL:
+        cdef Block block = Block(np.array(standard if given is None else given, dtype=np.float64), name, "float64", 1)
+        if block.length() != len(standard):
+            raise ValueError(f"{name} must have {len(standard)} elements, got {block.length()}")
+        self.blocks.append(block)
+        return <const double*>block.view.buf
 
     cdef int _take_rows(self, X, dtype) except -1:
         cdef Block values, indices, indptr

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 FINISHES: Mapping[str, int]
 FINISHES_OF: Mapping[str, tuple[str, str]]
-LOOK_AT_Z: list[str]
+KEPT: list[str]
 
 def apply_kernel(name: str, x: NDArray[Any], slope: float | None = None) -> NDArray[Any]: ...
 def apply_derivative(name: str, z: NDArray[Any], slope: float | None = None) -> NDArray[Any]: ...

@@ -7,7 +7,7 @@ import numpy as np
 from cbackprop.engine cimport leaves
 from cbackprop.engine.block cimport Block
 from cbackprop.engine.plan cimport (
-    ACTIVATION_ROWS, BESIDE_ROW, FINISH_ROWS, LOOKS_AT_Z, N_FINISHES, NOTHING,
+    ACTIVATION_ROWS, BESIDE_ROW, DERIVATIVE_KEPT, FINISH_ROWS, N_FINISHES, NOTHING,
 )
 
 from cbackprop.engine import run
@@ -21,23 +21,24 @@ FINISHES_OF = {
            FINISH_ROWS[ACTIVATION_ROWS[_code].backward].name.decode())
     for name, _code in run.ACTIVATIONS.items()
 }
-LOOK_AT_Z = [name for name, _code in run.ACTIVATIONS.items() if ACTIVATION_ROWS[_code].looks_at == LOOKS_AT_Z]
+KEPT = [name for name, _code in run.ACTIVATIONS.items() if ACTIVATION_ROWS[_code].derivative == DERIVATIVE_KEPT]
 
 
-cdef void apply(str name, int code, floating* x, const floating* bias, Py_ssize_t n, double slope):
+cdef void apply(str name, int code, floating* x, const floating* bias, floating* kept, Py_ssize_t n, double slope):
     if name == "exp":
         leaves.exponential(x, n)
     elif name == "log":
         leaves.logarithm(x, n)
     else:
-        leaves.activate(code, x, bias, <floating*>NULL, 1, n, slope)
+        leaves.activate(code, x, bias, kept, 1, n, slope)
 
 
-def apply_kernel(str name, x, slope=None):
-    """One of the elementwise functions on a copy of x: exp, log, or an activation."""
-    out = np.array(x, order="C")
+cdef tuple applied(str name, x, slope):
+    """One of the elementwise functions on a copy of x, and the derivative, if it is kept."""
+    out, beside = np.array(x, order="C"), np.zeros_like(x)
     cdef Block block = Block(out, "x", "float32 float64", 1, True)
     cdef Block bias = Block(np.full_like(out, -0.0), "bias", "float32 float64", 1)    # x + -0.0 is x, -0.0 too
+    cdef Block kept = Block(beside, "kept", "float32 float64", 1, True)
     cdef Py_ssize_t n = block.length()
     cdef int code = run.ACTIVATIONS.get(name, -1)
     cdef double parameter = 0.0
@@ -46,19 +47,24 @@ def apply_kernel(str name, x, slope=None):
     if code >= 0:
         parameter = ACTIVATION_ROWS[code].standard if slope is None else slope
     if block.view.itemsize == 4:
-        apply(name, code, <float*>block.view.buf, <const float*>bias.view.buf, n, parameter)
+        apply(name, code, <float*>block.view.buf, <const float*>bias.view.buf, <float*>kept.view.buf, n, parameter)
     else:
-        apply(name, code, <double*>block.view.buf, <const double*>bias.view.buf, n, parameter)
-    return out
+        apply(name, code, <double*>block.view.buf, <const double*>bias.view.buf, <double*>kept.view.buf, n, parameter)
+    return out, beside
+
+
+def apply_kernel(str name, x, slope=None):
+    """One of the elementwise functions on a copy of x: exp, log, or an activation."""
+    return applied(name, x, slope)[0]
 
 
 def apply_derivative(str name, z, slope=None):
-    """The derivative of an activation at z, of what the passes would give it: z, or a = f(z)."""
+    """The derivative of an activation at z, as the passes come to it."""
     cdef int code = run.ACTIVATIONS[name]
     cdef double parameter = ACTIVATION_ROWS[code].standard if slope is None else slope
-    at = np.array(z, order="C") if ACTIVATION_ROWS[code].looks_at == LOOKS_AT_Z else apply_kernel(name, z, slope)
-    out = np.ones_like(at)
-    cdef Block source = Block(at, "z", "float32 float64", 1)
+    made_of = applied(name, z, slope)[ACTIVATION_ROWS[code].derivative == DERIVATIVE_KEPT]
+    out = np.ones_like(made_of)
+    cdef Block source = Block(made_of, "z", "float32 float64", 1)
     cdef Block target = Block(out, "out", source.kind(), 1, True)
     if source.view.itemsize == 4:
         leaves.derivative(code, <const float*>source.view.buf, <float*>target.view.buf, source.length(), parameter)

@@ -37,47 +37,54 @@ static void FN(logarithm)(T *x, ptrdiff_t n)
             }                                                                                                          \
     }
 
-/* z (m, n) becomes f(z + b): F says f(x), and may ask for `slope`. */
-#define LOOKING_AT_A(NAME, F)                                                                                          \
+/* z (m, n) becomes f(z + b): F says f(x), and may ask for `slope`. The derivative is made of a = f(z): G says what delta,
+   here d, becomes. */
+#define MADE_OF_A(NAME, F, G)                                                                                          \
     static void FN(NAME)(T *RESTRICT z, const T *RESTRICT b, T *kept, ptrdiff_t m, ptrdiff_t n, double parameter)      \
     {                                                                                                                  \
         const T slope = (T)parameter;                                                                                  \
         (void)kept, (void)slope;                                                                                       \
         EACH_UNIT(z[i * n + j] = F;)                                                                                   \
-    }
-
-/* The same, and z + b is kept for the derivative. */
-#define LOOKING_AT_Z(NAME, F)                                                                                          \
-    static void FN(NAME)(T *RESTRICT z, const T *RESTRICT b, T *RESTRICT kept, ptrdiff_t m, ptrdiff_t n,               \
-                         double parameter)                                                                             \
-    {                                                                                                                  \
-        const T slope = (T)parameter;                                                                                  \
-        (void)slope;                                                                                                   \
-        if (kept == NULL) EACH_UNIT(z[i * n + j] = F;)                                                                 \
-        else EACH_UNIT(kept[i * n + j] = x; z[i * n + j] = F;)                                                         \
-    }
-
-/* delta (n) becomes G: d is delta, and `at` is a = f(z), or z where the activation looks at it. */
-#define DERIVATIVE(NAME, G)                                                                                            \
+    }                                                                                                                  \
     static void FN(NAME##_derivative)(const T *RESTRICT from, T *RESTRICT delta, ptrdiff_t n, double parameter)        \
     {                                                                                                                  \
         const T slope = (T)parameter;                                                                                  \
-        (void)slope, (void)from;                                                                                       \
+        (void)slope;                                                                                                   \
         for (ptrdiff_t i = 0; i < n; i++) {                                                                            \
-            const T at = from[i], d = delta[i];                                                                        \
-            (void)at;                                                                                                  \
+            const T a = from[i], d = delta[i];                                                                         \
+            (void)a;                                                                                                   \
             delta[i] = G;                                                                                              \
         }                                                                                                              \
     }
 
-LOOKING_AT_A(identity, x)
-DERIVATIVE(identity, d)
+/* The same where a does not say enough: FN(vNAME) gives f(x) and f'(x), which is kept for the way back. */
+#define KEPT(NAME)                                                                                                     \
+    static void FN(NAME)(T *RESTRICT z, const T *RESTRICT b, T *RESTRICT kept, ptrdiff_t m, ptrdiff_t n,               \
+                         double parameter)                                                                             \
+    {                                                                                                                  \
+        T slope;                                                                                                       \
+        (void)parameter;                                                                                               \
+        if (kept == NULL) EACH_UNIT(z[i * n + j] = FN(v##NAME)(x, &slope);)                                            \
+        else EACH_UNIT(z[i * n + j] = FN(v##NAME)(x, &slope); kept[i * n + j] = slope;)                                \
+    }                                                                                                                  \
+    static void FN(NAME##_derivative)(const T *RESTRICT from, T *RESTRICT delta, ptrdiff_t n, double parameter)        \
+    {                                                                                                                  \
+        (void)parameter;                                                                                               \
+        for (ptrdiff_t i = 0; i < n; i++) delta[i] *= from[i];                                                         \
+    }
 
-LOOKING_AT_A(logistic, FN(vlogistic)(x))
-DERIVATIVE(logistic, d * (at * (C(1.0) - at)))
+MADE_OF_A(identity, x, d)
+MADE_OF_A(logistic, FN(vlogistic)(x), d * (a * (C(1.0) - a)))
+MADE_OF_A(tanh, FN(vtanh)(x), d * (C(1.0) - a * a))
+MADE_OF_A(relu, FN(vrelu)(x), a == C(0.0) ? C(0.0) : d)
+MADE_OF_A(leaky_relu, x > C(0.0) ? x : slope * x, a > C(0.0) ? d : slope * d)
 
-LOOKING_AT_A(tanh, FN(vtanh)(x))
-DERIVATIVE(tanh, d * (C(1.0) - at * at))
+#include "smooth.h"
 
-LOOKING_AT_A(relu, FN(vrelu)(x))
-DERIVATIVE(relu, at == C(0.0) ? C(0.0) : d)
+KEPT(elu)
+KEPT(selu)
+KEPT(softplus)
+KEPT(silu)
+KEPT(gelu)
+KEPT(gelu_tanh)
+KEPT(mish)

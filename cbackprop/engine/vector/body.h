@@ -244,7 +244,8 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
 static const TABLE FN(table) = {
 #define ACTIVATION(CODE, name, ...) .activate[CODE] = FN(name), .derivative[CODE] = FN(name##_derivative),
 #include "../functions.def"
-#define OUTPUT(CODE, FUNCTION, LOSS, ...) .output[CODE] = FN(FUNCTION##_output), .loss[CODE] = FN(FUNCTION##_##LOSS),
+#define OUTPUT(CODE, FUNCTION, LOSS, TARGETS, SKLEARNS, ...)                                                           \
+    .output[CODE] = FN(FUNCTION##_output), .loss[CODE] = FN(FUNCTION##_##LOSS), .sklearns_loss[CODE] = FN(SKLEARNS),
 #include "../functions.def"
 #define OPTIMIZER(CODE, name, ...) .update[CODE] = FN(name##_update),
 #include "../functions.def"
@@ -283,9 +284,8 @@ static const TABLE FN(table) = {
 #undef TILE_COLUMNS
 #undef ELEMENTWISE_LOSS
 #undef EACH_UNIT
-#undef LOOKING_AT_A
-#undef LOOKING_AT_Z
-#undef DERIVATIVE
+#undef MADE_OF_A
+#undef KEPT
 #if ISA_BITS
 #undef COPIED_VECTORS
 #undef COPY_BYTES
