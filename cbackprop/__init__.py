@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
-from cbackprop.history import History
+from cbackprop.functions.optimizers import SGD, Adam
 from cbackprop.network import Backprop, Network
-from cbackprop.optimizers import SGD, Adam
+from cbackprop.training.history import History
 
 if TYPE_CHECKING:
-    from cbackprop.checkpoint import Checkpoint
-    from cbackprop.progress import Progress
-    from cbackprop.saving import load
+    from cbackprop.callbacks.checkpoint import Checkpoint
+    from cbackprop.callbacks.progress import Progress
+    from cbackprop.files.saving import load
 
 __all__ = [
     "SGD",
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 # Imported at their first use, as not every program needs them.
-_LATER = {"Checkpoint": "checkpoint", "Progress": "progress", "load": "saving"}
+_LATER = {"Checkpoint": "callbacks", "Progress": "callbacks", "load": "files.saving"}
 
 
 def __getattr__(name: str) -> Any:

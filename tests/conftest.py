@@ -17,7 +17,8 @@ import pytest
 import cbackprop
 from cbackprop import Network, reference
 from cbackprop.engine import kernels, run
-from cbackprop.sweeps import Sweep
+from cbackprop.running.execution import Execution
+from cbackprop.running.sweeps import Sweep
 
 # How closely two ways of computing the same must agree, relative to the largest element: the
 # rounding of a few hundred additions in each dtype.
@@ -309,12 +310,13 @@ def make_task():
 def make_sweep():
     """The same for all rows, in blocks."""
 
-    def make(problem, *, X=None, weighted=False, **more):
+    def make(problem, *, X=None, weighted=False, n_jobs=None, **more):
         return Sweep(
             problem.network,
             problem.X if X is None else X,
             y=problem.y,
             sample_weight=problem.weight if weighted else None,
+            execution=Execution(n_jobs),
             **more,
         )
 

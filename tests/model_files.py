@@ -1,6 +1,6 @@
 """Write the model files of the format's present version, with what they must give for ever.
 
-Run it once when `cbackprop.container.VERSION` grows, with the last cbackprop that writes that
+Run it once when `cbackprop.files.container.VERSION` grows, with the last cbackprop that writes that
 version: ``python tests/model_files.py``. Files that are there are never written again.
 """
 
@@ -11,7 +11,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.datasets import load_iris
 
-from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network, container
+from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network
+from cbackprop.files import container
 
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import cbackprop
-from cbackprop import Checkpoint, Network, atomic, container
-from cbackprop.container import ModelFileError
+from cbackprop import Checkpoint, Network
+from cbackprop.files import atomic, container
+from cbackprop.files.container import ModelFileError
 
 pytestmark = pytest.mark.usefixtures("ends_if_it_hangs")
 SMALL, LARGE = Network([2, 3, 1], random_state=0), Network([400, 500, 1], random_state=0)

@@ -15,9 +15,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cbackprop import MLPClassifier, MLPRegressor, Network, Progress, progress
-from cbackprop.callbacks import Callback, Context, FitState, check_callbacks
+from cbackprop import MLPClassifier, MLPRegressor, Network, Progress
+from cbackprop.callbacks import Callback, Context, FitState, check_callbacks, progress
 from cbackprop.history import History
+from cbackprop.training.record import Record
 
 X, y = load_iris(return_X_y=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -250,7 +251,7 @@ class Terminal(io.StringIO):
 
 
 def state(epoch, total=10):
-    return FitState(history=History(cost=[0.5]), max_epochs=total, epoch=epoch)
+    return FitState(History(cost=[0.5]), total, record=Record(epochs=epoch))
 
 
 @pytest.mark.parametrize("fit", FITS)

@@ -13,9 +13,10 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 import cbackprop
-from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network, atomic
-from cbackprop.container import ModelFileError
-from cbackprop.sweeps import Sweep
+from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network
+from cbackprop.files import atomic
+from cbackprop.files.container import ModelFileError
+from cbackprop.running.sweeps import Sweep
 
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
@@ -373,7 +374,8 @@ import json, os, random, signal, sys, time
 import numpy as np
 import safetensors
 import cbackprop
-from cbackprop import Adam, Checkpoint, Network, atomic
+from cbackprop import Adam, Checkpoint, Network
+from cbackprop.files import atomic
 
 folder, kills = sys.argv[1], int(sys.argv[2])
 path = os.path.join(folder, "checkpoint")

@@ -17,8 +17,9 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 import cbackprop
-from cbackprop import Checkpoint, MLPClassifier, Network, container, saving
-from cbackprop.container import ModelFileError
+from cbackprop import Checkpoint, MLPClassifier, Network
+from cbackprop.files import container, saving
+from cbackprop.files.container import ModelFileError
 
 X, y = load_iris(return_X_y=True)
 NAMES = np.array(["setosa", "versicolor", "virginica"])

@@ -26,7 +26,7 @@ from bad_inputs.door import (
 )
 
 from cbackprop.engine import run, trial
-from cbackprop.plan import make_plan
+from cbackprop.network.layout import make_plan
 
 # --- building a task -----------------------------------------------------------------------------
 

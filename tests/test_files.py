@@ -17,7 +17,8 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 import cbackprop
-from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network, atomic, saving
+from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network
+from cbackprop.files import atomic, saving
 
 X, y = load_iris(return_X_y=True)
 X32 = X.astype(np.float32)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from cbackprop import reference, slices, sweeps
+from cbackprop import reference
 from cbackprop.engine import run
-from cbackprop.plan import views
-from cbackprop.slices import BLOCK_ROWS
+from cbackprop.network.layout import views
+from cbackprop.running import slices, sweeps
+from cbackprop.running.slices import BLOCK_ROWS
 
 ACTIVATIONS = list(run.ACTIVATIONS)
 PAIRS = list(run.OUTPUTS)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from cbackprop import MLPClassifier, threads
+from cbackprop import MLPClassifier
+from cbackprop.running import threads
 
 pytestmark = [
     pytest.mark.usefixtures("ends_if_it_hangs"),

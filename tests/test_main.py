@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 
 import cbackprop
-from cbackprop import _demo, _info, reference, training
+from cbackprop import reference
 from cbackprop.__main__ import main
+from cbackprop.command import demo as _demo
+from cbackprop.command import info as _info
 from cbackprop.engine import kernels
+from cbackprop.training import fit
 
 FEW = ["demo", "--epochs", "2", "--hidden", "8"]
 NAMES = ["cbackprop", "scikit-learn", "reference, matrices", "reference, loop"]
@@ -163,14 +166,14 @@ def test_demo_fails_if_a_model_differs(error, monkeypatch, capsys):
 
 @pytest.mark.usefixtures("one_fit")
 def test_demo_fails_if_cbackprop_itself_is_wrong(monkeypatch, capsys):
-    right = training.epochs
+    right = fit.passes
 
     def wrong(network, *arguments, **options):
         for loss in right(network, *arguments, **options):
             network.parameters[7] += 1e-3
             yield loss
 
-    monkeypatch.setattr(training, "epochs", wrong)
+    monkeypatch.setattr(fit, "passes", wrong)
     assert main(FEW) == 1
     assert capsys.readouterr().out.count("WRONG") == 3
 
@@ -225,7 +228,7 @@ def test_a_narrow_terminal_gets_narrow_lines(monkeypatch, capsys):
     assert output.count("  microseconds a mini-batch ") == len(NAMES)
 
 
-@pytest.mark.parametrize(("module", "name"), [(training, "epochs"), (reference, "train")])
+@pytest.mark.parametrize(("module", "name"), [(fit, "passes"), (reference, "train")])
 def test_ctrl_c_ends_the_demo_with_one_line(module, name, monkeypatch, capsys):
     """In the estimators too, which make a warning of it."""
 
@@ -274,7 +277,7 @@ def test_info_shows_the_variables_that_are_set(monkeypatch, capsys):
 
 
 def test_info_hides_the_home_folder(monkeypatch, capsys):
-    monkeypatch.setattr(Path, "home", lambda: Path(_info.__file__).parents[1])
+    monkeypatch.setattr(Path, "home", lambda: Path(cbackprop.__file__).parents[1])
     assert dict(information(capsys))["cbackprop"].endswith(" in ~/cbackprop")
 
 

@@ -7,7 +7,7 @@ import pytest
 from model_files import FOLDER, MODELS, goes_on
 
 import cbackprop
-from cbackprop import container
+from cbackprop.files import container
 
 VERSIONS = range(1, container.VERSION + 1)
 FILES = sorted(FOLDER.glob("format-*/*.safetensors"))

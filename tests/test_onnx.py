@@ -131,7 +131,7 @@ def test_missing_skl2onnx_is_an_error_that_says_what_to_install():
 TRUSTED = [
     "cbackprop.estimators.MLPClassifier",
     "cbackprop.estimators.MLPRegressor",
-    "cbackprop.initializers._glorot_uniform",
+    "cbackprop.network.initializers._glorot_uniform",
     "cbackprop.network.Network",
     "cbackprop.optimizers.Adam",
     "cbackprop.optimizers.SGD",

@@ -748,7 +748,7 @@ def test_unseeded_estimator_draws_from_numpys_global_state_as_sklearns(solver, s
 def test_epochs_in_many_slices_end_with_the_same_model(solver, small, monkeypatch):
     settings = {**SMALL, "solver": solver}
     _, whole = fitted_pair("MLPClassifier", settings, lambda e: e.fit(*small))
-    monkeypatch.setattr("cbackprop.slices.SECONDS", 0.0)
+    monkeypatch.setattr("cbackprop.running.slices.SECONDS", 0.0)
     theirs, sliced = fitted_pair("MLPClassifier", settings, lambda e: e.fit(*small))
     assert_same_model(sliced, theirs)
     for mine, other in zip(sliced.coefs_, whole.coefs_, strict=True):

@@ -18,9 +18,10 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 import cbackprop
-from cbackprop import Adam, MLPClassifier, MLPRegressor, Network, threads
+from cbackprop import Adam, MLPClassifier, MLPRegressor, Network
 from cbackprop.callbacks import Callback
 from cbackprop.engine import crew
+from cbackprop.running import threads
 
 pytestmark = [
     pytest.mark.usefixtures("ends_if_it_hangs"),

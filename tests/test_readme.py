@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cbackprop import _demo
+from cbackprop.command import demo as _demo
 
 README = Path(__file__).parents[1] / "README.md"
 TEXT = README.read_text(encoding="utf-8")

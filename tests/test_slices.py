@@ -8,9 +8,11 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 
-from cbackprop import SGD, Adam, Network, reference, slices, threads, training
+from cbackprop import SGD, Adam, Network, reference, training
 from cbackprop.engine import run
-from cbackprop.sweeps import Sweep
+from cbackprop.running import slices, threads
+from cbackprop.running.execution import Execution
+from cbackprop.running.sweeps import Sweep
 
 LONGEST = 0.5  # seconds until Ctrl-C is answered
 
@@ -115,9 +117,9 @@ def test_blocks_of_a_network_too_large_for_the_cache_are_smaller():
 def test_outputs_do_not_depend_on_where_a_sweep_is_cut(monkeypatch):
     rng = np.random.default_rng(0)
     network, X = Network([9, 30, 2], random_state=0), rng.normal(size=(5000, 9))
-    whole = Sweep(network, X, n_jobs=1).predict()
+    whole = Sweep(network, X, execution=Execution(1)).predict()
     monkeypatch.setattr(slices, "SECONDS", 0.0)
-    assert_array_equal(Sweep(network, X, n_jobs=1).predict(), whole)
+    assert_array_equal(Sweep(network, X, execution=Execution(1)).predict(), whole)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
@@ -127,7 +129,7 @@ def test_backprop_of_rows_in_many_slices_has_all_activations_and_deltas(n_jobs, 
     X, y = rng.normal(size=(3000, 7)), rng.normal(size=(3000, 3))
     monkeypatch.setattr(slices, "SECONDS", 0.0)
     gradient = np.empty_like(network.parameters)
-    _, activations, deltas = Sweep(network, X, y=y, n_jobs=n_jobs).backprop(gradient)
+    _, activations, deltas = Sweep(network, X, y=y, execution=Execution(n_jobs)).backprop(gradient)
     expected = reference.forward(network.weights, network.biases, X, activation="tanh")
     for mine, theirs in zip(activations, expected[1:], strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)

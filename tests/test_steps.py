@@ -5,9 +5,10 @@ import pytest
 import scipy.sparse
 import sklearn.utils
 
-from cbackprop import SGD, Adam, reference, slices, sweeps, training
+from cbackprop import SGD, Adam, reference, training
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
+from cbackprop.running import slices, sweeps
 
 METHODS = {  # ours, and the reference's
     "sgd": (lambda **clip: SGD(0.05, **clip), lambda: reference.SGD(0.05)),

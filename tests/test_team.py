@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from cbackprop import SGD, Network, threads, training
+from cbackprop import SGD, Network, training
 from cbackprop.engine import crew, run
-from cbackprop.threads import Team, allowed_threads, blas_held_to_one_thread, number_of_threads
+from cbackprop.running import threads
+from cbackprop.running.threads import (
+    Team,
+    allowed_threads,
+    blas_held_to_one_thread,
+    number_of_threads,
+)
 
 pytestmark = pytest.mark.usefixtures("ends_if_it_hangs")
 
@@ -402,3 +408,14 @@ def test_a_child_forked_by_a_holder_may_leave_and_hold_again(result_in_child):
                 return set(blas_threads()) == {1}
 
         assert result_in_child(leave_and_hold_again)
+
+
+@pytest.mark.parametrize("n_jobs", [None, -1])
+def test_machines_of_more_cores_than_a_team_may_have_are_no_error(n_jobs, monkeypatch):
+    monkeypatch.setattr(threads, "allowed_threads", lambda: 384)
+    assert number_of_threads(n_jobs, MUCH) == threads.MOST_THREADS == 256
+
+
+def test_more_jobs_than_a_team_may_have_are_refused():
+    with pytest.raises(ValueError, match=r"n_jobs must be at most 256.*got 257"):
+        number_of_threads(257, LITTLE)

@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from cbackprop import SGD, Adam, MLPClassifier, Network
-from cbackprop.undo import all_or_nothing
+from cbackprop.training.undo import all_or_nothing
 
 # Vectors of 200 KB in float32: large enough that their memory is worth keeping.
 SIZES = [100, 400, 25]

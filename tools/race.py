@@ -27,6 +27,7 @@ import numpy as np
 import scipy.sparse
 import cbackprop
 from cbackprop import SGD, Adam, Network
+from cbackprop.running.execution import Execution
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(30000, 5)), rng.normal(size=(30000, 2))
 sparse = scipy.sparse.random(30000, 5, 0.5, "csr", random_state=0)
@@ -34,7 +35,7 @@ for n_jobs, optimizer in enumerate((SGD(), SGD(0.01, 0.9), Adam(clip_norm=0.1), 
     for rows in (X, sparse):
         network = Network([5, 8, 2], random_state=0)
         network.fit(rows, y, optimizer=optimizer, n_jobs=n_jobs + 1, epochs=1, batch_size=60)
-        network._predict(rows, n_jobs)
+        network._predict(rows, Execution(n_jobs))
         optimizer.state = None
 print("trained with", cbackprop.__file__)
 """

@@ -7,6 +7,7 @@ from typing_extensions import disjoint_base
 
 ACTIVATIONS: Mapping[str, int]
 SLOPES: Mapping[str, tuple[str, float]]
+MOST_THREADS: int
 OUTPUTS: Mapping[tuple[str, str], int]
 LOSS_PARAMETERS: Mapping[str, tuple[str, float, bool]]
 OPTIMIZERS: Mapping[str, int]

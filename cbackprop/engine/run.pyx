@@ -79,6 +79,9 @@ cdef Py_ssize_t check_plan(Block plan) except -1:
     return total
 
 
+MOST_THREADS = steps.TEAM_LARGEST       # of a team
+
+
 cdef class Team:
     """A barrier for `size` threads that train one task together."""
 

@@ -7,7 +7,7 @@ import scipy.sparse
 
 from bad_inputs import Bad, read_only, unaligned
 from cbackprop.engine import run
-from cbackprop.plan import make_plan
+from cbackprop.network.layout import make_plan
 
 N, FEATURES, OUTPUTS = 6, 3, 2
 SOFTMAX = run.OUTPUTS["softmax", "log_loss"]

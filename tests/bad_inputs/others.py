@@ -5,7 +5,7 @@ import numpy as np
 import cbackprop
 from bad_inputs import Bad
 from cbackprop import SGD, Adam, Checkpoint, Network, Progress
-from cbackprop.container import ModelFileError
+from cbackprop.files.container import ModelFileError
 from cbackprop.history import accuracy
 
 ROWS = np.random.default_rng(0).normal(size=(5, 3))
@@ -139,7 +139,7 @@ OTHERS = {
     "save: name with a zero": (network, lambda net: net.save("a\0b"), ValueError, "null"),
     "save: something else": (
         dict,
-        lambda given: cbackprop.saving.save(given, "nowhere"),
+        lambda given: cbackprop.files.saving.save(given, "nowhere"),
         TypeError,
         "objects of exactly the classes .*got <class 'dict'>",
     ),

@@ -20,7 +20,8 @@ import numpy as np
 import scipy.sparse
 
 import cbackprop
-from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network, threads
+from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network
+from cbackprop.running import threads
 
 LEFT_ALONE = "left alone"  # see refuse.c
 refuser = ctypes.CDLL(None)

@@ -16,7 +16,9 @@ import warnings
 
 import numpy as np
 
-from cbackprop import Adam, MLPClassifier, MLPRegressor, Network, slices, threads
+from cbackprop import Adam, MLPClassifier, MLPRegressor, Network
+from cbackprop.running import slices, threads
+from cbackprop.running.execution import Execution
 
 warnings.simplefilter("always")
 warned = []  # of an interrupt, since the last signal was asked for
@@ -241,7 +243,7 @@ CASES = {
     "partial_fit": PartialFit,
     "lbfgs": Lbfgs,
     "Network.fit": NetworkFit,
-    "predict": lambda: Call(lambda: WIDE._predict(LARGE, 2)),
+    "predict": lambda: Call(lambda: WIDE._predict(LARGE, Execution(2))),
     "gradient": lambda: Call(lambda: WIDE.gradient(LARGE[:50_000], LARGE[:50_000, :3])),
 }
 

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 from sklearn.model_selection import GridSearchCV
 
-from cbackprop import MLPClassifier, threads
+from cbackprop import MLPClassifier
+from cbackprop.running import threads
 
 
 def fits_threads(estimator, X, y):

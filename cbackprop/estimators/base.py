@@ -1,0 +1,289 @@
+"""What do MLPClassifier and MLPRegressor share: parameters, checked data, attributes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, _fit_context, is_classifier
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from cbackprop.callbacks.protocol import (
+    CallbackSupportMixin,
+    check_callbacks,
+    listening,
+    not_listening,
+)
+from cbackprop.engine import run
+from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
+from cbackprop.estimators.stopping import curves, record_of
+from cbackprop.files.savable import Savable
+from cbackprop.network.network import Network
+from cbackprop.running.execution import Execution
+from cbackprop.training.history import History
+from cbackprop.training.record import FitState, Record
+from cbackprop.training.undo import all_or_nothing
+from cbackprop.validation.arrays import check_given
+from cbackprop.validation.checks import check_sign, engine_rows
+
+
+def _hidden_layer_sizes(estimator: MLP) -> list:
+    sizes = estimator.hidden_layer_sizes
+    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    try:
+        too_small = np.any(np.array(sizes) <= 0)
+    except (TypeError, ValueError):
+        raise TypeError(f"hidden_layer_sizes must be integers > 0, got {sizes}") from None
+    if too_small:
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return sizes
+
+
+class MLP(Savable, CallbackSupportMixin, BaseEstimator):
+    """What the two estimators share."""
+
+    # Callbacks are for the one call of fit: meta-estimators have nothing to route.
+    __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "clip_value": [None, Interval(Real, 0, None, closed="neither")],
+        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "n_jobs": [None, Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
+    }
+
+    # Views into the network's vector, under scikit-learn's names.
+
+    @property
+    def coefs_(self) -> list:
+        """Weights (fan_in, fan_out), layer by layer: views into the network's vector."""
+        return self._fitted_network("coefs_").weights
+
+    @coefs_.setter
+    def coefs_(self, values: Any) -> None:
+        self._fitted_network("coefs_").weights = values
+
+    @property
+    def intercepts_(self) -> list:
+        """Biases (fan_out,), layer by layer: views into the network's vector."""
+        return self._fitted_network("intercepts_").biases
+
+    @intercepts_.setter
+    def intercepts_(self, values: Any) -> None:
+        self._fitted_network("intercepts_").biases = values
+
+    def _fitted_network(self, name: str) -> Network:
+        try:
+            return self.__dict__["network_"]
+        except KeyError:
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r} before it is fitted"
+            ) from None
+
+    # Fitting.
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, callbacks=None):
+        """Fit the model to data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input data. float32 is trained in float32, all else in float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, or numbers for regression.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        callbacks : list, default=None
+            For this fit: objects with the hooks of `cbackprop.callbacks.Callback` (scikit-learn's
+            protocol), or functions of the estimator and its `History`, called after every epoch;
+            True stops. Callbacks set with `set_callbacks` (scikit-learn 1.9) are called, too.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters out of range, and in the epoch in which the parameters become
+            non-finite. Whatever the error, the estimator is then as it was before the call.
+
+        Notes
+        -----
+        Ctrl-C ends a fit by SGD or Adam with a warning, and the model so far; one by L-BFGS with
+        `KeyboardInterrupt`, the model as its last iteration left it. One estimator must not be
+        fitted in two threads at once.
+        """
+        callbacks = check_callbacks(callbacks)
+        with self._all_or_nothing(incremental=False):
+            return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
+
+    def _check_solver(self):
+        if self.solver not in ("sgd", "adam"):
+            raise AttributeError(
+                "partial_fit is only available for stochastic"
+                f" optimizers. {self.solver} is not stochastic."
+            )
+        return True
+
+    def _all_or_nothing(self, *, incremental: bool):
+        """Whatever goes wrong in a fit: the estimator is then as it was before."""
+        if incremental:
+            changed = ["network_", "_optimizer"]
+        else:  # with an optimizer of its own
+            changed = ["network_"] if self.warm_start else []
+        mine = [vars(self).get(name) for name in changed]
+        short = incremental or self.max_iter == 1
+        return all_or_nothing(self, *mine, random_state=self.random_state, short=short)
+
+    def _fit(self, X, y, sample_weight, *, incremental, callbacks=(), classes=None):
+        """Fit, or leave what was there before if anything goes wrong ahead of the training."""
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        given = {"X": X, "y": y, "metadata": metadata}
+        before, execution = dict(vars(self)), Execution(self.n_jobs)
+        try:
+            network, data, prepared = self._prepare(
+                X, y, sample_weight, execution, incremental, classes
+            )
+        except BaseException:
+            self.__dict__ = before
+            raise
+        del before  # an old network need not stay
+        if incremental:
+            listen = partial(not_listening, self)
+        else:
+            listen = partial(listening, self, callbacks=callbacks, **given)
+        if prepared is None:
+            fit_lbfgs(self, network, data, execution, listen)
+        else:
+            fit_stochastic(
+                self, network, data, execution, *prepared, listen, incremental=incremental
+            )
+        return self
+
+    def _prepare(self, X, y, sample_weight, execution, incremental, classes):
+        """The network, the engine's data, and what mini-batches need besides (None for lbfgs)."""
+        if incremental:
+            self._take_classes(y, classes)
+        hidden = _hidden_layer_sizes(self)
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
+        check_given("X", X)
+        check_given("y", y, numbers=not is_classifier(self))
+        X, y = self._validate_input(X, y, incremental, reset=first_pass)
+        if sample_weight is not None:
+            check_given("sample_weight", sample_weight)
+            sample_weight = check_sign(_check_sample_weight(sample_weight, X))
+        rng = check_random_state(self.random_state)
+        if first_pass:
+            # SciPy's L-BFGS works in float64 whatever it is given.
+            dtype = np.float64 if self.solver == "lbfgs" else X.dtype
+            network = self._start(X.shape[1], hidden, y, dtype, rng)
+        else:
+            network = self.network_.writable()
+            if self.solver == "lbfgs":
+                network = self.network_ = network.astype(np.float64)
+        dtype = network.dtype
+        X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
+        if sample_weight is not None:
+            with np.errstate(over="ignore"):
+                sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
+            if not run.all_finite(sample_weight):
+                raise ValueError(f"sample_weight must be finite in {dtype}, got a larger number")
+        data = X, y, sample_weight
+        prepared = None
+        if self.solver != "lbfgs":
+            prepared = prepare_stochastic(
+                self,
+                network,
+                data,
+                execution,
+                rng,
+                first_pass=first_pass,
+                incremental=incremental,
+            )
+        return network, data, prepared
+
+    def _take_classes(self, y, classes) -> None:
+        """Those of the first partial fit of a classifier."""
+
+    def _start(self, n_features, hidden, y, dtype, rng) -> Network:
+        """A new network and the attributes of a fit that begins."""
+        self.n_outputs_ = self._n_outputs(y)
+        self.n_layers_ = len(hidden) + 2
+        self.out_activation_, loss = self._output()
+        self.network_ = Network(
+            [n_features, *hidden, self.n_outputs_],
+            activation=self.activation,
+            output_activation=self.out_activation_,
+            loss=loss,
+            dtype=dtype,
+            random_state=rng,
+        )
+        self.n_iter_ = 0
+        self.t_ = 0
+        for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_"):
+            self.__dict__.pop(name, None)
+        return self.network_
+
+    # What a checkpoint asks for.
+
+    def _curves(self) -> History:
+        return curves(self)
+
+    def _record(self, state: FitState, **known: Any) -> Record:
+        """The record of a resumed fit, from what the attributes show and what is known besides."""
+        return replace(record_of(self, state), **known)
+
+    # Predicting.
+
+    def _outputs(self, X):
+        """Checked rows through the network: output activations (n, n_outputs)."""
+        network = self.__dict__.get("network_")
+        if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
+            return network._predict(X, Execution(self.n_jobs))
+        check_is_fitted(self)
+        check_given("X", X)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
+        single = np.result_type(X.dtype, self.network_.dtype) == np.float32
+        network = self.network_.astype(np.float32 if single else np.float64)
+        return network._predict(engine_rows(X, network.dtype), Execution(self.n_jobs))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,301 @@
+"""What is MLPClassifier to its users: parameters, predictions, documentation.
+
+The explicit parameters, and their documentation here and in MLPRegressor, are scikit-learn's way.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+
+from cbackprop.estimators.targets import Labels
+
+
+class MLPClassifier(ClassifierMixin, Labels):
+    """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
+
+    The same parameters, data and `random_state` give the model that
+    `sklearn.neural_network.MLPClassifier` gives, to rounding. It minimises the log loss: of a
+    softmax for several classes, of logistic outputs for two classes and for multilabel targets.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
+        Units of every hidden layer; ``()`` for none.
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Of the hidden layers.
+    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
+        SciPy's L-BFGS over all rows, or mini-batches with SGD or Adam.
+    alpha : float, default=0.0001
+        Strength of the L2 term, ``alpha / (2 m) * |W|^2`` for a mini-batch whose rows weigh m.
+    batch_size : int or 'auto', default='auto'
+        Rows of a mini-batch; 'auto' is ``min(200, n_samples)``.
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        With solver='sgd': stays; is ``learning_rate_init / (t + 1) ** power_t`` after t samples;
+        or is divided by 5 when there is no improvement for `n_iter_no_change` epochs.
+    learning_rate_init : float, default=0.001
+        The first learning rate (sgd, adam).
+    power_t : float, default=0.5
+        The exponent of 'invscaling'.
+    max_iter : int, default=200
+        Most epochs (sgd, adam) or iterations (lbfgs).
+    shuffle : bool, default=True
+        Whether to shuffle the rows before every epoch (sgd, adam).
+    random_state : int, RandomState instance or None, default=None
+        Draws the initial parameters, early stopping's split and the shuffles, just as
+        scikit-learn draws them.
+    tol : float, default=1e-4
+        An epoch that is not better by this much counts as no improvement.
+    verbose : bool, default=False
+        Print the loss of every epoch.
+    warm_start : bool, default=False
+        Let `fit` go on from the parameters at hand.
+    momentum : float, default=0.9
+        Momentum of sgd, in [0, 1].
+    nesterovs_momentum : bool, default=True
+        Whether it is Nesterov's.
+    early_stopping : bool, default=False
+        Hold out rows, stop when their score no longer improves, keep the best parameters.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of adam's two means, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of adam's second mean.
+    n_iter_no_change : int, default=10
+        Epochs without improvement after which to stop, or to lower an adaptive rate.
+    max_fun : int, default=15000
+        Most loss evaluations of lbfgs.
+    clip_value : float, optional
+        Keep every component of the gradient within -clip_value ... clip_value (sgd, adam). Not
+        in scikit-learn, nor are the next two.
+    clip_norm : float, optional
+        Shorten the gradient over all layers to this length if it is longer. One of the two at
+        most.
+    n_jobs : int or None, default=None
+        Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
+        all those. In scikit-learn BLAS decides.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    coefs_, intercepts_ : lists of ndarrays (fan_in, fan_out) and (fan_out,)
+        Weights and biases, views into the network's vector: change them in place or assign.
+    network_ : Network
+        The network behind the estimator.
+    loss_ : float
+        The last epoch's loss.
+    best_loss_ : float or None
+        The smallest loss; None with early stopping.
+    loss_curve_ : list of float
+        The loss of every epoch (sgd, adam).
+    validation_scores_ : list of float or None
+        The held-out rows' score in every epoch, with early stopping.
+    best_validation_score_ : float or None
+    n_iter_ : int
+        Epochs or iterations run.
+    t_ : int
+        Samples seen.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only if X had feature names that are all strings.
+    n_layers_ : int
+        Layers, input and output among them.
+    n_outputs_ : int
+    out_activation_ : str
+        The output's activation.
+
+    See Also
+    --------
+    MLPRegressor : The same for numbers.
+    Network : The network by itself.
+
+    References
+    ----------
+    Kingma and Ba (2014), "Adam: a method for stochastic optimization", arXiv:1412.6980. Glorot and
+    Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", for
+    the first parameters. Sutskever and others (2013) for momentum: see `SGD`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from cbackprop import MLPClassifier
+    >>> X, y = load_digits(return_X_y=True)
+    >>> clf = MLPClassifier((50,), max_iter=500, random_state=0).fit(X[:1500] / 16, y[:1500])
+    >>> bool(clf.score(X[1500:] / 16, y[1500:]) > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        clip_value=None,
+        clip_norm=None,
+        n_jobs=None,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.clip_value = clip_value
+        self.clip_norm = clip_norm
+        self.n_jobs = n_jobs
+
+    def predict(self, X):
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The labels, or a multilabel indicator.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        outputs = self._outputs(X)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return self._label_binarizer.inverse_transform(outputs)
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, outputs.shape[0])
+        return self.classes_[self._positions(outputs)]
+
+    def predict_proba(self, X):
+        """Probability of every class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        outputs = self._outputs(X)
+        return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
+
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`, of the same shape.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`; minus infinity for a probability of zero.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        probabilities = self.predict_proba(X)
+        return np.log(probabilities, out=probabilities)
+
+    @available_if(lambda estimator: estimator._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """One epoch over the given data, going on from the parameters at hand.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers. The first call settles dtype and number of features.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or numbers for regression.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will be; needed in the first call.
+
+        Returns
+        -------
+        self : object
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters out of range, and with early stopping.
+        AttributeError
+            With solver 'lbfgs'.
+        """
+        with self._all_or_nothing(incremental=True):
+            return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+    def _take_classes(self, y, classes):
+        if _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,219 @@
+"""How does the fit of an estimator go: epochs of SGD or Adam, or SciPy's L-BFGS."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.optimize import _check_optimize_result
+
+from cbackprop.engine import run
+from cbackprop.estimators.stopping import (
+    NOT_FINITE,
+    Stopping,
+    begin_curves,
+    curves,
+    held_out_data,
+    record_of,
+    show,
+    split,
+)
+from cbackprop.functions.optimizers import SGD, Adam, Optimizer
+from cbackprop.network import Network
+from cbackprop.running.execution import Execution
+from cbackprop.running.sweeps import Sweep
+from cbackprop.training.divergence import finite
+from cbackprop.training.fit import run_epochs
+from cbackprop.training.history import History
+from cbackprop.training.lbfgs import lbfgs
+from cbackprop.training.record import FitState
+from cbackprop.training.schedules import Schedule
+from cbackprop.validation.checks import warn
+
+Data = tuple[Any, Any, Any]  # X, y and sample_weight, as the engine takes them
+
+
+def prepare_stochastic(
+    estimator: Any,
+    network: Network,
+    data: Data,
+    execution: Execution,
+    rng: np.random.RandomState,
+    *,
+    first_pass: bool,
+    incremental: bool,
+) -> tuple[int, FitState]:
+    """The size of a mini-batch, and the fit as it begins."""
+    X, y, _ = data
+    if not incremental or not hasattr(estimator, "_optimizer"):
+        estimator._optimizer, estimator._schedule = new_optimizer(estimator)
+    rows, held_out = split(estimator, X, y, rng)
+    if rows is None and estimator.shuffle:
+        rows = np.arange(X.shape[0])
+    batch_size = _batch_size(estimator, X.shape[0] if rows is None else rows.size)
+    if not incremental or not hasattr(estimator, "_loss_before"):
+        some = np.arange(batch_size) if rows is None else rows[:batch_size]
+        first = Sweep(network, X, y=y, rows=some, execution=execution)
+        estimator._loss_before = finite(first.loss())
+    begin_curves(estimator)
+    state = FitState(
+        history=curves(estimator),
+        max_epochs=1 if incremental else estimator.max_iter,
+        optimizer=estimator._optimizer,
+        rng=rng if estimator.shuffle else None,
+        order=rows,
+        held_out=held_out,
+        n_rows=X.shape[0],
+    )
+    state.record = record_of(estimator, state)
+    if estimator.early_stopping and first_pass:
+        state.record = state.note(best=network.parameters.copy(), best_epoch=0)
+    return batch_size, state
+
+
+def fit_stochastic(
+    estimator: Any,
+    network: Network,
+    data: Data,
+    execution: Execution,
+    batch_size: int,
+    state: FitState,
+    listen: Callable,
+    *,
+    incremental: bool,
+) -> None:
+    """Epochs of SGD or Adam; interrupted, the estimator has what it learnt so far."""
+    try:
+        with listen(state, reconstruction_attributes=lambda: as_it_is(estimator)) as told:
+            try:
+                validation = held_out_data(data, state.held_out)
+                run_epochs(
+                    network,
+                    data,
+                    state,
+                    Stopping(estimator, network, state, execution, validation),
+                    told,
+                    execution=execution,
+                    batch_size=batch_size,
+                    l2_batch=estimator.alpha,
+                    loss_scale=loss_scale(estimator),
+                )
+            except KeyboardInterrupt:
+                state.interrupted = True
+                # Forget what the interrupted end of an epoch has written down.
+                state.history.cut(state.record.lengths)
+                estimator._optimizer.learning_rate = state.record.learning_rate
+                show(estimator, state.record)
+                warn("Training interrupted by user.")
+    finally:
+        vars(estimator).pop("_fit_state", None)
+        if state.best is not None:
+            network.parameters = state.best
+    if not (incremental or state.done or state.interrupted):
+        warn(
+            f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
+            "reached and the optimization hasn't converged yet.",
+            ConvergenceWarning,
+        )
+
+
+def new_optimizer(estimator: Any) -> tuple[Optimizer, Schedule]:
+    """Both hold until the next fit that is not a partial one, whatever is set meanwhile."""
+    clipping = {"clip_value": estimator.clip_value, "clip_norm": estimator.clip_norm}
+    rate, word = estimator.learning_rate_init, estimator.learning_rate
+    if estimator.solver == "sgd":
+        optimizer: Optimizer = SGD(
+            rate, estimator.momentum, estimator.nesterovs_momentum, **clipping
+        )
+        return optimizer, Schedule(word, rate, estimator.power_t)
+    if word != "constant":
+        warn(
+            f"learning_rate={word!r} has no effect with solver='adam': schedules "
+            "are for solver='sgd'."
+        )
+    optimizer = Adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon, **clipping)
+    return optimizer, Schedule("constant", rate, estimator.power_t)
+
+
+def _batch_size(estimator: Any, n_samples: int) -> int:
+    if isinstance(estimator.batch_size, str):
+        return min(200, n_samples)
+    if estimator.batch_size > n_samples:
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+    return int(min(estimator.batch_size, n_samples))
+
+
+def fit_lbfgs(
+    estimator: Any, network: Network, data: Data, execution: Execution, listen: Callable
+) -> None:
+    """SciPy's L-BFGS; interrupted, the estimator has what the last iteration left."""
+    X, y, sample_weight = data
+    state = FitState(
+        history=History(),
+        max_epochs=estimator.max_iter,
+        n_rows=X.shape[0],
+        start=network.parameters.copy(),
+    )
+    with listen(state, reconstruction_attributes=lambda: as_it_is(estimator)) as told:
+        estimator.n_iter_ = again = state.epoch  # a resumed fit's: told of already
+
+        def iterated(loss: float) -> bool:
+            nonlocal again
+            if again:
+                again -= 1
+                return not again and state.done
+            state.history.record(cost=loss)
+            state.record = state.note(epochs=state.epoch + 1, loss=np.float64(loss))
+            estimator.loss_, estimator.n_iter_ = state.record.loss, state.epoch
+            told.epoch_begins()
+            if told.epoch_ended():
+                state.record = state.note(done=True)
+            return state.done
+
+        result = lbfgs(
+            network,
+            X,
+            y,
+            sample_weight=sample_weight,
+            l2_batch=estimator.alpha,
+            max_iter=estimator.max_iter,
+            max_fun=estimator.max_fun,
+            tol=estimator.tol,
+            verbose=estimator.verbose is True or estimator.verbose >= 1,
+            execution=execution,
+            iterated=iterated,
+            evaluations=state.evaluations,
+        )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator.n_iter_ = _check_optimize_result("lbfgs", result, estimator.max_iter)
+    for warning in caught:
+        warn(str(warning.message), warning.category)
+    estimator.loss_ = np.float64(result.fun)
+    if not np.isfinite(estimator.loss_):
+        where = f"Iteration {estimator.n_iter_}: loss {estimator.loss_:.3g}. Try scaled inputs."
+        if not run.all_finite(network.parameters):
+            raise ValueError(f"{NOT_FINITE} {where}")
+        warn(f"The loss is not finite. {where}", ConvergenceWarning)
+    scale = loss_scale(estimator)
+    if scale != 1.0:
+        sweep = Sweep(network, X, y=y, sample_weight=sample_weight, execution=execution)
+        estimator.loss_ += (scale - 1.0) * sweep.loss()
+
+
+def loss_scale(estimator: Any) -> float:
+    """scikit-learn reports the squared error's mean over the outputs, and descends its sum."""
+    is_squared = estimator.network_.loss_name == "squared_error"
+    return 1.0 / estimator.n_outputs_ if is_squared else 1.0
+
+
+def as_it_is(estimator: Any) -> dict[str, Any]:
+    """What a copy of the estimator needs to predict as if this fit had just ended."""
+    best = estimator._fit_state.best
+    network = estimator.network_.copy()
+    if best is not None:
+        network.parameters = best
+    return {"network_": network}

@@ -1,0 +1,1 @@
+"""Model files: one safetensors file with a checksum, written as a whole or not at all."""

@@ -1,0 +1,5 @@
+"""Networks by themselves: layers and one vector of parameters, without an estimator around it."""
+
+from cbackprop.network.network import Backprop, Network
+
+__all__ = ["Backprop", "Network"]

@@ -1,0 +1,191 @@
+"""What does Network.fit take, and what is measured after each of its epochs?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from cbackprop.callbacks.protocol import check_callbacks, listening
+from cbackprop.functions.optimizers import SGD, Optimizer
+from cbackprop.running.execution import Execution
+from cbackprop.running.model import Model
+from cbackprop.running.sweeps import Sweep
+from cbackprop.training.divergence import finite
+from cbackprop.training.fit import Watch, run_epochs
+from cbackprop.training.history import History, Metric, check_metrics
+from cbackprop.training.record import FitState, Record
+from cbackprop.training.undo import all_or_nothing
+from cbackprop.validation.checks import check_integer, check_number, check_pair
+
+
+class Trainable(Model, Protocol):
+    """What a fit needs of a network: to check data and to predict."""
+
+    output_activation: str
+
+    def writable(self) -> Any: ...
+
+    def _check_X(self, X): ...
+
+    def _check_y(self, y, X) -> NDArray: ...
+
+    def _check_weight(self, sample_weight, X) -> NDArray | None: ...
+
+    def _predict(self, X, execution: Execution) -> NDArray: ...
+
+
+def fit(
+    network: Trainable,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    optimizer: Optimizer | None,
+    epochs: int,
+    batch_size: int | None,
+    l2: float,
+    sample_weight: ArrayLike | None,
+    evaluation_data: tuple[ArrayLike, ArrayLike] | None,
+    metrics: Sequence[str] | Mapping[str, Metric] | str | None,
+    training_metrics: bool,
+    gradient_norms: bool,
+    shuffle: bool,
+    random_state: Any,
+    callbacks: Sequence[Any],
+    n_jobs: int | None,
+) -> History:
+    """Train in place; the arguments are those of `Network.fit`."""
+    execution = Execution(n_jobs)
+    rows = network._check_X(X)
+    targets = network._check_y(y, rows)
+    data = rows, targets, network._check_weight(sample_weight, rows)
+    check_integer("epochs", epochs, at_least=1)
+    if batch_size is None:
+        batch_size = rows.shape[0]
+    check_integer("batch_size", batch_size, at_least=1)
+    check_number("l2", l2, 0.0, np.inf, open_high=True)
+    optimizer = SGD() if optimizer is None else optimizer
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+    if isinstance(metrics, str) and metrics == "auto":
+        metrics = ["accuracy"] if network.output_activation in ("softmax", "logistic") else None
+    measured = check_metrics(metrics)
+    held_out = None
+    if evaluation_data is not None:
+        held_X, held_y = check_pair("evaluation_data", evaluation_data)
+        held_rows = network._check_X(held_X)
+        held_out = held_rows, network._check_y(held_y, held_rows)
+    decay = float(l2) / rows.shape[0]
+    state = FitState(
+        history=History(),
+        max_epochs=int(epochs),
+        optimizer=optimizer,
+        rng=check_random_state(random_state) if shuffle else None,
+        order=np.arange(rows.shape[0]) if shuffle else None,
+        n_rows=rows.shape[0],
+        settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
+    )
+    state.record = state.note(loss_before=_loss_of_first(network, data, int(batch_size), execution))
+    watch = Measures(
+        network,
+        state,
+        data,
+        execution,
+        metrics=measured,
+        on_training_rows=training_metrics,
+        held_out=held_out,
+        norms_with_decay=decay if gradient_norms else None,
+    )
+    with (
+        all_or_nothing(network, optimizer, random_state=random_state, short=epochs == 1),
+        listening(network, state, check_callbacks(callbacks), X=X, y=y) as listeners,
+    ):
+        network.writable()
+        run_epochs(
+            network,
+            data,
+            state,
+            watch,
+            listeners,
+            execution=execution,
+            batch_size=min(int(batch_size), state.n_rows),
+            l2=decay,
+        )
+    return state.history
+
+
+def _loss_of_first(network: Trainable, data, n_rows: int, execution: Execution) -> float:
+    """The mean loss of the first rows: where training begins."""
+    X, y, weight = data
+    rows = np.arange(min(n_rows, X.shape[0]))
+    if weight is not None and not weight[rows].any():
+        return 0.0
+    sweep = Sweep(network, X, y=y, sample_weight=weight, rows=rows, execution=execution)
+    return finite(sweep.loss())
+
+
+class Measures(Watch):
+    """After every epoch: the cost, and what else was asked for."""
+
+    what = "cost"
+    advice = "Try a smaller learning rate, clip_norm, and scaled inputs."
+    model: Trainable
+
+    def __init__(
+        self,
+        network: Trainable,
+        state: FitState,
+        data,
+        execution: Execution,
+        *,
+        metrics: dict[str, Metric],
+        on_training_rows: bool,
+        held_out,
+        norms_with_decay: float | None,
+    ):
+        super().__init__(network, state)
+        self.data, self.execution, self.metrics = data, execution, metrics
+        self.on_training_rows, self.held_out = on_training_rows, held_out
+        self.norms_with_decay = norms_with_decay
+
+    def trained(self, loss: float, seconds: float) -> Record:
+        state = self.state
+        rate = 0.0 if state.optimizer is None else state.optimizer.learning_rate
+        state.history.record(cost=loss, learning_rate=rate, seconds=seconds)
+        samples = state.record.samples + state.epoch_rows
+        return state.note(epochs=state.epoch + 1, samples=samples, loss=loss, learning_rate=rate)
+
+    def judged(self) -> Record:
+        self.check_lost()
+        loss_before, history = self.loss_before(), self.state.history
+        X, y, _ = self.data
+        if self.on_training_rows:
+            history.record(**self._measure(X, y))
+        if self.held_out is not None:
+            history.record(**self._evaluation(*self.held_out))
+        if self.norms_with_decay is not None:
+            history.record(gradient_norms=self._gradient_norms(self.norms_with_decay))
+        return self.state.note(loss_before=loss_before)
+
+    def _measure(self, X, y) -> dict[str, float]:
+        outputs = self.model._predict(X, self.execution) if self.metrics else None
+        return {
+            name: metric(y, outputs) for name, metric in self.metrics.items() if outputs is not None
+        }
+
+    def _evaluation(self, X, y) -> dict[str, float]:
+        evaluated = self._measure(X, y)
+        evaluated["cost"] = Sweep(self.model, X, y=y, execution=self.execution).loss()
+        return {f"evaluation_{name}": value for name, value in evaluated.items()}
+
+    def _gradient_norms(self, decay: float) -> list[float]:
+        X, y, weight = self.data
+        gradient = np.empty_like(self.model.parameters)
+        sweep = Sweep(self.model, X, y=y, sample_weight=weight, execution=self.execution)
+        sweep.loss_and_gradient(gradient, l2=decay)
+        starts = [*self.model.plan["weights"].tolist(), gradient.size]
+        return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]

@@ -1,0 +1,65 @@
+"""The plan and the vector: where every layer's weights and biases stand, and views of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.engine import run
+from cbackprop.validation.arrays import as_numbers
+
+
+class Views(list):
+    """A list of views into the flat vector: assigning an item writes its values into the vector."""
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if not isinstance(index, Integral):
+            raise TypeError(
+                f"assign one layer at a time: the index must be an integer, got {index!r}"
+            )
+        view = self[index]
+        values = as_numbers(f"layer {index}", value)
+        if values.shape != view.shape:
+            raise ValueError(f"layer {index} has the shape {view.shape}, got {values.shape}")
+        view[...] = values
+
+    def _fixed(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("the network's layers are fixed: assign to one, or to its elements")
+
+    append = extend = insert = pop = remove = clear = _fixed
+    reverse = sort = __delitem__ = __iadd__ = __imul__ = _fixed
+
+    def __reduce__(self):
+        return list, (list(self),)
+
+    def __deepcopy__(self, memo):
+        return [view.copy() for view in self]
+
+
+def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
+    """Weights (fan_in, fan_out) and biases (fan_out,) of every layer, as views into a vector."""
+    layers = plan.tolist()
+    return (
+        Views(vector[first:at].reshape(n_in, n_out) for n_in, n_out, first, at, _ in layers),
+        Views(vector[at : at + n_out] for _, n_out, _, at, _ in layers),
+    )
+
+
+def make_plan(layer_sizes: Sequence[int], activation: str) -> NDArray:
+    """One row a layer: units in and out, where its weights and biases start, its activation."""
+    if sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)) > 2**60:
+        raise ValueError(f"a network of layers {tuple(layer_sizes)} has more than 2**60 parameters")
+    plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
+    code, at = run.ACTIVATIONS[activation], 0
+    for row, (n_in, n_out) in zip(plan, pairwise(layer_sizes), strict=True):
+        row["n_in"], row["n_out"], row["activation"] = n_in, n_out, code
+        row["weights"], row["biases"] = at, at + n_in * n_out
+        at += (n_in + 1) * n_out
+    plan[-1]["activation"] = run.ACTIVATIONS["identity"]
+    plan.flags.writeable = False
+    return plan

@@ -1,0 +1,591 @@
+"""Network: layer sizes become a plan and one flat vector; what its passes compute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from sklearn.utils import check_random_state
+
+from cbackprop.engine import run
+from cbackprop.files.savable import Savable
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.network.fitting import fit
+from cbackprop.network.initializers import INITIALIZERS
+from cbackprop.network.layout import make_plan, views
+from cbackprop.network.parameters import Parameters
+from cbackprop.network.summary import Summary
+from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
+from cbackprop.running.sweeps import Sweep
+from cbackprop.training.history import History, Metric
+from cbackprop.training.record import FitState, Record
+from cbackprop.validation.checks import (
+    check_dtype,
+    check_layer_sizes,
+    check_number,
+    check_option,
+    check_output,
+    check_rows,
+    check_targets,
+    check_weight,
+    fits,
+)
+
+
+class Backprop(NamedTuple):
+    """What one forward and backward pass computes. L layers, m rows; examples are rows.
+
+    Attributes
+    ----------
+    loss : float
+        The mean loss over the rows.
+    activations : list of L + 1 arrays (m, units of the layer)
+        A_0 = X, A_1, ..., A_L; the last is the network's output.
+    deltas : list of L arrays (m, units of the layer)
+        D_1, ..., D_L: each row's dC_x/dz, times its sample weight; not divided by m.
+    weight_gradients, bias_gradients : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        dC/dW_l and dC/db_l of the mean loss C.
+
+    References
+    ----------
+    Nielsen's book, chapter 2: BP1 and BP2 are the deltas, BP3 and BP4 the gradients.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cbackprop import Network
+    >>> inside = Network([2, 3, 1], random_state=0).backprop(np.eye(2), [1.0, 2.0])
+    >>> [gradient.shape for gradient in inside.weight_gradients]
+    [(2, 3), (3, 1)]
+    """
+
+    loss: float
+    activations: list[NDArray]
+    deltas: list[NDArray]
+    weight_gradients: list[NDArray]
+    bias_gradients: list[NDArray]
+
+
+class Network(Savable, Parameters):
+    """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Units of every layer, the input's first: ``(784, 30, 10)``. At least two.
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Of the hidden layers.
+    output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
+        Of the last layer. It must go with the loss; an error names the pairs that do.
+    loss : {'squared_error', 'log_loss', 'binary_log_loss', 'poisson'}, default='squared_error'
+        The mean over the rows of: half the squared distance, summed over the outputs (with an
+        identity or logistic output, the latter the book's quadratic cost); the log loss of the
+        softmax; the log loss of logistic outputs, summed over them (the book's cross-entropy);
+        the Poisson deviance, halved, of exponential outputs.
+    init : {'glorot_uniform', 'normal', 'scaled_normal'}, default='glorot_uniform'
+        As scikit-learn draws it; N(0, 1); or weights N(0, 1/fan_in). The last two have N(0, 1)
+        biases, as in Nielsen's book, chapters 1 and 3.
+    dtype : float32 or float64, default=float64
+        Of the parameters, and of all that is computed.
+    random_state : int, RandomState instance or None, default=None
+        Draws the first parameters.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (n_parameters,)
+        All weights and biases: W_1 (row by row), b_1, W_2, b_2, ... Assigning copies into it.
+    weights, biases : lists of ndarrays of shape (fan_in, fan_out) and (fan_out,)
+        Views into `parameters`. Assigning an item writes into the vector.
+    plan : structured ndarray of shape (n_layers,)
+        A row a layer: n_in, n_out, where its weights and biases start, its activation's code.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a size is no positive integer, an option is not among those above, or the output
+        activation does not go with the loss.
+
+    See Also
+    --------
+    MLPClassifier, MLPRegressor : With scikit-learn's interface; their `network_` is one of these.
+    cbackprop.reference : The same mathematics in plain NumPy.
+
+    References
+    ----------
+    Michael Nielsen, *Neural Networks and Deep Learning* (2015), chapters 1 to 3.
+    http://neuralnetworksanddeeplearning.com. Glorot and Bengio (2010), "Understanding the
+    difficulty of training deep feedforward neural networks", for 'glorot_uniform'.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cbackprop import Network
+    >>> net = Network([2, 3, 1], activation="tanh", random_state=0)
+    >>> net.parameters.size, [w.shape for w in net.weights]
+    (13, [(2, 3), (3, 1)])
+    >>> X, y = np.eye(2), np.array([[0.0], [1.0]])
+    >>> net.predict(X).shape
+    (2, 1)
+    >>> net.check_gradient(X, y) < 1e-7
+    True
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        *,
+        activation: str = "relu",
+        output_activation: str = "identity",
+        loss: str = "squared_error",
+        init: str = "glorot_uniform",
+        dtype: DTypeLike = np.float64,
+        random_state: Any = None,
+    ):
+        self._configure(layer_sizes, activation, output_activation, loss, init)
+        dtype = check_dtype(dtype)
+        self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
+        self.initialize(random_state)
+
+    def _configure(self, layer_sizes, activation, output_activation, loss, init) -> None:
+        """Everything but the vector: checked options, and the plan."""
+        self.layer_sizes = check_layer_sizes(layer_sizes)
+        self.activation = check_option("activation", activation, run.ACTIVATIONS)
+        check_output(output_activation, loss)
+        self.output_activation, self.loss_name = output_activation, loss
+        self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
+        self.plan = make_plan(self.layer_sizes, activation)
+        self.output = run.OUTPUTS[output_activation, loss]
+
+    def initialize(self, random_state: Any = None) -> Network:
+        """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
+
+        Parameters
+        ----------
+        random_state : int, RandomState instance or None, default=None
+            Draws them, as `init` says.
+
+        Returns
+        -------
+        Network
+            The network itself.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> net = Network([2, 1], random_state=0)
+        >>> bool((net.parameters == net.copy().initialize(0).parameters).all())
+        True
+        """
+        rng = check_random_state(random_state)
+        for weights, biases in zip(self._weights, self._biases, strict=True):
+            drawn = self._initialize(rng, *weights.shape, self.activation)
+            weights[...], biases[...] = drawn
+        return self
+
+    def __repr__(self) -> str:
+        return (
+            f"Network({list(self.layer_sizes)}, activation={self.activation!r}, "
+            f"output_activation={self.output_activation!r}, loss={self.loss_name!r}, "
+            f"dtype={self.dtype.name})"
+        )
+
+    # Passes.
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Output activations.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+
+        Returns
+        -------
+        ndarray of shape (n, n_outputs), of the network's dtype
+            The activations of the last layer, a row for each row of X.
+
+        Raises
+        ------
+        ValueError
+            If X is empty, not two-dimensional, holds NaN or infinity, or has another number of
+            features than the network.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> net = Network([2, 1], random_state=0)
+        >>> net.weights = [[[1.0], [2.0]]]
+        >>> net.biases = [[0.5]]
+        >>> net.predict([[1, 1], [0, 10]])
+        array([[ 3.5],
+               [20.5]])
+        """
+        return self._predict(self._check_X(X), AS_MANY_AS_PAY)
+
+    def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """The mean loss over the rows, weighted if weights are given.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
+            Integer labels of shape (n,), 0 <= y < n_outputs, for the softmax; numbers of shape
+            (n, n_outputs), or (n,) with one output, for the other losses. Several logistic
+            outputs take labels, too: 1 for the label's output, 0 for the others.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+
+        Returns
+        -------
+        float
+            Without an L2 term; summed in float64.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, y or the weights are of another shape or kind, not finite, or if y is outside
+            of what the loss is defined for.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([1, 1])
+        >>> net.parameters = [2.0, 0.0]
+        >>> net.loss([[1.0], [2.0]], [1.0, 4.0])  # (1 + 0) / 2 / 2
+        0.25
+        """
+        return self._sweep(X, y, sample_weight).loss()
+
+    def gradient(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> NDArray:
+        """The derivative of `loss` by `parameters`, as a vector of the same layout.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
+            As for `loss`.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,), of the network's dtype
+            The gradient, laid out as `parameters`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `loss`.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> net = Network([1, 1])
+        >>> net.parameters = [2.0, 0.0]
+        >>> net.gradient([[1.0], [2.0]], [1.0, 4.0]).tolist()
+        [0.5, 0.5]
+        """
+        gradient = np.empty_like(self._parameters)
+        self._sweep(X, y, sample_weight).loss_and_gradient(gradient)
+        return gradient
+
+    def backprop(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Backprop:
+        """One forward and one backward pass, with everything they compute on the way.
+
+        All rows go through at once, in memory for (n, sum of all layers' units) numbers, twice.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
+            As for `loss`.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+
+        Returns
+        -------
+        Backprop
+            Loss, activations, deltas, and the gradients of weights and biases.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `loss`.
+
+        References
+        ----------
+        Nielsen's book, chapter 2: equations BP1 to BP4.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([2, 3, 1], activation="logistic", random_state=0)
+        >>> inside = net.backprop(np.eye(2), np.ones((2, 1)))
+        >>> [a.shape for a in inside.activations], [d.shape for d in inside.deltas]
+        ([(2, 2), (2, 3), (2, 1)], [(2, 3), (2, 1)])
+        """
+        rows = self._check_X(X)
+        gradient = np.empty_like(self._parameters)
+        loss, activations, deltas = self._sweep(rows, y, sample_weight).backprop(gradient)
+        weight_gradients, bias_gradients = views(self.plan, gradient)
+        return Backprop(
+            loss, [rows, *activations], deltas, list(weight_gradients), list(bias_gradients)
+        )
+
+    def check_gradient(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        step: float = 1e-6,
+    ) -> float:
+        """Largest difference between `gradient` and the two-sided numerical gradient.
+
+        Every parameter in turn is moved by ``step`` up and down, in float64, and the loss computed
+        at both places: 2 n_parameters forward passes, so take a small network and few rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
+            As for `loss`.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+        step : float, default=1e-6
+            How far each parameter is moved, times the larger of 1 and its size.
+
+        Returns
+        -------
+        float
+            The largest absolute difference, divided by the largest component of either gradient:
+            about 1e-9 in float64 and 1e-6 in float32 where the passes are right. A relu whose
+            argument changes sign within a step adds a difference that is no error.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As for `loss`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([3, 4, 2], activation="tanh", random_state=0)
+        >>> net.check_gradient(np.eye(3), np.ones((3, 2))) < 1e-7
+        True
+        """
+        check_number("step", step, 0.0, np.inf, open_low=True, open_high=True)
+        wide = self.copy(np.float64)
+        numerical = wide._sweep(X, y, sample_weight).numerical_gradient(step)
+        gradient = self.gradient(X, y, sample_weight)
+        largest = max(np.abs(gradient).max(), np.abs(numerical).max())
+        difference = np.abs(gradient - numerical).max()
+        return float(difference / largest) if largest > 0 else float(difference)
+
+    # Training.
+
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        optimizer: Optimizer | None = None,
+        epochs: int = 30,
+        batch_size: int | None = 10,
+        l2: float = 0.0,
+        sample_weight: ArrayLike | None = None,
+        evaluation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        metrics: Sequence[str] | Mapping[str, Metric] | str | None = "auto",
+        training_metrics: bool = False,
+        gradient_norms: bool = False,
+        shuffle: bool = True,
+        random_state: Any = None,
+        callbacks: Sequence[Any] = (),
+        n_jobs: int | None = None,
+    ) -> History:
+        """Train in place by gradient descent: batch, mini-batch or stochastic.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype.
+        y : array-like of shape (n,) or (n, n_outputs)
+            As for `loss`.
+        optimizer : SGD or Adam, default=SGD()
+            It keeps its velocity or moments: pass it again to go on where it was.
+        epochs : int, default=30
+            Looks at all the rows.
+        batch_size : int or None, default=10
+            Rows of a mini-batch; 1 is stochastic descent, None takes all rows: batch descent.
+        l2 : float, default=0.0
+            The book's lambda: the cost gains ``l2 / (2 n) |W|^2`` with n the rows of X, so that
+            a step decays the weights by ``learning_rate * l2 / n``. scikit-learn's ``alpha`` is
+            divided by the rows of the mini-batch instead: ``alpha = l2 * batch_size / n``.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the rows, none negative; ones without it.
+        evaluation_data : (X, y), optional
+            Evaluated after every epoch.
+        metrics : 'accuracy', a list of such names, a mapping of names to functions, or None
+            What to evaluate besides the cost; functions are called with y and the outputs.
+            'auto', the default, is the accuracy for softmax and logistic outputs.
+        training_metrics : bool, default=False
+            Evaluate the metrics on X, too: a forward pass over X more in every epoch.
+        gradient_norms : bool, default=False
+            Record the length of each layer's gradient over all of X: a forward and a backward
+            pass more in every epoch.
+        shuffle : bool, default=True
+            Whether to shuffle the rows before every epoch.
+        random_state : int, RandomState instance or None, default=None
+            Draws the shuffles.
+        callbacks : list
+            Functions, called with the network and the history after every epoch: True stops. Or
+            objects with the hooks of `cbackprop.callbacks.Callback`, as `Checkpoint`, `Progress`.
+        n_jobs : int or None, default=None
+            Threads; None for as many as pay off.
+
+        Returns
+        -------
+        History
+            Lists by name, an entry per epoch.
+
+        Raises
+        ------
+        ValueError
+            For data or parameters out of range; and in the epoch in which the parameters become
+            non-finite. After an error network, optimizer and `random_state` are as they were
+            before the call; after Ctrl-C the network is as the last mini-batch left it.
+        TypeError
+            For an optimizer, a callback or labels of another type.
+        KeyboardInterrupt
+            After Ctrl-C, when the mini-batches under way are done: in less than half a second. A
+            mini-batch that takes longer is given up, and its step not made.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            Once, if the cost has blown up: 1e8 times what it was before the first step.
+
+        References
+        ----------
+        Nielsen's book, chapter 1 (stochastic gradient descent) and chapter 3 (`l2`).
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from cbackprop import SGD, Network
+        >>> X, y = load_digits(return_X_y=True)
+        >>> net = Network([64, 30, 10], activation="logistic", output_activation="logistic",
+        ...               init="scaled_normal", random_state=0)
+        >>> history = net.fit(X[:1500] / 16, y[:1500], optimizer=SGD(3.0), epochs=20,
+        ...                   evaluation_data=(X[1500:] / 16, y[1500:]), random_state=0)
+        >>> history.epochs, history.best("evaluation_accuracy") > 0.85
+        (20, True)
+        """
+        return fit(
+            self,
+            X,
+            y,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=batch_size,
+            l2=l2,
+            sample_weight=sample_weight,
+            evaluation_data=evaluation_data,
+            metrics=metrics,
+            training_metrics=training_metrics,
+            gradient_norms=gradient_norms,
+            shuffle=shuffle,
+            random_state=random_state,
+            callbacks=callbacks,
+            n_jobs=n_jobs,
+        )
+
+    # Showing.
+
+    def summary(self) -> Summary:
+        """Layers, shapes, parameters and bytes: a table as text, and in notebooks.
+
+        Returns
+        -------
+        Summary
+            Its ``str`` is the table below; notebooks show it as HTML.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> print(Network([784, 30, 10], activation="logistic").summary())
+        layer  weights    biases  activation  parameters    bytes
+            1  (784, 30)  (30,)   logistic        23,550  188,400
+            2  (30, 10)   (10,)   identity           310    2,480
+        total                                     23,860  190,880
+        """
+        hidden = [self.activation] * (len(self.layer_sizes) - 2)
+        return Summary(self.plan, [*hidden, self.output_activation], self.dtype.itemsize)
+
+    # What a checkpoint asks for.
+
+    def _record(self, state: FitState, **known: Any) -> Record:
+        """The record of a resumed fit, of which these are known."""
+        rate = 0.0 if state.optimizer is None else state.optimizer.learning_rate
+        return state.note(learning_rate=rate, **known)
+
+    # Checked data for the engine.
+
+    def _predict(self, X, execution: Execution) -> NDArray:
+        return Sweep(self, X, execution=execution).predict()
+
+    def _sweep(self, X, y, sample_weight) -> Sweep:
+        X = self._check_X(X)
+        return Sweep(
+            self,
+            X,
+            y=self._check_y(y, X),
+            sample_weight=self._check_weight(sample_weight, X),
+            execution=AS_MANY_AS_PAY,
+        )
+
+    def takes(self, X: Any) -> bool:
+        """Whether X can go to the engine as it is: see `cbackprop.validation.checks.fits`.
+
+        Parameters
+        ----------
+        X : object
+            Anything.
+
+        Returns
+        -------
+        bool
+            True for a finite, C-ordered array of the network's dtype and number of features.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([2, 1])
+        >>> net.takes(np.ones((3, 2))), net.takes([[1.0, 2.0]])
+        (True, False)
+        """
+        return fits(X, self.layer_sizes[0], self.dtype)
+
+    def _check_X(self, X):
+        return check_rows(X, self.layer_sizes[0], self.dtype)
+
+    def _check_y(self, y, X) -> NDArray:
+        n_outputs = self.layer_sizes[-1]
+        return check_targets(y, X, n_outputs, self.output_activation, self.loss_name, self.dtype)
+
+    def _check_weight(self, sample_weight, X) -> NDArray | None:
+        return check_weight(sample_weight, X, self.dtype)

@@ -1,0 +1,219 @@
+"""All rows of some data through a network, a block at a time: predict, loss, gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.engine import run
+from cbackprop.running.execution import Execution
+from cbackprop.running.model import Model
+from cbackprop.running.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
+from cbackprop.running.threads import Team, blas_held_to_one_thread
+
+SMALL_FLOPS = 1e5  # BLAS itself stays on one thread below this
+SWEEP_FLOPS_PER_THREAD = 4e7  # a sweep starts its threads anew
+
+
+class Sweep:
+    """One network and all rows of some data, checked once and swept over as often as needed.
+
+    Parameters
+    ----------
+    model : Network, or anything with its plan, output and parameters
+    X, y, sample_weight, rows, loss_scale
+        As for `cbackprop.engine.run.Task`.
+    block_rows : int, optional
+        Rows that go through together; by default as many as suit the cache.
+    execution : Execution
+        On how many threads, each with a range of the rows and buffers of its own.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        X: Any,
+        *,
+        y: NDArray | None = None,
+        sample_weight: NDArray | None = None,
+        rows: NDArray | None = None,
+        loss_scale: float = 1.0,
+        block_rows: int | None = None,
+        execution: Execution,
+    ):
+        self.n_rows = X.shape[0] if rows is None else rows.size
+        self.plan, self.parameters = model.plan, model.parameters
+        self.sample_weight, self.rows = sample_weight, rows
+        passes = 1.0 if y is None else 3.0
+        per_row = flops_per_row(self.plan, X) * passes
+        if block_rows is None:
+            few = self.n_rows <= FEWEST_ROWS  # one block, however large the network
+            block_rows = self.n_rows if few else rows_of_a_block(self.plan, X, passes)
+        self.block_rows = max(1, min(block_rows, self.n_rows))
+        self.small = self.n_rows * per_row < SMALL_FLOPS
+        n_threads = 1
+        if not self.small:
+            flops = self.n_rows * per_row
+            n_threads = execution.threads(flops, per_thread=SWEEP_FLOPS_PER_THREAD)
+            n_threads = max(1, min(n_threads, self.n_rows // block_rows))
+            self.slice_rows = rows_of_a_sweep(
+                self.plan, X, self.parameters.itemsize, self.block_rows, passes
+            )
+        self.tasks = [
+            run.Task(
+                self.plan,
+                model.output,
+                self.parameters,
+                X,
+                y=y,
+                sample_weight=sample_weight,
+                rows=rows,
+                capacity=self.block_rows,
+                loss_scale=loss_scale,
+            )
+            for _ in range(n_threads)
+        ]
+        self._weight = self.total_weight(0, self.n_rows) if y is not None else 0.0
+
+    def total_weight(self, first: int, last: int) -> float:
+        """What a mean over these rows divides by."""
+        if self.sample_weight is None:
+            return float(last - first)
+        some = slice(first, last)
+        weights = self.sample_weight[some if self.rows is None else self.rows[some]]
+        return float(weights.sum(dtype=np.float64))
+
+    def _together(
+        self,
+        work: Callable[[int, int, int], float],
+        first: int = 0,
+        last: int | None = None,
+        team: Team | None = None,
+    ) -> float:
+        """The sum of ``work(thread, first, last)`` over slices of the rows, all by default."""
+        stop = self.n_rows if last is None else last
+        if self.small:
+            return work(0, first, stop)
+        n = len(self.tasks)
+        bounds = [first + (stop - first) * i // n for i in range(n + 1)]
+
+        def call(barrier: run.Team, thread: int) -> float:
+            total, (begin, end) = 0.0, bounds[thread : thread + 2]
+            for first in range(begin, end, self.slice_rows):
+                if barrier.broken:  # Ctrl-C reaches one thread: the others leave, too
+                    break
+                total += work(thread, first, min(end, first + self.slice_rows))
+            return total
+
+        with (
+            blas_held_to_one_thread(),
+            Team(n) if team is None else nullcontext(team) as together,
+        ):
+            return together.together(call)
+
+    def predict(self) -> NDArray:
+        """Output activations (n_rows, n_outputs)."""
+        out = np.empty((self.n_rows, self.tasks[0].n_outputs), dtype=self.parameters.dtype)
+        tasks = self.tasks
+
+        def work(thread: int, first: int, last: int) -> float:
+            tasks[thread].predict(out[first:last], first, last)
+            return 0.0
+
+        self._together(work)
+        return out
+
+    def loss(self, l2: float = 0.0, l2_batch: float = 0.0) -> float:
+        """The mean loss and its L2 term, ``(l2 + l2_batch / weight) / 2 |W|^2``."""
+        data_loss = self._together(
+            lambda thread, first, last: self.tasks[thread].loss(first, last, self._weight)
+        )
+        return data_loss + 0.5 * self._decay(l2, l2_batch) * self._squares(l2 or l2_batch)
+
+    def loss_and_gradient(self, gradient: NDArray, l2: float = 0.0, l2_batch: float = 0.0) -> float:
+        """`loss`, and its gradient into a vector laid out like the parameters."""
+        data_loss = self.batch_gradient(gradient, 0, self.n_rows, self._weight)
+        decay = self._decay(l2, l2_batch)
+        if decay:
+            for begin, end in self._weight_ranges():
+                gradient[begin:end] += decay * self.parameters[begin:end]
+        return data_loss + 0.5 * decay * self._squares(decay)
+
+    def batch_gradient(
+        self, gradient: NDArray, first: int, last: int, weight: float, team: Team | None = None
+    ) -> float:
+        """The loss of rows first ... last, divided by their total weight, and its gradient."""
+
+        def work(thread: int, start: int, stop: int, part: NDArray) -> float:
+            return self.tasks[thread].loss(start, stop, weight, part)
+
+        return self._with_gradient(gradient, work, first, last, team)
+
+    def numerical_gradient(self, step: float) -> NDArray:
+        """The gradient of `loss`, two-sided: every parameter is moved by ``step max(1, |w|)``."""
+        vector = self.parameters
+        numerical = np.empty_like(vector)
+        for i, value in enumerate(vector.tolist()):
+            h = step * max(1.0, abs(value))
+            vector[i] = up = value + h
+            above = self.loss()
+            vector[i] = down = value - h
+            numerical[i] = (above - self.loss()) / (up - down)
+            vector[i] = value
+        return numerical
+
+    def backprop(self, gradient: NDArray) -> tuple[float, list[NDArray], list[NDArray]]:
+        """The loss, its gradient into a vector, and all rows' activations and deltas by layer."""
+        widths, dtype = self.plan["n_out"].tolist(), self.parameters.dtype
+        activations, deltas = (
+            [np.empty((self.n_rows, width), dtype=dtype) for width in widths] for _ in range(2)
+        )
+
+        def work(thread: int, first: int, last: int, part: NDArray) -> float:
+            task, loss = self.tasks[thread], 0.0
+            for start in range(first, last, self.block_rows):
+                stop = min(last, start + self.block_rows)
+                loss += task.loss(start, stop, self._weight, part)
+                inside, slopes = task.views(stop - start)
+                for all_rows, block in zip(activations + deltas, inside + slopes, strict=True):
+                    all_rows[start:stop] = block
+            return loss
+
+        return self._with_gradient(gradient, work), activations, deltas
+
+    def _with_gradient(
+        self,
+        gradient: NDArray,
+        work: Callable[[int, int, int, NDArray], float],
+        first: int = 0,
+        last: int | None = None,
+        team: Team | None = None,
+    ) -> float:
+        """The sum of ``work(thread, start, stop, part)``, and that of the parts, its gradients."""
+        gradient[...] = 0.0
+        parts = [gradient] + [np.zeros_like(gradient) for _ in self.tasks[1:]]
+        loss = self._together(
+            lambda thread, start, stop: work(thread, start, stop, parts[thread]), first, last, team
+        )
+        for part in parts[1:]:
+            gradient += part
+        return loss
+
+    def _decay(self, l2: float, l2_batch: float) -> float:
+        return l2 + l2_batch / self._weight if l2_batch else l2
+
+    def _weight_ranges(self) -> list[tuple[int, int]]:
+        """Where the vector holds weights, which decay, and not biases."""
+        starts, ends = self.plan["weights"].tolist(), self.plan["biases"].tolist()
+        return list(zip(starts, ends, strict=True))
+
+    def _squares(self, wanted: float) -> float:
+        """The sum of the squared weights, if it is wanted."""
+        if not wanted:
+            return 0.0
+        ranges = (self.parameters[begin:end] for begin, end in self._weight_ranges())
+        return float(sum(np.dot(weights, weights) for weights in ranges))

@@ -1,0 +1,185 @@
+"""Train a network, an epoch at every turn: mini-batches, shuffled anew."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.engine import run
+from cbackprop.engine.shuffle import shuffle
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.running.execution import Execution
+from cbackprop.running.model import Model
+from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
+from cbackprop.running.sweeps import Sweep
+from cbackprop.running.threads import Team, blas_held_to_one_thread
+
+# What updating a parameter costs for each of its state vectors, in a matrix product's operations.
+UPDATE_FLOPS = 10.0
+
+
+def epochs(
+    model: Model,
+    X: Any,
+    y: NDArray,
+    optimizer: Optimizer,
+    *,
+    batch_size: int,
+    max_epochs: int,
+    rng: np.random.RandomState | None,
+    rows: NDArray[np.intp] | None = None,
+    order: NDArray[np.intp] | None = None,
+    sample_weight: NDArray | None = None,
+    l2: float = 0.0,
+    l2_batch: float = 0.0,
+    loss_scale: float = 1.0,
+    n_jobs: int | None = None,
+) -> Generator[float, None, None]:
+    """Train the network in place, an epoch at every ``next``.
+
+    Parameters
+    ----------
+    model : Network, or anything with its plan, output and parameters
+    X : C-contiguous array or CSR matrix of shape (n, n_features), of the network's dtype
+    y : int32 labels (n,), or numbers (n, n_outputs)
+    optimizer : SGD or Adam
+        Its learning rate may be changed between epochs.
+    batch_size : int
+        Rows of a mini-batch; the last one of an epoch may be smaller.
+    max_epochs : int
+    rng : RandomState or None
+        Shuffles the rows anew before every epoch, the permutation of the epoch before, with
+        the same draws as `sklearn.utils.shuffle`. None: the rows stay in order.
+    rows : intp array, optional
+        Train on these rows of X only.
+    order : intp array, optional
+        The same, but shuffled in place: between two epochs it holds the order of the one before,
+        from which a later call with it, and with `rng` as it is then, goes on.
+    sample_weight : array (n,), optional
+    l2, l2_batch : float
+        A mini-batch of total weight m decays the weights by ``l2 + l2_batch / m`` times the
+        learning rate: the book's lambda / n, and scikit-learn's alpha.
+    loss_scale : float
+        Reported losses are the mean loss times this, plus the L2 term.
+    n_jobs : int or None
+        Threads; None for as many as pay off.
+
+    Yields
+    ------
+    float
+        The epoch's loss: the mean over its rows of the losses before each mini-batch's step.
+    """
+    return passes(
+        model,
+        X,
+        y,
+        optimizer,
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        rng=rng,
+        rows=rows,
+        order=order,
+        sample_weight=sample_weight,
+        l2=l2,
+        l2_batch=l2_batch,
+        loss_scale=loss_scale,
+        execution=Execution(n_jobs),
+    )
+
+
+def passes(
+    model: Model,
+    X: Any,
+    y: NDArray,
+    optimizer: Optimizer,
+    *,
+    batch_size: int,
+    max_epochs: int,
+    rng: np.random.RandomState | None,
+    rows: NDArray[np.intp] | None = None,
+    order: NDArray[np.intp] | None = None,
+    sample_weight: NDArray | None = None,
+    l2: float = 0.0,
+    l2_batch: float = 0.0,
+    loss_scale: float = 1.0,
+    execution: Execution,
+) -> Generator[float, None, None]:
+    """What `epochs` does, by a call that was told how to work."""
+    if order is None and (rows is not None or rng is not None):
+        order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
+    n = X.shape[0] if order is None else order.size
+    state = optimizer._ready(model.parameters)
+    data = {"y": y, "sample_weight": sample_weight, "rows": order, "loss_scale": loss_scale}
+    step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
+    step_flops += UPDATE_FLOPS * state.size
+    # A double takes the time of two floats.
+    threads = execution.threads(step_flops * model.parameters.itemsize / 4)
+    kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
+    steps = kind(model, X, data, optimizer, state, batch_size, threads)
+    with Team(steps.n_threads) as team:
+        for _ in range(max_epochs):
+            if rng is not None and order is not None:
+                # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
+                shuffle(rng, order)
+            total, trained = 0.0, 0
+            with blas_held_to_one_thread():
+                for first in range(0, n, steps.rows):
+                    rule = optimizer._rule(l2, l2_batch)
+                    loss, seen = steps.train(team, rule, first, min(n, first + steps.rows))
+                    total += loss
+                    trained += seen
+            # Mini-batches without weight are not there: they do not thin the loss.
+            yield total / max(trained, 1)
+
+
+class _Whole:
+    """Slices of whole mini-batches, each trained on in one compiled call."""
+
+    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+        self.task = run.Task(
+            model.plan, model.output, model.parameters, X, capacity=batch_size, **data
+        )
+        self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
+        self.n_threads = n_threads
+        keeps_gradient = state.shape[0] > 0 or optimizer._clips
+        size = model.parameters.size if keeps_gradient else 0
+        self.gradient = np.empty(size, dtype=model.parameters.dtype)
+        self.rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
+
+    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+        """The sum over mini-batches of their losses times their rows, and the rows trained on."""
+
+        def call(barrier: run.Team, thread: int) -> float:
+            return self.task.train(
+                rule, self.gradient, self.state, first, last, self.batch_size,
+                barrier, thread, self.optimizer,
+            )  # fmt: skip
+
+        return team.together(call), self.task.n_trained
+
+
+class _Divided:
+    """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
+
+    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+        self.sweep = Sweep(model, X, execution=Execution(n_threads), **data)
+        self.optimizer, self.state, self.rows = optimizer, state, batch_size
+        self.n_threads = len(self.sweep.tasks)
+        self.gradient = np.empty_like(model.parameters)
+
+    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+        """The mini-batch's loss times its rows, and its rows."""
+        weight = self.sweep.total_weight(first, last)
+        if weight == 0.0:
+            return 0.0, 0
+        loss = self.sweep.batch_gradient(self.gradient, first, last, weight, team)
+
+        def call(barrier: run.Team, thread: int) -> float:
+            return self.sweep.tasks[0].step(
+                rule, self.gradient, self.state, weight, barrier, thread, self.optimizer
+            )
+
+        return (last - first) * (loss + team.together(call)), last - first

@@ -1,0 +1,130 @@
+"""What a fit has written down: the record of its whole epochs, and the fit in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop.functions.optimizers import Optimizer
+from cbackprop.training.history import History
+
+
+@dataclass(frozen=True)
+class Record:
+    """The books of a fit after an epoch. They are not changed: a new record takes their place.
+
+    So whatever comes between two lines, a fit has the books of one moment. The curves, which only
+    grow, stand in the history: `lengths` says how far this record goes.
+
+    Attributes
+    ----------
+    epochs, samples : int
+        Epochs that have ended, those of the fit resumed among them; rows trained on in them.
+    loss : float or None
+        Of the last epoch; None before the first.
+    best_loss, best_score : float or None
+        The smallest loss, or the largest score of held-out rows; None where not asked for.
+    no_improvement : int
+        Epochs since the last improvement.
+    learning_rate : float
+        The next epoch's.
+    best_epoch : int or None
+        The epoch of the best score, from 1; 0 for the start, None where none is kept.
+    why : str
+        Why training stopped before its last epoch, if it did so by itself.
+    loss_before : float
+        The loss before the first step; infinity once it is said that the loss has blown up.
+    best : array or None
+        The best parameters so far, where they are kept.
+    done : bool
+        Whether training was stopped before its last epoch: there is nothing to resume.
+    lengths : mapping
+        Entries of every curve of the history.
+    """
+
+    epochs: int = 0
+    samples: int = 0
+    loss: float | None = None
+    best_loss: float | None = None
+    best_score: float | None = None
+    no_improvement: int = 0
+    learning_rate: float = 0.0
+    best_epoch: int | None = None
+    why: str = ""
+    loss_before: float = 0.0
+    best: NDArray | None = None
+    done: bool = False
+    lengths: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class FitState:
+    """A fit in progress: what a callback may look at, and what a checkpoint must keep.
+
+    Attributes
+    ----------
+    history : History
+        Of the epochs that have ended.
+    max_epochs : int
+    optimizer : SGD or Adam, or None for L-BFGS
+    rng : RandomState or None
+        Draws the shuffles.
+    order, held_out : intp arrays or None
+        The rows trained on, as the last epoch had them; and those of early stopping.
+    n_rows : int
+    settings : dict
+        What must be the same where the fit is resumed, in JSON's types.
+    start : array or None
+        The parameters at the beginning, for L-BFGS.
+    evaluations : list of (loss, gradient), or None
+        Everything L-BFGS was told, if somebody asks for it: see `cbackprop.training.lbfgs`.
+    record : Record
+        The books of the last whole epoch.
+    interrupted : bool
+        Whether the parameters are those of the middle of an epoch.
+    """
+
+    history: History
+    max_epochs: int
+    optimizer: Optimizer | None = None
+    rng: np.random.RandomState | None = None
+    order: NDArray[np.intp] | None = None
+    held_out: NDArray[np.intp] | None = None
+    n_rows: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    start: NDArray | None = None
+    evaluations: list[tuple[float, NDArray]] | None = None
+    record: Record = field(default_factory=Record)
+    interrupted: bool = False
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that have ended, those of the fit resumed among them."""
+        return self.record.epochs
+
+    @property
+    def done(self) -> bool:
+        """Whether training was stopped before its last epoch."""
+        return self.record.done
+
+    @property
+    def best(self) -> NDArray | None:
+        """The best parameters so far, where they are kept."""
+        return self.record.best
+
+    @property
+    def epochs_left(self) -> int:
+        return 0 if self.done else max(0, self.max_epochs - self.epoch)
+
+    @property
+    def epoch_rows(self) -> int:
+        """Rows of an epoch."""
+        return self.n_rows if self.order is None else self.order.size
+
+    def note(self, **changes: Any) -> Record:
+        """The record with these changes, and of the curves as they are now."""
+        return replace(self.record, lengths=self.history.lengths(), **changes)
