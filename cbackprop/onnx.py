@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.estimators import MLPClassifier, MLPRegressor
+from cbackprop.functions.activations import as_activations
 
 OPERATORS = {
     "identity": "Identity",
     "logistic": "Sigmoid",
     "tanh": "Tanh",
     "relu": "Relu",
+    "leaky_relu": "LeakyRelu",
+    "elu": "Elu",
+    "selu": "Selu",
+    "softplus": "Softplus",
     "softmax": "Softmax",
     "exp": "Exp",
 }
@@ -130,17 +136,43 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     model, graph = operator.raw_operator, _Graph(scope, container)
     element_type, _ = _element_type(operator)
     activated = graph.node("Cast", operator.inputs[0].full_name, to=element_type)
-    hidden = [model.network_.activation] * (model.n_layers_ - 2)
-    names = [*hidden, model.out_activation_]
-    for weights, biases, name in zip(model.coefs_, model.intercepts_, names, strict=True):
+    hidden = as_activations(model.network_.activation, model.n_layers_ - 2)
+    names = [*((f.name, f.parameter) for f in hidden), (model.out_activation_, 0.0)]
+    for weights, biases, (name, slope) in zip(model.coefs_, model.intercepts_, names, strict=True):
         product = graph.node("MatMul", activated, graph.constant(weights, element_type))
         z = graph.node("Add", product, graph.constant(biases, element_type))
-        attributes: dict[str, Any] = {"axis": 1} if name == "softmax" else {}
-        activated = graph.node(OPERATORS[name], z, **attributes)
+        activated = _activate(graph, name, slope, z, element_type)
     if isinstance(model, MLPRegressor):
         graph.node("Identity", activated, into=operator.outputs[0].full_name)
     else:
         _add_classes(graph, model, operator, activated, element_type)
+
+
+def _activate(graph: _Graph, name: str, slope: float, z: str, element_type: int) -> str:
+    """An activation of z: ONNX's operator for it, or several."""
+    if name in OPERATORS:
+        attributes = {"softmax": {"axis": 1}, "leaky_relu": {"alpha": slope}}.get(name, {})
+        return graph.node(OPERATORS[name], z, **attributes)
+
+    def number(value: float) -> str:
+        return graph.constant(np.array([value]), element_type)
+
+    def product(*factors: str) -> str:
+        return reduce(lambda one, other: graph.node("Mul", one, other), factors)
+
+    if name == "silu":
+        return product(z, graph.node("Sigmoid", z))
+    if name == "mish":
+        return product(z, graph.node("Tanh", graph.node("Softplus", z)))
+    if name == "gelu":  # z (1 + erf(z / sqrt 2)) / 2
+        erf = graph.node("Erf", product(z, number(0.5**0.5)))
+        return product(z, number(0.5), graph.node("Add", erf, number(1.0)))
+    if name == "gelu_tanh":  # z / (1 + e^-w), w = 2 sqrt(2 / pi) (z + 0.044715 z^3)
+        scale = 2.0 * (2.0 / np.pi) ** 0.5
+        cube = product(z, z, z, number(0.044715 * scale))
+        gate = graph.node("Add", product(z, number(scale)), cube)
+        return product(z, graph.node("Sigmoid", gate))
+    raise NotImplementedError(f"no ONNX operators are known for the activation {name!r}")
 
 
 def _add_classes(graph: _Graph, model: Any, operator: Any, outputs: str, element_type: int) -> None:

@@ -1,4 +1,4 @@
-"""The activations as mpmath has them, where to look at them, and how far a number is from the truth."""
+"""The activations as mpmath has them, where to look, and how far a number is from the truth."""
 
 from functools import cache
 
@@ -97,7 +97,7 @@ def points(dtype):
 
 @cache
 def exact(name, which, dtype):
-    """f (0) or f' (1) at the points: the truth in units of the last place, and those, as powers of 2."""
+    """f (0) or f' (1) at the points, in units of the last place; and these, as powers of 2."""
     info = np.finfo(dtype)
     numbers, rests, exponents = [], [], []
     with mpmath.workprec(1500 if dtype == np.float64 else 400):

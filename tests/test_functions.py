@@ -10,6 +10,7 @@ import pytest
 
 from cbackprop import reference
 from cbackprop.engine import run, trial
+from cbackprop.functions.losses import LOSSES
 
 ENGINE = Path(__file__).parents[1] / "cbackprop" / "engine"
 ROWS = {
@@ -80,3 +81,14 @@ def test_python_knows_every_row_of_the_file():
 def test_the_reference_knows_every_activation_and_every_output():
     assert set(reference.DERIVATIVES) == set(run.ACTIVATIONS)
     assert set(reference.PAIRS) == set(run.OUTPUTS)
+
+
+def test_every_loss_of_the_file_is_an_object_with_its_parameters():
+    assert {name for _, name in run.OUTPUTS} == set(LOSSES)
+    for name, kind in LOSSES.items():
+        loss = kind()
+        if name in run.LOSS_PARAMETERS:
+            _, standard, _ = run.LOSS_PARAMETERS[name]
+            assert loss.parameters == (standard,)
+        else:
+            assert loss.parameters == ()

@@ -12,6 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 import cbackprop.onnx
 from cbackprop import MLPClassifier, MLPRegressor
+from cbackprop.engine import run
+from cbackprop.functions.activations import Activation
 
 X, y = load_iris(return_X_y=True)
 X32 = X.astype(np.float32)
@@ -71,7 +73,7 @@ def test_multilabel_predicts_the_same(columns):
 
 
 @needs_onnx
-@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("activation", [*run.ACTIVATIONS, [Activation("leaky_relu", 0.3)] * 2])
 def test_float64_stays_float64(activation):
     model = MLPClassifier((6, 5), activation, max_iter=20, random_state=0).fit(X, y)
     _, probabilities = exported(model, X, options={"zipmap": False})(X)

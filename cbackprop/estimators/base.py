@@ -24,6 +24,7 @@ from cbackprop.engine import run
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.stopping import curves, record_of
 from cbackprop.files.savable import Savable
+from cbackprop.functions.activations import Activation
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.training.history import History
@@ -52,7 +53,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
     __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "activation": [StrOptions(set(run.ACTIVATIONS)), Activation, "array-like"],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

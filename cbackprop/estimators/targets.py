@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
 from cbackprop.estimators.base import MLP
+from cbackprop.functions.losses import as_loss
 
 
 def _checked(estimator: MLP, X, y, reset, **more):
@@ -93,13 +94,12 @@ class Numbers(MLP):
         return 1 if y.ndim == 1 else y.shape[1]
 
     def _output(self) -> tuple[str, str]:
-        return ("exp" if self.loss == "poisson" else "identity"), self.loss
+        return as_loss(self.loss).outputs[0], self.loss
 
     def _validate_input(self, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
         X, y = _checked(self, X, y, reset, y_numeric=True)
-        if self.loss == "poisson" and y.min() < 0:
-            raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
+        as_loss(self.loss).check(y)
         return X, y
 
     def _engine_targets(self, y, dtype):

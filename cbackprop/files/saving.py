@@ -23,6 +23,7 @@ from cbackprop.files.values import (
     labels_to_json,
     to_json,
 )
+from cbackprop.functions import activations, losses
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.network import Network
@@ -75,7 +76,9 @@ OUTPUTS = {
     "multiclass": {("softmax", "log_loss")},
     "binary": {("logistic", "binary_log_loss")},
     "multilabel-indicator": {("logistic", "binary_log_loss")},
-    "numbers": {("identity", "squared_error"), ("exp", "poisson")},
+    "numbers": {
+        (output, name) for name in losses.OF_NUMBERS for output in losses.as_loss(name).outputs[:1]
+    },
 }
 
 
@@ -226,9 +229,9 @@ def _add_network(network: Network, about: dict[str, Any], tensors: dict[str, NDA
     draws = network._initialize
     about["network"] = {
         "layer_sizes": list(network.layer_sizes),
-        "activation": network.activation,
+        "activation": activations.to_json(network.activation),
         "output_activation": network.output_activation,
-        "loss": network.loss_name,
+        "loss": losses.to_json(network.loss_function),
         "init": next(name for name, function in INITIALIZERS.items() if function is draws),
         "dtype": network.dtype.name,
     }
@@ -242,6 +245,8 @@ def _size(about: dict[str, Any]) -> int:
 
 def _network(about: dict[str, Any], reader: Reader) -> Network:
     declared = {name: value for name, value in about.items() if name != "dtype"}
+    declared["activation"] = activations.from_json(about["activation"])
+    declared["loss"] = losses.from_json(about["loss"])
     network = object.__new__(Network)
     network._configure(**declared)
     network._own(reader.tensor("parameters"))
@@ -367,7 +372,8 @@ def fitted_from(reader: Reader) -> dict[str, Any]:
         targets = about["labels"]["type"]
     else:
         targets = "numbers"
-    output = about["network"]["output_activation"], about["network"]["loss"]
+    loss = losses.from_json(about["network"]["loss"])
+    output = about["network"]["output_activation"], loss.name
     if output not in OUTPUTS[targets]:
         raise ModelFileError(f"a network for targets of type {targets!r} cannot end in {output}")
     return values
