@@ -16,13 +16,10 @@ OPERATORS = {
     "logistic": "Sigmoid",
     "tanh": "Tanh",
     "relu": "Relu",
-    "leaky_relu": "LeakyRelu",
-    "elu": "Elu",
-    "selu": "Selu",
-    "softplus": "Softplus",
     "softmax": "Softmax",
     "exp": "Exp",
 }
+SELU_SCALE, SELU_LOW = 1.0507009873554805, 1.7580993408473769
 # What scikit-learn's classifiers take in skl2onnx.
 OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -151,27 +148,42 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 def _activate(graph: _Graph, name: str, slope: float, z: str, element_type: int) -> str:
     """An activation of z: ONNX's operator for it, or several."""
     if name in OPERATORS:
-        attributes = {"softmax": {"axis": 1}, "leaky_relu": {"alpha": slope}}.get(name, {})
-        return graph.node(OPERATORS[name], z, **attributes)
+        return graph.node(OPERATORS[name], z, **({"axis": 1} if name == "softmax" else {}))
 
+    # Of operators that onnxruntime has for float64, too: its LeakyRelu, Elu, Selu, Softplus, Gelu
+    # and Mish are for float32 alone.
     def number(value: float) -> str:
         return graph.constant(np.array([value]), element_type)
 
     def product(*factors: str) -> str:
         return reduce(lambda one, other: graph.node("Mul", one, other), factors)
 
+    def total(*terms: str) -> str:
+        return reduce(lambda one, other: graph.node("Add", one, other), terms)
+
+    right = graph.node("Relu", z)
+    left = graph.node("Sub", z, right)
+    if name == "leaky_relu":
+        return total(right, product(left, number(slope)))
+    if name in ("elu", "selu"):
+        below = graph.node("Sub", graph.node("Exp", left), number(1.0))
+        if name == "elu":
+            return total(right, below)
+        return total(product(right, number(SELU_SCALE)), product(below, number(SELU_LOW)))
+    if name in ("softplus", "mish"):  # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
+        e = graph.node("Exp", graph.node("Sub", left, right))
+        softplus = total(right, graph.node("Log", total(e, number(1.0))))
+        return softplus if name == "softplus" else product(z, graph.node("Tanh", softplus))
     if name == "silu":
         return product(z, graph.node("Sigmoid", z))
-    if name == "mish":
-        return product(z, graph.node("Tanh", graph.node("Softplus", z)))
-    if name == "gelu":  # z (1 + erf(z / sqrt 2)) / 2
-        erf = graph.node("Erf", product(z, number(0.5**0.5)))
-        return product(z, number(0.5), graph.node("Add", erf, number(1.0)))
+    if name == "gelu":  # z (1 + erf(z / sqrt 2)) / 2; erf there is for float32 alone
+        argument = graph.node("Cast", product(z, number(0.5**0.5)), to=1)
+        erf = graph.node("Cast", graph.node("Erf", argument), to=element_type)
+        return product(z, number(0.5), total(erf, number(1.0)))
     if name == "gelu_tanh":  # z / (1 + e^-w), w = 2 sqrt(2 / pi) (z + 0.044715 z^3)
         scale = 2.0 * (2.0 / np.pi) ** 0.5
         cube = product(z, z, z, number(0.044715 * scale))
-        gate = graph.node("Add", product(z, number(scale)), cube)
-        return product(z, graph.node("Sigmoid", gate))
+        return product(z, graph.node("Sigmoid", total(product(z, number(scale)), cube)))
     raise NotImplementedError(f"no ONNX operators are known for the activation {name!r}")
 
 

@@ -76,6 +76,15 @@ EXACT = {
 }
 
 
+# Largest errors in ulp, as engine/vector/smooth.h and vmath.h state them.
+BOUNDS = {
+    "identity": 0.0, "logistic": 2.5, "tanh": 3.0, "relu": 0.0, "leaky_relu": 1.0, "elu": 1.5,
+    "selu": 2.5, "softplus": 2.5, "silu": 4.0, "gelu": 8.0, "gelu_tanh": 4.0, "mish": 4.0,
+}  # fmt: skip
+# Those of derivatives, where they do not pass through 0 or, made of a, vanish beside 1.
+STEEP = {"elu": 1.5, "selu": 2.5, "softplus": 2.5, "silu": 8.0, "gelu": 12.0, "mish": 8.0}
+
+
 @cache
 def points(dtype):
     """Arguments all over, more of them where it is delicate: near 0, and where results end."""

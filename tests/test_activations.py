@@ -3,19 +3,12 @@
 import mpmath
 import numpy as np
 import pytest
-from activations import EXACT, errors_in_ulp, points
+from activations import BOUNDS, EXACT, STEEP, errors_in_ulp, points
 
 from cbackprop import MLPClassifier, MLPRegressor, Network, load, reference
 from cbackprop.engine import kernels, run, trial
 from cbackprop.functions.activations import Activation
 
-# Largest errors in ulp, as engine/vector/smooth.h and vmath.h state them.
-BOUNDS = {
-    "identity": 0.0, "logistic": 2.5, "tanh": 3.0, "relu": 0.0, "leaky_relu": 1.0, "elu": 1.5,
-    "selu": 2.5, "softplus": 2.5, "silu": 4.0, "gelu": 8.0, "gelu_tanh": 4.0, "mish": 4.0,
-}  # fmt: skip
-# Those of derivatives, where they do not pass through 0 or, made of a, vanish beside 1.
-STEEP = {"elu": 1.5, "selu": 2.5, "softplus": 2.5, "silu": 8.0, "gelu": 12.0, "mish": 8.0}
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
 every_activation = pytest.mark.parametrize("name", run.ACTIVATIONS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)

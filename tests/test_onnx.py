@@ -78,7 +78,10 @@ def test_float64_stays_float64(activation):
     model = MLPClassifier((6, 5), activation, max_iter=20, random_state=0).fit(X, y)
     _, probabilities = exported(model, X, options={"zipmap": False})(X)
     assert probabilities.dtype == np.float64
-    assert_allclose(probabilities, model.predict_proba(X), rtol=1e-9)
+    # erf is float32's in onnxruntime
+    assert_allclose(
+        probabilities, model.predict_proba(X), rtol=1e-5 if activation == "gelu" else 1e-9
+    )
 
 
 @needs_onnx

@@ -10,7 +10,7 @@ cdef struct Task:
     # The model: a plan and a vector.
     const Layer* plan
     Py_ssize_t n_layers
-    const double* slopes            # (n_layers,), the activations' parameters
+    const double* slopes            # (n_layers,), the activations' parameters, or NULL for the standard ones
     int output                      # a code of plan.h's enum Output
     void* parameters
     # The data. X is dense (n, n_features), or CSR with `indices` and `indptr` of index_size bytes each.

@@ -20,6 +20,13 @@ cdef inline bint gathered(const Task* task) noexcept nogil:
     return task.rows != NULL and task.index_size == 0
 
 
+cdef inline double slope_of(const Task* task, Py_ssize_t index) noexcept nogil:
+    """The parameter of a layer's activation."""
+    if task.slopes != NULL:
+        return task.slopes[index]
+    return ACTIVATION_ROWS[task.plan[index].activation].standard
+
+
 cdef inline bint keeps_slopes(const Layer* plan, Py_ssize_t n_layers, Py_ssize_t index) noexcept nogil:
     """Whether the hidden layer keeps its derivative beside A."""
     return index + 1 < n_layers and ACTIVATION_ROWS[plan[index].activation].derivative == DERIVATIVE_KEPT
@@ -139,11 +146,11 @@ cdef void forward(
         if index == 0 and task.index_size != 0:
             memset(z, 0, m * n_out * sizeof(floating))
             add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
-            leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, task.slopes[index])
+            leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, slope_of(task, index))
         else:
             a = inputs(task, workspace, first) if index == 0 else activations(task, workspace, index)
             forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, parameters + layer.biases,
-                            activation, task.slopes[index], z, slopes_kept)
+                            activation, slope_of(task, index), z, slopes_kept)
 
 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -206,7 +213,7 @@ cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_s
             made_of = activations(task, workspace, index)
         backward_product(m, n_in, n_out, deltas(task, workspace, index + 1) + start * n_out,
                          parameters + task.plan[index].weights, task.plan[index - 1].activation,
-                         task.slopes[index - 1], made_of + start * n_in, delta)
+                         slope_of(task, index - 1), made_of + start * n_in, delta)
 
 
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil:

@@ -170,11 +170,14 @@ cdef class Task:
         self.task.loss_scale = loss_scale
         self.n_outputs = k = self.task.plan[self.task.n_layers - 1].n_out
         self.task.sklearns_loss = sklearns_loss
-        self.task.slopes = self._parameters_of_functions(
-            "slopes", slopes, [ACTIVATION_ROWS[code].standard for code in self.plan["activation"]])
+        if slopes is not None:
+            self.task.slopes = self._numbers("slopes", slopes, self.task.n_layers)
+        self.task.loss_parameters = &OUTPUT_ROWS[output].standard
         each = OUTPUT_ROWS[output].parameters == PARAMETERS_EACH
-        self.task.loss_parameters = self._parameters_of_functions(
-            "loss_parameters", loss_parameters, [OUTPUT_ROWS[output].standard] * (k if each else 1))
+        if loss_parameters is not None or each:
+            given = OUTPUT_ROWS[output].standard if loss_parameters is None else loss_parameters
+            given = np.full(k, given) if np.ndim(given) == 0 else given
+            self.task.loss_parameters = self._numbers("loss_parameters", given, k if each else 1)
         self._take_rows(X, dtype)
         self.n_rows = self.n_stored
         if rows is not None:
@@ -209,10 +212,10 @@ cdef class Task:
         self.task.workspace = work.view.buf
         self.blocks.append(work)
 
-    cdef const double* _parameters_of_functions(self, str name, given, standard) except NULL:
-        cdef Block block = Block(np.array(standard if given is None else given, dtype=np.float64), name, "float64", 1)
-        if block.length() != len(standard):
-            raise ValueError(f"{name} must have {len(standard)} elements, got {block.length()}")
+    cdef const double* _numbers(self, str name, given, Py_ssize_t n) except NULL:
+        cdef Block block = Block(np.array(given, dtype=np.float64), name, "float64", 1)
+        if block.length() != n:
+            raise ValueError(f"{name} must have {n} elements, got {block.length()}")
         self.blocks.append(block)
         return <const double*>block.view.buf
 

@@ -295,13 +295,18 @@ def as_loss(loss: Any) -> Loss:
     return loss if isinstance(loss, Loss) else LOSSES[check_option("loss", loss, LOSSES)]()
 
 
+def settings_of(loss: Loss) -> dict[str, Any]:
+    """The arguments that make it again, none if all are standard: numbers, and lists of them."""
+    if loss == type(loss)():
+        return {}
+    values = {field.name: getattr(loss, field.name) for field in fields(loss)}  # type: ignore[arg-type]
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
 def to_json(loss: Loss) -> Any:
     """A loss in JSON's types, for a file: its name, and parameters that are not standard."""
-    if loss == type(loss)():
-        return loss.name
-    values = {field.name: getattr(loss, field.name) for field in fields(loss)}  # type: ignore[arg-type]
-    listed = {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
-    return {"name": loss.name, **listed}
+    settings = settings_of(loss)
+    return {"name": loss.name, **settings} if settings else loss.name
 
 
 def from_json(about: Any) -> Loss:

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 from cbackprop.files.savable import Savable
 from cbackprop.functions import activations
 from cbackprop.functions.activations import Activation
-from cbackprop.functions.losses import Loss, as_loss
+from cbackprop.functions.losses import LOSSES, Loss, as_loss, settings_of
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.network.fitting import fit
 from cbackprop.network.initializers import INITIALIZERS
@@ -158,15 +158,18 @@ class Network(Savable, Parameters):
         self.layer_sizes = check_layer_sizes(layer_sizes)
         hidden = activations.as_activations(activation, len(self.layer_sizes) - 2)
         self.activation = activations.kept(activation)
-        self.loss_function = as_loss(loss)
-        self.output = self.loss_function.code(output_activation)
-        self.output_activation, self.loss_name = output_activation, self.loss_function.name
+        loss = as_loss(loss)
+        self.output = loss.code(output_activation)
+        self.output_activation, self.loss_name = output_activation, loss.name
+        self._loss_settings = settings_of(loss)
         self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
         self.plan = make_plan(self.layer_sizes, [f.name for f in hidden])
-        self.function_parameters = {
-            "slopes": [*(f.parameter for f in hidden), 0.0],
-            "loss_parameters": self.loss_function.engine_parameters(self.layer_sizes[-1]),
-        }
+        numbers = loss.engine_parameters(self.layer_sizes[-1])
+        self.function_parameters: dict[str, Any] = {}  # but for those that are standard
+        if any(f.slope is not None for f in hidden):
+            self.function_parameters["slopes"] = np.array([*(f.parameter for f in hidden), 0.0])
+        if self._loss_settings:
+            self.function_parameters["loss_parameters"] = numbers
 
     def initialize(self, random_state: Any = None) -> Network:
         """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
@@ -194,6 +197,11 @@ class Network(Savable, Parameters):
             drawn = self._initialize(rng, *weights.shape, name)
             weights[...], biases[...] = drawn
         return self
+
+    @property
+    def loss_function(self) -> Loss:
+        """The loss with its parameters: one of `cbackprop.functions.losses`."""
+        return LOSSES[self.loss_name](**self._loss_settings)
 
     def _names_of_activations(self) -> list[str]:
         """Those of the hidden layers, and for the last layer that of the one before it."""
