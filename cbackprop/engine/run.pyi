@@ -2,12 +2,14 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
 ACTIVATIONS: Mapping[str, int]
+SLOPES: Mapping[str, tuple[str, float]]
 MOST_THREADS: int
 OUTPUTS: Mapping[tuple[str, str], int]
+LOSS_PARAMETERS: Mapping[str, tuple[str, float, bool]]
 OPTIMIZERS: Mapping[str, int]
 STATE_VECTORS: Mapping[int, int]
 LAYER: np.dtype[np.void]
@@ -43,6 +45,9 @@ class Task:
         rows: NDArray[np.intp] | None = None,
         capacity: int = 256,
         loss_scale: float = 1.0,
+        sklearns_loss: bool = False,
+        slopes: ArrayLike | None = None,
+        loss_parameters: ArrayLike | None = None,
     ) -> Self: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(

@@ -11,24 +11,33 @@ from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
-from cbackprop.engine cimport passes, steps
-from cbackprop.engine cimport kernels
+from cbackprop.engine cimport leaves, passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.plan cimport (
-    ADAM, EXP_POISSON, IDENTITY, IDENTITY_SQUARED_ERROR, LOGISTIC, LOGISTIC_LOG_LOSS, LOGISTIC_SQUARED_ERROR,
-    MOMENTUM, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, NESTEROV, RELU, SGD, SOFTMAX_LOG_LOSS, TANH, Layer, Rule,
+    ACTIVATION_ROWS, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH,
+    TARGETS_LABELS, Layer, Rule,
 )
 
-ACTIVATIONS = {"identity": IDENTITY, "logistic": LOGISTIC, "tanh": TANH, "relu": RELU}
-OUTPUTS = {
-    ("identity", "squared_error"): IDENTITY_SQUARED_ERROR,
-    ("logistic", "squared_error"): LOGISTIC_SQUARED_ERROR,
-    ("logistic", "binary_log_loss"): LOGISTIC_LOG_LOSS,
-    ("softmax", "log_loss"): SOFTMAX_LOG_LOSS,
-    ("exp", "poisson"): EXP_POISSON,
+cdef int _code
+
+# The rows of functions.def, under the names that Python knows them by.
+ACTIVATIONS = {ACTIVATION_ROWS[_code].name.decode(): _code for _code in range(N_ACTIVATIONS)}
+# The activations that have a parameter: its name and standard value.
+SLOPES = {
+    ACTIVATION_ROWS[_code].name.decode(): (ACTIVATION_ROWS[_code].parameter.decode(), ACTIVATION_ROWS[_code].standard)
+    for _code in range(N_ACTIVATIONS) if ACTIVATION_ROWS[_code].parameter[0] != 0
 }
-OPTIMIZERS = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
-STATE_VECTORS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
+OUTPUTS = {
+    (OUTPUT_ROWS[_code].activation.decode(), OUTPUT_ROWS[_code].loss.decode()): _code for _code in range(N_OUTPUTS)
+}
+# The losses that have a parameter: its name, standard value, and whether there is one for each output.
+LOSS_PARAMETERS = {
+    OUTPUT_ROWS[_code].loss.decode(): (OUTPUT_ROWS[_code].parameter.decode(), OUTPUT_ROWS[_code].standard,
+                                       OUTPUT_ROWS[_code].parameters == PARAMETERS_EACH)
+    for _code in range(N_OUTPUTS) if OUTPUT_ROWS[_code].parameter[0] != 0
+}
+OPTIMIZERS = {OPTIMIZER_ROWS[_code].name.decode(): _code for _code in range(N_OPTIMIZERS)}
+STATE_VECTORS = {_code: OPTIMIZER_ROWS[_code].vectors for _code in range(N_OPTIMIZERS)}
 
 LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
 RULE = np.dtype(
@@ -113,11 +122,16 @@ cdef class Task:
         Rows that the workspace holds: the largest mini-batch, or the rows of a whole-data sweep's block.
     loss_scale : float
         Reported losses are the mean loss times this.
+    sklearns_loss : bool
+        Report losses as scikit-learn makes them: of the outputs, probabilities clipped at eps, and not of z.
+    slopes : float64 array (n_layers,), optional
+        The activations' parameters; what has none does not look. By default the standard ones.
+    loss_parameters : float64 array (1,) or (n_outputs,), optional
+        The loss's parameters, as LOSS_PARAMETERS says. By default the standard ones.
     """
 
     cdef passes.Task task
     cdef object blocks              # keeps the arrays' memory
-    cdef bint single                # float32
     cdef readonly Py_ssize_t n_rows
     cdef readonly Py_ssize_t n_parameters
     cdef readonly Py_ssize_t n_outputs
@@ -130,7 +144,8 @@ cdef class Task:
     cdef bint trainable
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
-                  Py_ssize_t capacity=256, double loss_scale=1.0):
+                  Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
+                  loss_parameters=None):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
@@ -139,7 +154,7 @@ cdef class Task:
         self.n_parameters = check_plan(plan_block)
         vector = Block(parameters, "parameters", "float32 float64", 1)
         dtype = vector.kind()
-        self.single = dtype == "float32"
+        self.task.single = dtype == "float32"
         if vector.length() != self.n_parameters:
             raise ValueError(f"parameters must have the plan's {self.n_parameters} elements, got {vector.length()}")
         if not 0 <= output < N_OUTPUTS:
@@ -154,6 +169,15 @@ cdef class Task:
         self.task.capacity = capacity
         self.task.loss_scale = loss_scale
         self.n_outputs = k = self.task.plan[self.task.n_layers - 1].n_out
+        self.task.sklearns_loss = sklearns_loss
+        if slopes is not None:
+            self.task.slopes = self._numbers("slopes", slopes, self.task.n_layers)
+        self.task.loss_parameters = &OUTPUT_ROWS[output].standard
+        each = OUTPUT_ROWS[output].parameters == PARAMETERS_EACH
+        if loss_parameters is not None or each:
+            given = OUTPUT_ROWS[output].standard if loss_parameters is None else loss_parameters
+            given = np.full(k, given) if np.ndim(given) == 0 else given
+            self.task.loss_parameters = self._numbers("loss_parameters", given, k if each else 1)
         self._take_rows(X, dtype)
         self.n_rows = self.n_stored
         if rows is not None:
@@ -161,9 +185,9 @@ cdef class Task:
             self.task.rows = <const Py_ssize_t*>order.view.buf
             self.n_rows = order.length()
             self.blocks.append(order)
-        self.trainable = y is not None
+        self.trainable = self.task.training = y is not None
         if y is not None:
-            if output == SOFTMAX_LOG_LOSS or getattr(y, "ndim", 0) == 1:
+            if OUTPUT_ROWS[output].targets == TARGETS_LABELS or getattr(y, "ndim", 0) == 1:
                 target = Block(y, "y", "int32", 1)
                 self.task.labels = <const int32_t*>target.view.buf
             else:
@@ -187,6 +211,13 @@ cdef class Task:
         work = Block(self.workspace, "workspace", dtype, 1, True)
         self.task.workspace = work.view.buf
         self.blocks.append(work)
+
+    cdef const double* _numbers(self, str name, given, Py_ssize_t n) except NULL:
+        cdef Block block = Block(np.array(given, dtype=np.float64), name, "float64", 1)
+        if block.length() != n:
+            raise ValueError(f"{name} must have {n} elements, got {block.length()}")
+        self.blocks.append(block)
+        return <const double*>block.view.buf
 
     cdef int _take_rows(self, X, dtype) except -1:
         cdef Block values, indices, indptr
@@ -218,9 +249,12 @@ cdef class Task:
         self.blocks.append(values)
         return 0
 
+    cdef str dtype(self):
+        return "float32" if self.task.single else "float64"
+
     cdef int64_t _n_labels(self):
         cdef int64_t k = self.task.plan[self.task.n_layers - 1].n_out
-        return 2 if k == 1 and self.task.output != SOFTMAX_LOG_LOSS else k
+        return 2 if k == 1 and OUTPUT_ROWS[self.task.output].targets != TARGETS_LABELS else k
 
     cdef int _check_kept(self) except -1:
         cdef Block block
@@ -274,16 +308,13 @@ cdef class Task:
     def predict(self, out, Py_ssize_t first=0, last=None):
         """Output activations of rows first ... last into out (last - first, n_outputs)."""
         cdef Py_ssize_t stop = self.n_rows if last is None else last
-        cdef Block target = Block(out, "out", "float32" if self.single else "float64", 2, True)
+        cdef Block target = Block(out, "out", self.dtype(), 2, True)
         cdef Py_ssize_t k = self.task.plan[self.task.n_layers - 1].n_out
         self._check_range(first, stop)
         if target.length(0) != stop - first or target.length(1) != k:
             raise ValueError(f"out must have shape {(stop - first, k)}, got {(target.length(0), target.length(1))}")
         with nogil:
-            if self.single:
-                steps.predict(&self.task, first, stop, <float*>target.view.buf)
-            else:
-                steps.predict(&self.task, first, stop, <double*>target.view.buf)
+            steps.predict(&self.task, first, stop, target.view.buf)
 
     def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None):
         """The weighted losses' sum over rows first ... last, divided by `weight`: the total weight of all rows.
@@ -300,15 +331,12 @@ cdef class Task:
             raise ValueError(f"the rows' total weight must be positive, got {weight}")
         self._check_range(first, last)
         if gradient is not None:
-            target = Block(gradient, "gradient", "float32" if self.single else "float64", 1, True)
+            target = Block(gradient, "gradient", self.dtype(), 1, True)
             if target.length() != self.n_parameters:
                 raise ValueError(f"gradient must have {self.n_parameters} elements, got {target.length()}")
             slope = target.view.buf
         with nogil:
-            if self.single:
-                loss = steps.loss_and_gradient(&self.task, first, last, weight, <float*>slope)
-            else:
-                loss = steps.loss_and_gradient(&self.task, first, last, weight, <double*>slope)
+            loss = steps.loss_and_gradient(&self.task, first, last, weight, slope)
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
@@ -332,10 +360,7 @@ cdef class Task:
         training.last = last
         training.batch_size = batch_size
         with nogil:
-            if self.single:
-                losses = steps.train(&self.task, &training, <float*>NULL)
-            else:
-                losses = steps.train(&self.task, &training, <double*>NULL)
+            losses = steps.train(&self.task, &training)
         if thread == 0:
             self.n_trained = training.rows
             self._count(&training, team, counter)
@@ -357,10 +382,7 @@ cdef class Task:
         arrays = self._prepare(&training, rule, gradient, state, team, thread, True)
         self._check_kept()
         with nogil:
-            if self.single:
-                term = steps.step(&self.task, &training, weight, <float*>NULL)
-            else:
-                term = steps.step(&self.task, &training, weight, <double*>NULL)
+            term = steps.step(&self.task, &training, weight)
         if thread == 0:
             self._count(&training, team, counter)
         del arrays
@@ -371,7 +393,7 @@ cdef class Task:
         """What training takes besides the rows, checked. Returns what holds its memory."""
         cdef Block rule_block = struct_block(rule, RULE, "rule", 0)
         cdef Block slope, memory
-        dtype = "float32" if self.single else "float64"
+        dtype = self.dtype()
         if not self.trainable:
             raise ValueError("a task without y cannot be trained")
         if not 0 <= thread < team.size:
@@ -379,7 +401,7 @@ cdef class Task:
         training.rule = <const Rule*>rule_block.view.buf
         if not 0 <= training.rule.optimizer < N_OPTIMIZERS:
             raise ValueError(f"rule has the unknown optimizer code {training.rule.optimizer}")
-        vectors = STATE_VECTORS[training.rule.optimizer]
+        vectors = OPTIMIZER_ROWS[training.rule.optimizer].vectors
         memory = Block(state, "state", dtype, 2, True)
         if memory.length(0) != vectors or memory.length(1) != self.n_parameters:
             raise ValueError(
@@ -433,7 +455,7 @@ def all_finite(x):
     cdef bint finite
     with nogil:
         if block.view.itemsize == 4:
-            finite = kernels.of_float.all_finite(<const float*>block.view.buf, n)
+            finite = leaves.all_finite(<const float*>block.view.buf, n)
         else:
-            finite = kernels.of_double.all_finite(<const double*>block.view.buf, n)
+            finite = leaves.all_finite(<const double*>block.view.buf, n)
     return finite

@@ -1,7 +1,5 @@
 """Training: mini-batch after mini-batch, alone or in a team."""
 
-from cython cimport floating
-
 from cbackprop.engine.passes cimport Task
 from cbackprop.engine.plan cimport Rule
 
@@ -31,11 +29,11 @@ cdef struct Training:
     Py_ssize_t n_threads
 
 # The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
-cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil
+cdef double train(const Task* task, Training* training) noexcept nogil
 # One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the L2 term.
-cdef double step(const Task* task, Training* training, double weight, floating* tag) noexcept nogil
+cdef double step(const Task* task, Training* training, double weight) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
 # gradients, divided likewise, is added to it. `capacity` rows at a time.
 cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,
-                              floating* gradient) noexcept nogil
-cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil
+                              void* gradient) noexcept nogil
+cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil

@@ -6,14 +6,15 @@ gradient there and moves the parameters. A barrier stands behind each half; noth
 repeatable.
 """
 
+from cython cimport floating
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
-from cbackprop.engine cimport kernels
+from cbackprop.engine.leaves cimport add_scaled, clip, sum_of_squares, update
 from cbackprop.engine.passes cimport (
     activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
-from cbackprop.engine.plan cimport ADAM, MOMENTUM, SGD
+from cbackprop.engine.plan cimport ADAM, MOMENTUM, OPTIMIZER_ROWS, SGD
 
 
 cdef double power(double base, Py_ssize_t n) noexcept nogil:
@@ -49,17 +50,13 @@ cdef double rate_of_step(const Rule* rule, double power_1, double power_2) noexc
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
-    cdef double total
+    cdef double total = sum_of_squares(x, n)
     cdef Py_ssize_t i
-    if floating is float:
-        total = kernels.of_float.sum_of_squares(x, n)
-        if not isfinite(total):     # a square may be too large for float32 where its number is not
-            total = 0.0
-            for i in range(n):
-                total += <double>x[i] * <double>x[i]
-        return total
-    else:
-        return kernels.of_double.sum_of_squares(x, n)
+    if not isfinite(total):     # a square may be too large for float32 where its number is not
+        total = 0.0
+        for i in range(n):
+            total += <double>x[i] * <double>x[i]
+    return total
 
 
 cdef void move(
@@ -68,13 +65,9 @@ cdef void move(
     """The optimizer's step on n parameters from `at`, none if n is 0."""
     cdef floating* gradient = <floating*>training.gradient
     cdef floating* first = <floating*>training.state
-    cdef floating* second = first + (training.n_parameters if training.rule.optimizer == ADAM else 0)
-    if floating is float:
-        kernels.of_float.update[training.rule.optimizer](
-            parameters + at, gradient + at, first + at, second + at, n, training.rule, rate, l2)
-    else:
-        kernels.of_double.update[training.rule.optimizer](
-            parameters + at, gradient + at, first + at, second + at, n, training.rule, rate, l2)
+    cdef floating* second = first + (
+        training.n_parameters if OPTIMIZER_ROWS[training.rule.optimizer].vectors > 1 else 0)
+    update(training.rule, parameters + at, gradient + at, first + at, second + at, n, rate, l2)
 
 
 cdef struct Share:
@@ -112,10 +105,7 @@ cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index
 
 cdef void add(double factor, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
     """y += factor * x"""
-    if floating is float:
-        kernels.of_float.add_scaled(<float>factor, x, y, n)
-    else:
-        kernels.of_double.add_scaled(factor, x, y, n)
+    add_scaled(<floating>factor, x, y, n)
 
 
 cdef Py_ssize_t rows_at_once(
@@ -149,8 +139,9 @@ cdef double update_layer(
     for piece in range(pieces):
         # The next mini-batch's rows are far away: the memory finds them while this one's gradient is computed.
         if index == 0 and next_m > 0:
-            ask_for_rows(task, next_first + part(next_m, training.thread, training.n_threads),
-                         next_first + part(next_m, training.thread + 1, training.n_threads), piece, pieces, parameters)
+            ask_for_rows(task, <floating*>task.workspace,
+                         next_first + part(next_m, training.thread, training.n_threads),
+                         next_first + part(next_m, training.thread + 1, training.n_threads), piece, pieces)
         share = share_of_rows(task, index, low, low + rows if high - low > rows else high)
         norm += update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
         low = share.high
@@ -184,13 +175,6 @@ cdef double update_rows(
         move(training, share.at, share.weights, rate, l2, parameters)
         move(training, share.at + share.weights, share.biases, rate, 0.0, parameters)
     return norm
-
-
-cdef void clip(floating* gradient, Py_ssize_t n, double bound) noexcept nogil:
-    if floating is float:
-        kernels.of_float.clip(gradient, n, bound)
-    else:
-        kernels.of_double.clip(gradient, n, bound)
 
 
 cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
@@ -255,16 +239,16 @@ cdef double update_clipped(
     return move_by_gradient(task, training, rate, l2, parameters)
 
 
-cdef double step(const Task* task, Training* training, double weight, floating* tag) noexcept nogil:
+cdef double one_step(const Task* task, Training* training, double weight, floating* parameters) noexcept nogil:
     cdef double l2 = training.rule.l2 + training.rule.l2_batch / weight
     training.step += 1
     return 0.5 * l2 * move_by_gradient(
         task, training, rate_of_step(training.rule, first_power(training.rule.beta_1, training.step),
                                      first_power(training.rule.beta_2, training.step)),
-        l2, <floating*>task.parameters)
+        l2, parameters)
 
 
-cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil:
+cdef double mini_batches(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef Py_ssize_t first = training.first, m, index
     cdef Py_ssize_t start, stop
     cdef floating* parameters = <floating*>task.parameters
@@ -274,7 +258,7 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
     while first < training.last:
         m = training.batch_size if training.last - first > training.batch_size else training.last - first
-        weight = total_weight(task, first, m, tag)
+        weight = total_weight(task, workspace, first, m)
         if weight != 0.0:       # rows that weigh nothing say nothing: no loss, no step
             training.step += 1
             power_1 = next_power(power_1, training.rule.beta_1, training.step)
@@ -282,9 +266,9 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
             training.rows += m
             start = part(m, training.thread, training.n_threads)
             stop = part(m, training.thread + 1, training.n_threads)
-            forward(task, first, start, stop, tag)
-            loss = output_delta(task, first, start, stop, tag)
-            backward(task, start, stop, tag)
+            forward(task, workspace, first, start, stop)
+            loss = output_delta(task, workspace, first, start, stop)
+            backward(task, workspace, start, stop)
             if not team_wait(training.team):
                 return losses
             l2 = training.rule.l2 + training.rule.l2_batch / weight
@@ -302,29 +286,60 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
     return losses
 
 
-cdef double loss_and_gradient(
-    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
+cdef double sum_of_blocks(
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
 ) noexcept nogil:
     cdef Py_ssize_t m, index
     cdef double loss = 0.0
     while first < last:
         m = task.capacity if last - first > task.capacity else last - first
-        forward(task, first, 0, m, gradient)
-        loss += output_delta(task, first, 0, m, gradient)
+        forward(task, workspace, first, 0, m)
+        loss += output_delta(task, workspace, first, 0, m)
         if gradient != NULL:
-            backward(task, 0, m, gradient)
+            backward(task, workspace, 0, m)
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
         first += m
     return task.loss_scale * loss / weight
 
 
-cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil:
+cdef void outputs(
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, floating* out
+) noexcept nogil:
     """The outputs (last - first, k) of these rows, `capacity` at a time."""
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m, done = first
     while done < last:
         m = task.capacity if last - done > task.capacity else last - done
-        forward(task, done, 0, m, out)
-        finish(task, 0, m, out)
-        memcpy(out + (done - first) * k, activations(task, task.n_layers, out), m * k * sizeof(floating))
+        forward(task, workspace, done, 0, m)
+        finish(task, workspace, 0, m)
+        memcpy(out + (done - first) * k, activations(task, workspace, task.n_layers), m * k * sizeof(floating))
         done += m
+
+
+# The door's calls, for the dtype that the task has.
+
+cdef double train(const Task* task, Training* training) noexcept nogil:
+    if task.single:
+        return mini_batches(task, training, <float*>task.workspace)
+    return mini_batches(task, training, <double*>task.workspace)
+
+
+cdef double step(const Task* task, Training* training, double weight) noexcept nogil:
+    if task.single:
+        return one_step(task, training, weight, <float*>task.parameters)
+    return one_step(task, training, weight, <double*>task.parameters)
+
+
+cdef double loss_and_gradient(
+    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient
+) noexcept nogil:
+    if task.single:
+        return sum_of_blocks(task, <float*>task.workspace, first, last, weight, <float*>gradient)
+    return sum_of_blocks(task, <double*>task.workspace, first, last, weight, <double*>gradient)
+
+
+cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil:
+    if task.single:
+        outputs(task, <float*>task.workspace, first, last, <float*>out)
+    else:
+        outputs(task, <double*>task.workspace, first, last, <double*>out)

@@ -23,6 +23,7 @@ from cbackprop.callbacks.protocol import (
     not_within_itself,
     without_fit,
 )
+from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.plain import PlainState
@@ -30,6 +31,7 @@ from cbackprop.estimators.shown import Shown
 from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
 from cbackprop.estimators.targets import Targets
 from cbackprop.files.savable import Savable
+from cbackprop.functions.activations import Activation
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.training.history import History
@@ -60,7 +62,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
     __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "activation": [StrOptions(set(run.ACTIVATIONS)), Activation, "array-like"],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

@@ -36,8 +36,9 @@ class MLPClassifier(ClassifierMixin, MLP):
     ----------
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
         Units of every hidden layer; ``()`` for none.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden layers.
+    activation : str, Activation or list of them, default='relu'
+        Of the hidden layers, or a list of one for each: scikit-learn's 'identity', 'logistic',
+        'tanh' and 'relu', and those that `Network` names besides.
     solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
         SciPy's L-BFGS over all rows, or mini-batches with SGD or Adam.
     alpha : float, default=0.0001

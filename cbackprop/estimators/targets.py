@@ -12,6 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
+from cbackprop.functions.losses import as_loss
 from cbackprop.validation.checks import in_dtype
 from cbackprop.validation.columns import explained
 
@@ -187,14 +188,13 @@ class Numbers(Targets):
         return 1 if y.ndim == 1 else y.shape[1]
 
     def output(self, estimator) -> tuple[str, str]:
-        return ("exp" if estimator.loss == "poisson" else "identity"), estimator.loss
+        return as_loss(estimator.loss).outputs[0], estimator.loss
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
         X, y = _checked(estimator, X, y, reset, y_numeric=True)
         y = y.toarray() if hasattr(y, "toarray") else y
-        if estimator.loss == "poisson" and y.min() < 0:
-            raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
+        as_loss(estimator.loss).check(y)
         return X, y
 
     def for_engine(self, y, dtype):

@@ -36,13 +36,14 @@ def epochs(
     l2: float = 0.0,
     l2_batch: float = 0.0,
     loss_scale: float = 1.0,
+    sklearns_loss: bool = False,
     n_jobs: int | None = None,
 ) -> Generator[float, None, None]:
     """Train the network in place, an epoch at every ``next``.
 
     Parameters
     ----------
-    model : Network, or anything with its plan, output and parameters
+    model : Network, or anything with what `Model` asks for
     X : C-contiguous array or CSR matrix of shape (n, n_features), of the network's dtype
     y : int32 labels (n,), or numbers (n, n_outputs)
     optimizer : SGD or Adam
@@ -64,6 +65,8 @@ def epochs(
         learning rate: the book's lambda / n, and scikit-learn's alpha.
     loss_scale : float
         Reported losses are the mean loss times this, plus the L2 term.
+    sklearns_loss : bool
+        Report the losses as scikit-learn makes them, which differ next to certainty.
     n_jobs : int or None
         Threads; None for as many as pay off.
 
@@ -86,6 +89,7 @@ def epochs(
         l2=l2,
         l2_batch=l2_batch,
         loss_scale=loss_scale,
+        sklearns_loss=sklearns_loss,
         execution=Execution(n_jobs),
     )
 
@@ -105,6 +109,7 @@ def passes(
     l2: float = 0.0,
     l2_batch: float = 0.0,
     loss_scale: float = 1.0,
+    sklearns_loss: bool = False,
     execution: Execution,
 ) -> Generator[float, None, None]:
     """What `epochs` does, by a call that was told how to work."""
@@ -112,7 +117,13 @@ def passes(
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
     state = optimizer._ready(model.parameters)
-    data = {"y": y, "sample_weight": sample_weight, "rows": order, "loss_scale": loss_scale}
+    data = {
+        "y": y,
+        "sample_weight": sample_weight,
+        "rows": order,
+        "loss_scale": loss_scale,
+        "sklearns_loss": sklearns_loss,
+    }
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
@@ -140,8 +151,9 @@ class _Whole:
 
     def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
         self.task = run.Task(
-            model.plan, model.output, model.parameters, X, capacity=batch_size, **data
-        )
+            model.plan, model.output, model.parameters, X, capacity=batch_size,
+            **model.function_parameters, **data,
+        )  # fmt: skip
         self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
         self.n_threads = n_threads
         keeps_gradient = state.shape[0] > 0 or optimizer._clips

@@ -165,7 +165,7 @@ BAD_ARGUMENTS = {
     "plan: unknown activation": (
         {"plan": changed_plan(1, activation=len(run.ACTIVATIONS))},
         ValueError,
-        "layer 1 has the unknown activation code 4",
+        f"layer 1 has the unknown activation code {len(run.ACTIVATIONS)}",
     ),
     "plan: activation that an int would hold as 0": (
         {"plan": changed_plan(0, activation=2**32)},
@@ -176,7 +176,7 @@ BAD_ARGUMENTS = {
     "output: too large": (
         {"output": len(run.OUTPUTS)},
         ValueError,
-        "output must be one of the codes in OUTPUTS, got 5",
+        f"output must be one of the codes in OUTPUTS, got {len(run.OUTPUTS)}",
     ),
     "output: a name": ({"output": "softmax"}, TypeError, "int"),
     "output: None": ({"output": None}, TypeError, "int"),
@@ -230,6 +230,13 @@ BAD_ARGUMENTS = {
     ),
     "capacity: largest": ({"capacity": SSIZE_MAX}, ValueError, f"got {SSIZE_MAX}"),
     "capacity: float": ({"capacity": 2.0}, TypeError, "float"),
+    "slopes: too few": ({"slopes": [0.1]}, ValueError, "slopes must have 2 elements, got 1"),
+    "slopes: words": ({"slopes": ["a", "b"]}, ValueError, "float"),
+    "loss_parameters: too many": (
+        {"loss_parameters": [0.1, 0.2]},
+        ValueError,
+        "loss_parameters must have 1 elements, got 2",
+    ),
     "loss_scale: None": ({"loss_scale": None}, TypeError, "(real number|float)"),
     "X: None": ({"X": None}, ValueError, "X must be .*got NoneType"),
     "X: list": ({"X": [[1.0] * FEATURES] * N}, ValueError, "X must be .*got list"),
