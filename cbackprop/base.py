@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import _fit_context, is_classifier
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
@@ -18,8 +19,11 @@ from cbackprop.callbacks import CallbackSupportMixin, check_callbacks, listening
 from cbackprop.checks import check_sign, engine_rows
 from cbackprop.descent import Descent
 from cbackprop.engine import run
+from cbackprop.exchange import Exchange
 from cbackprop.network import Network
+from cbackprop.plain import PlainState
 from cbackprop.savable import Savable
+from cbackprop.shown import Shown
 from cbackprop.undo import all_or_nothing
 
 
@@ -35,7 +39,7 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Savable, CallbackSupportMixin, Descent):
+class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, Descent):
     """What the two estimators share."""
 
     # Callbacks are for the one call of fit: meta-estimators have nothing to route.
@@ -81,7 +85,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
 
     @coefs_.setter
     def coefs_(self, values: Any) -> None:
-        self._fitted_network("coefs_").weights = values
+        self._network_to_assign("coefs_").weights = values
 
     @property
     def intercepts_(self) -> list:
@@ -90,7 +94,7 @@ class MLP(Savable, CallbackSupportMixin, Descent):
 
     @intercepts_.setter
     def intercepts_(self, values: Any) -> None:
-        self._fitted_network("intercepts_").biases = values
+        self._network_to_assign("intercepts_").biases = values
 
     def _fitted_network(self, name: str) -> Network:
         try:
@@ -99,6 +103,17 @@ class MLP(Savable, CallbackSupportMixin, Descent):
             raise AttributeError(
                 f"{type(self).__name__!r} object has no attribute {name!r} before it is fitted"
             ) from None
+
+    def _network_to_assign(self, name: str) -> Network:
+        if "network_" not in self.__dict__:
+            mine = type(self).__name__
+            raise NotFittedError(
+                f"this {mine} cannot be given {name!r} before it is fitted: it has no network yet. "
+                f"Call fit (or partial_fit) first and set {name} then; with warm_start=True fit "
+                f"goes on from there. Without a fit, {mine}.from_sklearn(...) takes the weights of "
+                "scikit-learn's, and a Network can be given weights and biases at once."
+            )
+        return self._fitted_network(name)
 
     # Fitting.
 

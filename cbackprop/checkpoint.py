@@ -13,12 +13,12 @@ from cbackprop.callbacks import EPOCH, Callback, FitState, state_of
 from cbackprop.checks import check_integer
 from cbackprop.container import ModelFileError, Reader, reading, write
 from cbackprop.network import Network
-from cbackprop.saving import (
+from cbackprop.registry import (
     Content,
     add_optimizer,
     content_of,
     declared_tensors,
-    fitted_from,
+    description_of,
     model_from,
     optimizer_from,
 )
@@ -184,7 +184,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     if isinstance(model, Network) or optimizer is None:
         history = _history(fit["history"], epoch)
     if not isinstance(model, Network):
-        fitted = fitted_from(reader)
+        fitted = description_of(model).fitted(reader)
         if fitted["n_iter_"] != epoch:
             raise ModelFileError(f"a fit in epoch {epoch} has not made {fitted['n_iter_']}")
     best = reader.tensor("fit.best") if fit["best"] else None

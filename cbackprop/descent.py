@@ -154,7 +154,7 @@ class Descent(Stopping):
                     return not again and state.done
                 self.n_iter_ = state.epoch = state.epoch + 1
                 state.history.record(cost=loss)
-                self.loss_, self.n_iter_ = loss, state.epoch
+                self.loss_, self.n_iter_ = np.float64(loss), state.epoch
                 listeners.epoch_begins()
                 state.done = listeners.epoch_ended()
                 return state.done
@@ -178,7 +178,7 @@ class Descent(Stopping):
             self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         for warning in caught:
             warn(str(warning.message), warning.category)
-        self.loss_ = float(result.fun)
+        self.loss_ = np.float64(result.fun)
         if not np.isfinite(self.loss_):
             where = f"Iteration {self.n_iter_}: loss {self.loss_:.3g}. Try scaled inputs."
             if not run.all_finite(network.parameters):

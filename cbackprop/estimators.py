@@ -15,9 +15,14 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
 from cbackprop.base import MLP
+from cbackprop.estimator_file import EstimatorDescription
+from cbackprop.naming import named
+from cbackprop.registry import saved_by
 from cbackprop.targets import Labels, Numbers
 
 
+@named
+@saved_by(EstimatorDescription)
 class MLPClassifier(ClassifierMixin, Labels):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
@@ -65,8 +70,10 @@ class MLPClassifier(ClassifierMixin, Labels):
         Hold out rows, stop when their score no longer improves, keep the best parameters.
     validation_fraction : float, default=0.1
         Share of the rows to hold out.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of adam's two means, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of adam's mean of the gradient's square, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of adam's second mean.
     n_iter_no_change : int, default=10
@@ -86,8 +93,10 @@ class MLPClassifier(ClassifierMixin, Labels):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    coefs_, intercepts_ : lists of ndarrays (fan_in, fan_out) and (fan_out,)
-        Weights and biases, views into the network's vector: change them in place or assign.
+    coefs_ : list of ndarrays (fan_in, fan_out)
+        Weights, views into the network's vector: change them in place or assign.
+    intercepts_ : list of ndarrays (fan_out,)
+        Biases, likewise.
     network_ : Network
         The network behind the estimator.
     loss_ : float
@@ -305,6 +314,8 @@ class MLPClassifier(ClassifierMixin, Labels):
         return tags
 
 
+@named
+@saved_by(EstimatorDescription)
 class MLPRegressor(RegressorMixin, Numbers):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
@@ -353,8 +364,10 @@ class MLPRegressor(RegressorMixin, Numbers):
         Hold out rows, stop when their score no longer improves, keep the best parameters.
     validation_fraction : float, default=0.1
         Share of the rows to hold out.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of adam's two means, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of adam's mean of the gradient's square, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of adam's second mean.
     n_iter_no_change : int, default=10
@@ -373,8 +386,10 @@ class MLPRegressor(RegressorMixin, Numbers):
 
     Attributes
     ----------
-    coefs_, intercepts_ : lists of ndarrays (fan_in, fan_out) and (fan_out,)
-        Weights and biases, views into the network's vector: change them in place or assign.
+    coefs_ : list of ndarrays (fan_in, fan_out)
+        Weights, views into the network's vector: change them in place or assign.
+    intercepts_ : list of ndarrays (fan_out,)
+        Biases, likewise.
     network_ : Network
         The network behind the estimator.
     loss_ : float

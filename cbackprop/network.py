@@ -24,9 +24,12 @@ from cbackprop.engine import run
 from cbackprop.fitting import fit
 from cbackprop.history import History, Metric
 from cbackprop.initializers import INITIALIZERS
+from cbackprop.naming import named
+from cbackprop.network_file import NetworkDescription
 from cbackprop.optimizers import Optimizer
 from cbackprop.parameters import Parameters
 from cbackprop.plan import make_plan, views
+from cbackprop.registry import saved_by
 from cbackprop.savable import Savable
 from cbackprop.summary import Summary
 from cbackprop.sweeps import Sweep
@@ -66,6 +69,8 @@ class Backprop(NamedTuple):
     bias_gradients: list[NDArray]
 
 
+@named
+@saved_by(NetworkDescription)
 class Network(Savable, Parameters):
     """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
 
@@ -152,7 +157,7 @@ class Network(Savable, Parameters):
         self.activation = check_option("activation", activation, run.ACTIVATIONS)
         check_output(output_activation, loss)
         self.output_activation, self.loss_name = output_activation, loss
-        self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
+        self.init = check_option("init", init, INITIALIZERS)
         self.plan = make_plan(self.layer_sizes, activation)
         self.output = run.OUTPUTS[output_activation, loss]
 
@@ -178,9 +183,21 @@ class Network(Savable, Parameters):
         """
         rng = check_random_state(random_state)
         for weights, biases in zip(self._weights, self._biases, strict=True):
-            drawn = self._initialize(rng, *weights.shape, self.activation)
+            drawn = INITIALIZERS[self.init](rng, *weights.shape, self.activation)
             weights[...], biases[...] = drawn
         return self
+
+    def __getstate__(self) -> dict:
+        state = super().__getstate__()
+        del state["plan"], state["output"]  # made anew of the options
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._configure(
+            self.layer_sizes, self.activation, self.output_activation, self.loss_name, self.init
+        )
+        self._own(state["_parameters"])
 
     def __repr__(self) -> str:
         return (

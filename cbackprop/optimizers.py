@@ -8,6 +8,9 @@ import numpy as np
 
 from cbackprop.checks import check_integer, check_number
 from cbackprop.engine import run
+from cbackprop.naming import named
+from cbackprop.optimizer_file import OptimizerDescription
+from cbackprop.registry import saved_by
 from cbackprop.savable import Savable
 
 
@@ -107,6 +110,8 @@ class Optimizer(Savable):
         return f"{type(self).__name__}({arguments})"
 
 
+@named
+@saved_by(OptimizerDescription)
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum if asked for.
 
@@ -167,6 +172,8 @@ class SGD(Optimizer):
         return super().__repr__()[:-1] + f", nesterov={self.nesterov})"
 
 
+@named
+@saved_by(OptimizerDescription)
 class Adam(Optimizer):
     """Adam: steps scaled by running means of the gradient and of its square.
 

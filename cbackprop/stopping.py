@@ -85,8 +85,8 @@ class Stopping(BaseEstimator):
     def _record(self, loss: float, n_samples: int) -> None:
         self.n_iter_ += 1
         self.t_ += n_samples
-        self.loss_ = loss
-        self.loss_curve_.append(loss)
+        self.loss_ = np.float64(loss)  # as scikit-learn's
+        self.loss_curve_.append(self.loss_)
 
     def _books(self) -> Books:
         """What the end of an epoch changes, but for the parameters and what only grows."""
