@@ -1,0 +1,1 @@
+"""What a network computes with, as Python sees it: activations, losses, optimizers."""
