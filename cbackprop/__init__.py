@@ -7,7 +7,7 @@ from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.history import History
 from cbackprop.network import Backprop, Network
-from cbackprop.optimizers import SGD, Adam
+from cbackprop.optimizers import SGD, Adam, AdamW, RMSprop
 
 if _TYPE_CHECKING:
     from cbackprop.checkpoint import Checkpoint
@@ -17,6 +17,7 @@ if _TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "Backprop",
     "Checkpoint",
     "History",
@@ -24,6 +25,7 @@ __all__ = [
     "MLPRegressor",
     "Network",
     "Progress",
+    "RMSprop",
     "__version__",
     "load",
 ]
