@@ -70,7 +70,7 @@ def fit(
     check_number("l2", l2, 0.0, np.inf, open_high=True)
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+        raise TypeError(f"optimizer must be SGD, Adam, AdamW or RMSprop, got {optimizer!r}")
     if isinstance(metrics, str) and metrics == "auto":
         metrics = ["accuracy"] if network.output_activation in ("softmax", "logistic") else None
     measured = check_metrics(metrics)
@@ -133,6 +133,8 @@ def _epochs(
         sample_weight=sample_weight,
         l2=l2,
         n_jobs=n_jobs,
+        first_epoch=state.epoch,
+        total_epochs=state.max_epochs,
     )
     try:
         for _ in range(state.epochs_left):
@@ -149,7 +151,7 @@ def _epochs(
 
 
 def _record(state: FitState, cost: float, seconds: float) -> None:
-    rate = state.optimizer.learning_rate if state.optimizer else 0.0
+    rate = state.optimizer.last_rate if state.optimizer else 0.0
     state.history.record(cost=cost, learning_rate=rate, seconds=seconds)
 
 
