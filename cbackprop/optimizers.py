@@ -255,7 +255,7 @@ class Adam(Optimizer):
     Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
     """
 
-    _hyper_parameters = ("beta_1", "beta_2", "epsilon")
+    _hyper_parameters: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon")
 
     def __init__(
         self,
