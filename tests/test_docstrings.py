@@ -10,7 +10,7 @@ import cbackprop.callbacks
 
 validate = pytest.importorskip("numpydoc.validate").validate
 
-MODULES = ("reference", "plots", "schedules")
+MODULES = ("reference", "plots")
 MORE = ("callbacks.Callback", "container.ModelFileError", "history.accuracy")
 MORE += ("mlflow.autolog", "onnx.register", "optimizers.Group")
 # Of numpydoc's checks those about what is said: no docstring, parameters that are missing, unknown,
