@@ -38,7 +38,7 @@ class FitState:
     history : History
         Of the epochs that have ended.
     max_epochs : int
-    optimizer : SGD or Adam, or None for L-BFGS
+    optimizer : Optimizer, or None for L-BFGS
     rng : RandomState or None
         Draws the shuffles.
     order, held_out : intp arrays or None

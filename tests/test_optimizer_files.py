@@ -1,13 +1,11 @@
 """Do saved optimizers go on as they would have, their schedules and groups with them?"""
 
-import json
-
 import numpy as np
 import pytest
 from methods import LAYERS, METHODS, trained
 
 import cbackprop
-from cbackprop import Adam, AdamW, Checkpoint, Network, container
+from cbackprop import Adam, AdamW, Checkpoint, Network, container, registry
 from cbackprop.container import ModelFileError
 from cbackprop.schedules import (
     Constant,
@@ -63,20 +61,14 @@ class OfMyOwn(Cosine):
 
 @pytest.mark.parametrize("schedule", [lambda t: 1.0 - t, OfMyOwn()], ids=["function", "class"])
 def test_a_schedule_made_of_code_is_not_saved(schedule, tmp_path):
-    with pytest.raises(
-        TypeError, match=r"(OfTime|OfMyOwn).* cannot be saved.*'Cosine'.*None first"
-    ):
+    with pytest.raises(TypeError, match=r"(OfTime|OfMyOwn).* cannot be saved.*None first"):
         Adam(schedule=schedule).save(tmp_path / "adam")
     assert not (tmp_path / "adam").exists()
 
 
-def test_what_is_not_used_is_not_in_the_file(tmp_path):
+def test_what_is_not_used_is_not_in_the_file():
     """So that earlier versions read it."""
-    Adam().save(tmp_path / "adam")
-    data = (tmp_path / "adam").read_bytes()
-    about = json.loads(
-        json.loads(data[8:][: int.from_bytes(data[:8], "little")])["__metadata__"]["cbackprop"]
-    )
+    about, _ = registry.content_of(Adam())
     assert sorted(about["optimizer"]["params"]) == [
         *("beta_1", "beta_2", "clip_norm", "clip_value", "epsilon", "learning_rate"),
     ]
@@ -96,10 +88,9 @@ FORGED = {
 
 
 @pytest.mark.parametrize("case", FORGED)
-def test_forged_descriptions_are_errors(case, tmp_path, monkeypatch):
+def test_forged_descriptions_are_errors(case, tmp_path):
     name, value = FORGED[case]
-    optimizer = AdamW()
-    about, tensors = cbackprop.registry.content_of(optimizer)
+    about, tensors = registry.content_of(AdamW())
     about["optimizer"]["params"][name] = value
     container.write(tmp_path / "adamw", about, tensors)
     with pytest.raises(ModelFileError):
