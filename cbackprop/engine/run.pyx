@@ -36,8 +36,8 @@ STATE_VECTORS = {_code: OPTIMIZER_ROWS[_code].vectors for _code in range(N_OPTIM
 LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
 RULE = np.dtype(
     [("optimizer", np.int64)]
-    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "rho", "weight_decay")]
-    + [(name, np.float64) for name in ("l2", "l2_batch", "clip_value", "clip_norm")]
+    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "rho")]
+    + [(name, np.float64) for name in ("weight_decay", "l2", "l2_batch", "clip_value", "clip_norm")]
     + [("step", np.int64)]
 )
 
