@@ -15,7 +15,7 @@ from cbackprop.functions.groups import Group, Groups
 from cbackprop.functions.schedules import OfTime, Schedule
 
 # Those that a file can hold: a function of one's own it cannot.
-SCHEDULES = {kind.__name__: kind for kind in schedules.KINDS if kind is not OfTime}
+SCHEDULES = {kind.__name__: kind for kind in (Schedule, *schedules.KINDS) if kind is not OfTime}
 NEW = "schedule", "groups"  # left out where they are None: earlier versions read the file, too
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.validation.checks import check_number
+from cbackprop.validation.naming import public
 
 
+@public("cbackprop.optimizers")
 class Group(NamedTuple):
     """What an optimizer does to some parameters, as factors of what it does to the others.
 
