@@ -1,7 +1,7 @@
 """Multilayer perceptrons for NumPy arrays, trained in compiled code."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
@@ -9,7 +9,7 @@ from cbackprop.functions.optimizers import SGD, Adam
 from cbackprop.network import Backprop, Network
 from cbackprop.training.history import History
 
-if TYPE_CHECKING:
+if _TYPE_CHECKING:
     from cbackprop.callbacks.checkpoint import Checkpoint
     from cbackprop.callbacks.progress import Progress
     from cbackprop.files.saving import load
@@ -32,13 +32,13 @@ __all__ = [
 _LATER = {"Checkpoint": "callbacks", "Progress": "callbacks", "load": "files.saving"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"cbackprop.{_LATER[name]}"), name)
+    value = getattr(_import_module(f"cbackprop.{_LATER[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -32,8 +32,9 @@ def register() -> None:
     """Let skl2onnx convert `MLPClassifier` and `MLPRegressor`, by themselves and in pipelines.
 
     To be called once in a process, before ``skl2onnx.to_onnx``. The options are those of
-    scikit-learn's classifiers, such as ``options={"zipmap": False}``. Needs the packages of
-    ``pip install cbackprop[onnx]``.
+    scikit-learn's classifiers: with ``options={"zipmap": False}`` probabilities come as an array,
+    without it as a list of mappings from class to float32. Needs the packages of ``pip install
+    cbackprop[onnx]``.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def register() -> None:
         from skl2onnx import to_onnx
 
         cbackprop.onnx.register()
-        model = to_onnx(pipeline, X[:1])
+        model = to_onnx(pipeline, X[:1].astype("float32"), options={"zipmap": False})
     """
     try:
         from skl2onnx import update_registered_converter
@@ -77,7 +78,11 @@ def _regressor_shapes(operator: Any) -> None:
 
 
 def _classifier_shapes(operator: Any) -> None:
-    from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+    from skl2onnx.common.data_types import (
+        FloatTensorType,
+        Int64TensorType,
+        StringTensorType,
+    )
 
     model, (_, tensor) = operator.raw_operator, _element_type(operator)
     rows = operator.inputs[0].get_first_dimension()
@@ -87,7 +92,18 @@ def _classifier_shapes(operator: Any) -> None:
         labels = StringTensorType if _labels(model).dtype.kind == "U" else Int64TensorType
         operator.outputs[0].set_type(labels([rows]))
     columns = model.n_outputs_ + _is_binary(model)
+    if _goes_by_name(operator):
+        tensor = FloatTensorType
     operator.outputs[1].set_type(tensor([rows, columns]))
+
+
+def _goes_by_name(operator: Any) -> bool:
+    """Whether ZipMap takes the probabilities, to give them by class: it knows float32 alone."""
+    name = operator.outputs[1].full_name
+    return any(
+        other.type == "SklearnZipMap" and name in (given.full_name for given in other.inputs)
+        for other in operator.scope_inst.operators.values()
+    )
 
 
 def _is_multilabel(model: Any) -> bool:
@@ -195,7 +211,10 @@ def _add_classes(graph: _Graph, model: Any, operator: Any, outputs: str, element
     if _is_binary(model):
         one = graph.constant(np.ones(1), element_type)
         outputs = graph.node("Concat", graph.node("Sub", one, outputs), outputs, axis=1)
-    graph.node("Identity", outputs, into=into_probabilities)
+    if _goes_by_name(operator):
+        graph.node("Cast", outputs, into=into_probabilities, to=TensorProto.FLOAT)
+    else:
+        graph.node("Identity", outputs, into=into_probabilities)
     if _is_multilabel(model):
         half = graph.constant(np.full(1, 0.5), element_type)
         chosen = graph.node("Greater", outputs, half)

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from quick import pytest_collection_modifyitems  # noqa: F401
 
 import cbackprop
 from cbackprop import Network, reference

@@ -72,7 +72,8 @@ def test_the_pipeline_and_the_network_are_shown_as_html(cells):
 def test_progress_is_one_line_that_is_updated(cells):
     lines = [text for text in shown(cells, "text/plain") if text.startswith("epoch ")]
     assert len(lines) == 1
-    pattern = r"epoch \d+/200 \[=+ *\]  loss \S+  score \S+  rate 0.003  \d:\d\d"
+    stopped = r"stopped: score no better for \d+ epochs, best epoch \d+"
+    pattern = rf"epoch \d+/200 \[=+ *\]  {stopped}  loss \S+  score \S+  rate 0.003  \d:\d\d"
     assert re.fullmatch(pattern, lines[0])
 
 

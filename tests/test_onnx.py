@@ -1,4 +1,4 @@
-"""Models exported to ONNX predict what the estimators predict; models go through skops."""
+"""Models exported to ONNX predict what the estimators predict."""
 
 import importlib.util
 import warnings
@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -92,6 +93,26 @@ def test_probabilities_come_by_name_unless_told_otherwise():
 
 
 @needs_onnx
+@pytest.mark.parametrize("labels", [y, NAMES[y], y == 1], ids=["integers", "strings", "booleans"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_probabilities_of_float64_come_by_name_too(labels, alone):
+    model = MLPClassifier((5,), max_iter=20, random_state=0)
+    model = (model if alone else make_pipeline(StandardScaler(), model)).fit(X, labels)
+    predicted, by_name = exported(model, X)(X)
+    assert_array_equal(predicted, model.predict(X))
+    rows = np.array([list(row.values()) for row in by_name])
+    assert_allclose(rows, model.predict_proba(X), atol=1e-6)
+
+
+@needs_onnx
+def test_a_calibrated_classifier_of_float64_stays_float64():
+    model = CalibratedClassifierCV(MLPClassifier((5,), max_iter=20, random_state=0), cv=2)
+    model.fit(X, y)
+    _, probabilities = exported(model, X, options={"zipmap": False})(X)
+    assert_allclose(probabilities, model.predict_proba(X), rtol=1e-9)
+
+
+@needs_onnx
 def test_probabilities_come_in_columns_if_asked_for():
     model = MLPClassifier((5,), max_iter=20, random_state=0).fit(X32, NAMES[y])
     columns = exported(model, X32, options={"zipmap": "columns"})(X32)[1:]
@@ -129,29 +150,3 @@ def test_classes_that_onnx_cannot_hold_are_an_error():
 def test_missing_skl2onnx_is_an_error_that_says_what_to_install():
     with pytest.raises(ImportError, match=r"cbackprop\[onnx\]"):
         cbackprop.onnx.register()
-
-
-# skops.
-
-TRUSTED = [
-    "cbackprop.estimators.MLPClassifier",
-    "cbackprop.estimators.MLPRegressor",
-    "cbackprop.network.initializers._glorot_uniform",
-    "cbackprop.network.Network",
-    "cbackprop.optimizers.Adam",
-    "cbackprop.optimizers.SGD",
-    "cbackprop.training.Schedule",
-]
-
-
-@pytest.mark.skipif(importlib.util.find_spec("skops") is None, reason="needs skops")
-@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_pipeline_goes_through_skops(solver):
-    from skops import io
-
-    model = make_pipeline(StandardScaler(), MLPClassifier((5,), solver=solver, random_state=0))
-    model.fit(X, NAMES[y])
-    data = io.dumps(model)
-    assert set(io.get_untrusted_types(data=data)) <= set(TRUSTED)
-    loaded = io.loads(data, trusted=TRUSTED)
-    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))

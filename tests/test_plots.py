@@ -3,12 +3,21 @@
 import doctest
 import runpy
 import sys
+import warnings
 
 import numpy as np
 import pytest
+from sklearn import neural_network
+from sklearn.base import RegressorMixin
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_digits
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+import cbackprop
 from cbackprop import SGD, MLPClassifier, MLPRegressor, Network, plots
 from cbackprop.plots import (
     AccuracyCurveDisplay,
@@ -194,6 +203,93 @@ def test_an_unknown_axis_is_an_error(pyplot):
 def test_seconds_that_are_not_known_are_an_error(pyplot):
     with pytest.raises(ValueError, match="needs the seconds"):
         LossCurveDisplay.from_history({"cost": [1.0]}, x="seconds")
+
+
+# What an estimator is in.
+
+
+def inside(model):
+    """Fitted things that people put an estimator into, by name."""
+    pipeline = make_pipeline(StandardScaler(), model)
+    search = {"param_grid": {"alpha": [1e-4]}, "cv": 2}
+    yield "pipeline", pipeline
+    yield "pipeline in a pipeline", make_pipeline(MinMaxScaler(), pipeline)
+    yield "search", GridSearchCV(model, **search)
+    yield "search in a pipeline", make_pipeline(StandardScaler(), GridSearchCV(model, **search))
+    whole = {"param_grid": {f"{type(model).__name__.lower()}__alpha": [1e-4]}, "cv": 2}
+    yield "pipeline in a search", GridSearchCV(pipeline, **whole)
+    if isinstance(model, RegressorMixin):
+        yield "transformed target", TransformedTargetRegressor(model)
+
+
+KINDS = [cbackprop.MLPClassifier, cbackprop.MLPRegressor]
+KINDS += [neural_network.MLPClassifier, neural_network.MLPRegressor]
+DISPLAYS = [LossCurveDisplay, AccuracyCurveDisplay, WeightsDisplay]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_displays_find_the_estimator_in_what_it_is_in(pyplot, kind):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)), np.arange(60) % 2
+    model = kind(hidden_layer_sizes=(3,), early_stopping=True, max_iter=5, random_state=0)
+    what = "R^2" if issubclass(kind, RegressorMixin) else "accuracy"
+    for name, outer in inside(model):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            outer.fit(X, y)
+        losses = LossCurveDisplay.from_estimator(outer).lines_[0].get_ydata()
+        assert len(losses) == 5, name
+        assert what in AccuracyCurveDisplay.from_estimator(outer).ax_.get_ylabel(), name
+        assert WeightsDisplay.from_estimator(outer).weights.shape == (4, 3), name
+        pyplot.close("all")
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_not_fitted_is_said_to_be_so(display, kind):
+    model = kind(early_stopping=True)
+    for _, outer in inside(model):
+        with pytest.raises(NotFittedError, match=f"{kind.__name__}|search|this") as caught:
+            display.from_estimator(outer)
+        assert "not fitted" in str(caught.value)
+        assert "(" not in str(caught.value)  # no parameters of anything
+    with pytest.raises(NotFittedError, match=f"this {kind.__name__} is not fitted"):
+        display.from_estimator(model)
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_other_estimators_are_named_and_not_printed(display):
+    X, y = np.eye(4), [0, 1, 0, 1]
+    regression = LogisticRegression(C=0.125).fit(X, y)
+    for outer, name in (
+        (regression, "this LogisticRegression"),
+        (make_pipeline(StandardScaler(), regression), "the LogisticRegression in this Pipeline"),
+        (GridSearchCV(regression, {"C": [1.0]}, cv=2).fit(X, y), "the Logistic.* in this GridS"),
+        (make_pipeline(StandardScaler()), "the StandardScaler in this Pipeline"),
+        (Network([2, 1]), "this Network: of a network draw from_network"),
+        (HISTORY, "this dict: of a history draw from_history"),
+        (None, "this NoneType"),
+    ):
+        with pytest.raises(TypeError, match=f"expected a fitted MLPClassifier or .*{name}") as got:
+            display.from_estimator(outer)
+        assert "0.125" not in str(got.value)
+
+
+def test_a_search_without_a_best_estimator_says_so(digits):
+    search = GridSearchCV(MLPClassifier((2,)), {"max_iter": [1]}, cv=2, refit=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(*digits)
+    with pytest.raises(ValueError, match="refit=True"):
+        LossCurveDisplay.from_estimator(search)
+
+
+def test_estimators_are_no_histories_and_no_networks(stopped_early):
+    for display in (LossCurveDisplay, AccuracyCurveDisplay, GradientNormsDisplay):
+        with pytest.raises(TypeError, match=r"got MLPClassifier: .*from_estimator"):
+            display.from_history(stopped_early)
+    with pytest.raises(TypeError, match=r"got MLPClassifier: .*from_estimator"):
+        WeightsDisplay.from_network(stopped_early)
 
 
 # Weights.

@@ -11,24 +11,30 @@ from numpy.typing import NDArray
 from cbackprop.callbacks.protocol import EPOCH, Callback, state_of
 from cbackprop.files import atomic
 from cbackprop.files.container import ModelFileError, Reader, reading, write
-from cbackprop.files.saving import (
+from cbackprop.files.registry import (
     Content,
     add_optimizer,
     content_of,
     declared_tensors,
-    fitted_from,
+    description_of,
     model_from,
     optimizer_from,
 )
 from cbackprop.files.values import from_json, random_state_from_json, random_state_to_json, to_json
-from cbackprop.network.network import Network
+from cbackprop.training.origin import differences, origin_of, seed_of
 from cbackprop.training.record import FitState
-from cbackprop.validation.checks import check_integer
+from cbackprop.validation.checks import check_integer, check_option
+from cbackprop.validation.naming import public
 
 # Parameters that a resumed fit may have otherwise.
-FREE = {"max_iter", "verbose", "n_jobs", "random_state", "warm_start"}
+FREE = {"max_iter", "verbose", "n_jobs", "warm_start"}
 
 
+class OtherFitError(ModelFileError):
+    """The file is a checkpoint, but of another fit than the one that was to go on from it."""
+
+
+@public("cbackprop.checkpoint")
 class Checkpoint(Callback):
     """Save the fit after every few epochs, and at its end; resume it by running it again.
 
@@ -51,15 +57,22 @@ class Checkpoint(Callback):
     every : int, default=1
         Epochs from one checkpoint to the next.
     resume : bool, default=False
-        Whether ``fit`` goes on from the file if there is one: run the same script again. Data
-        and parameters must be the same, except `max_iter` (or `epochs`), `verbose` and `n_jobs`.
-        A fit that had come to its end is not trained further: every fit needs a path of its own,
-        one of a warm start, too.
+        Whether ``fit`` goes on from the file if there is one: run the same script again. The file
+        must be of this very fit: of the same X, y and sample_weight (their content is compared, by
+        fingerprints), the same parameters, except `max_iter` (or `epochs`), `verbose` and
+        `n_jobs`, and the same start: a network's parameters, its optimizer's state, and
+        evaluation_data, too. What a fit draws without a seed cannot be compared.
+        A fit that had come to its end is not trained further.
+    on_mismatch : {'error', 'restart'}, default='error'
+        What a fit does that finds a checkpoint of another one: raise an error that names what
+        differs, and leave the file; or begin anew, and replace the file. Cross-validation and
+        searches fit to other rows every time: there take 'restart', or no checkpoint.
 
     Raises
     ------
     ValueError
-        By ``fit``: if the file is of another model, other data or other parameters (named).
+        By ``fit``: if the file is of another model, other data, other parameters or another start
+        (named), unless it is to restart; if it is no checkpoint.
     OSError
         By ``fit``, before the first epoch: if the file could not be written.
 
@@ -77,42 +90,71 @@ class Checkpoint(Callback):
     >>> folder.cleanup()
     """
 
-    def __init__(self, path: atomic.PathLike, every: int = 1, *, resume: bool = False):
+    def __init__(
+        self,
+        path: atomic.PathLike,
+        every: int = 1,
+        *,
+        resume: bool = False,
+        on_mismatch: str = "error",
+    ):
         self.path = os.fspath(path)
         self.every = check_integer("every", every, at_least=1)
         self.resume = bool(resume)
-        self._kept: tuple[int, bool] | None = None
+        self.on_mismatch = check_option("on_mismatch", on_mismatch, ("error", "restart"))
+        # Epoch and end of what the file holds, of the fits that run, by their model.
+        self._kept: dict[int, tuple[int, bool]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_kept": {}}
 
     def setup(self, estimator: Any, context: Any) -> None:
         state = state_of(estimator)
         if state.optimizer is None:
             state.evaluations = []
+        if state.origin is None:  # another checkpoint may have been here
+            state.origin = origin_of(estimator, state)
         atomic.remove_litter(atomic.target_of(self.path))
-        self._kept = None
         if self.resume and os.path.exists(self.path):
-            resume(self.path, estimator, state)
-            self._kept = state.epoch, state.done
+            try:
+                resume(self.path, estimator, state)
+            except OtherFitError:
+                if self.on_mismatch == "error":
+                    raise
+            else:
+                self._kept[id(estimator)] = state.epoch, state.done
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
-        state = state_of(estimator)
+        state, kept = state_of(estimator), self._kept.get(id(estimator))
         due = state.epoch % self.every == 0 if context.task_name == EPOCH else True
-        if due and not state.interrupted and self._kept != (state.epoch, state.done):
+        if due and not state.interrupted and kept != (state.epoch, state.done):
             write(self.path, *content_of_fit(estimator, state))
-            self._kept = state.epoch, state.done
+            self._kept[id(estimator)] = state.epoch, state.done
+
+    def teardown(self, estimator: Any, context: Any) -> None:
+        self._kept.pop(id(estimator), None)
 
     def __repr__(self) -> str:
-        return f"Checkpoint({self.path!r}, every={self.every}, resume={self.resume})"
+        return (
+            f"Checkpoint({self.path!r}, every={self.every}, resume={self.resume}, "
+            f"on_mismatch={self.on_mismatch!r})"
+        )
+
+
+def _is_network(model: Any) -> bool:
+    """A network, and not an estimator around one."""
+    return not hasattr(model, "network_")
 
 
 def content_of_fit(model: Any, state: FitState) -> Content:
     """The model's description and tensors, and those of the fit in progress."""
     about, tensors = content_of(model)
-    is_network = isinstance(model, Network)
+    is_network = _is_network(model)
     if is_network:
         assert state.optimizer is not None
         add_optimizer(state.optimizer, about, tensors)
     fit: dict[str, Any] = {"epoch": state.epoch, "done": state.done, "n_rows": state.n_rows}
-    fit["settings"] = state.settings
+    fit["settings"], fit["origin"] = state.settings, state.origin
     whole = is_network or state.optimizer is None  # an estimator's curves say the rest
     fit["history"] = to_json(dict(state.history), "history") if whole else None
     fit["random_state"] = None
@@ -148,21 +190,52 @@ def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
     if "fit" not in about:
         raise ModelFileError("a model, not a checkpoint: there is nothing to resume")
     expected, _ = content_of(model)
-    settings = {"n_rows": state.n_rows, **state.settings}
+    if about["kind"] != expected["kind"]:
+        raise _other([_named("kind", about["kind"], expected["kind"])])
+    if about["fit"].get("origin") is None:
+        raise OtherFitError(
+            "the checkpoint is of an earlier version, which did not write down of what data it is: "
+            "`cbackprop.load` reads it, and a warm start goes on from there; or begin anew, with "
+            "on_mismatch='restart'"
+        )
     pairs = [
-        ("kind", about["kind"], expected["kind"]),
-        *_pairs(about.get("params", {}), expected.get("params", {})),
-        *_pairs({"n_rows": about["fit"]["n_rows"], **about["fit"]["settings"]}, settings),
+        *_pairs(_compared(about.get("params", {})), _compared(expected.get("params", {}))),
+        ("n_rows", about["fit"]["n_rows"], state.n_rows),
+        *_pairs(about["fit"]["settings"], state.settings),
         *_pairs(about["network"], expected["network"]),
     ]
-    for name, kept, now in pairs:
-        if kept != now and name not in FREE:
-            raise ModelFileError(
-                f"the checkpoint is of a fit with {name} = {kept!r}, not {now!r}: resume with the "
-                "same data and parameters, or remove it to begin anew"
-            )
+    differing = [_named(*pair) for pair in pairs if pair[1] != pair[2]]
     if about.get("labels", {}).get("classes") != expected.get("labels", {}).get("classes"):
-        raise ModelFileError("the checkpoint is of a fit with other classes")
+        differing.append("other classes")
+    if differing:
+        raise _other(differing)
+
+
+def _check_origin(kept: Any, state: FitState) -> None:
+    """The data and the start, after all that a file could say wrong of itself."""
+    assert state.origin is not None
+    if differing := differences(kept, state.origin):
+        raise _other([f"other {what}" for what in differing])
+
+
+def _other(differing: list[str]) -> OtherFitError:
+    return OtherFitError(
+        f"the checkpoint is of a fit with {', '.join(differing)}: resume with the same data, "
+        "parameters and start, give every fit a path of its own, or begin anew, with "
+        "on_mismatch='restart'"
+    )
+
+
+def _named(name: str, kept: Any, now: Any) -> str:
+    return f"{name} = {kept!r}, not {now!r}"
+
+
+def _compared(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that decide where a fit goes; of random states those that are seeds."""
+    compared = {name: value for name, value in params.items() if name not in FREE}
+    if "random_state" in compared:
+        compared["random_state"] = seed_of(compared["random_state"])
+    return compared
 
 
 def _pairs(kept: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -182,16 +255,17 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
         raise ModelFileError(f"the checkpoint is of a fit by {optimizer!r}")
     if (state.rng is None) != (fit["random_state"] is None):
         raise ModelFileError("the checkpoint is of a fit that shuffles, or not, other than this")
-    if isinstance(model, Network) or optimizer is None:
+    if _is_network(model) or optimizer is None:
         history = _history(fit["history"], epoch)
-    if not isinstance(model, Network):
-        fitted = fitted_from(reader)
+    if not _is_network(model):
+        fitted = description_of(model).fitted(reader)
         if fitted["n_iter_"] != epoch:
             raise ModelFileError(f"a fit in epoch {epoch} has not made {fitted['n_iter_']}")
     best = reader.tensor("fit.best") if fit["best"] else None
+    _check_origin(fit["origin"], state)
     if state.rng is not None:
         random_state_from_json(fit["random_state"], state.rng)
-    if isinstance(model, Network):
+    if _is_network(model):
         model.parameters = kept.parameters
         state.history.update(history)
     else:

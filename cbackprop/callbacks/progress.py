@@ -6,12 +6,16 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TextIO
 
 from cbackprop.callbacks.protocol import EPOCH, Callback, state_of
+from cbackprop.engine import run
+from cbackprop.training.history import History
 from cbackprop.training.record import FitState
+from cbackprop.validation.naming import public
 
 BAR = 20
 # Seconds between two showings of a line that is drawn over, and of one that is printed anew.
@@ -20,11 +24,20 @@ CLEAR = "\r\x1b[K"
 DRAWN = re.compile(r" \[[= ]*\]")
 
 
+@public("cbackprop.progress")
 class Progress(Callback):
     """Show epoch, loss, score, learning rate and the time left, while a fit runs.
 
     Give it to ``fit(callbacks=[Progress()])`` of a network or an estimator. The score is the one
-    of the rows held out, if there are any. Nothing but the standard library is needed.
+    of the rows held out, if there are any. A fit that has stopped before its last epoch says why,
+    and which epoch was the best. In a search every line begins with the candidate and the fold,
+    and where one `Progress` follows several fits, with the number of the fit and the estimator.
+
+    Nothing but the standard library is needed. The line is drawn here, and not by tqdm or rich,
+    as most of it would have to be written all the same: what is said of a fit, the lines where
+    nobody draws over them (logs, one every few seconds), the numbers that stay where a terminal
+    is too narrow for the bar, one output in a notebook without ipywidgets, and the end of the
+    line after Ctrl-C.
 
     Parameters
     ----------
@@ -51,19 +64,24 @@ class Progress(Callback):
             raise TypeError(f"show must be True, False or None, got {show!r}")
         self.show, self.file = show, file
         self._lines: dict[int, _Line] = {}  # of the fits that run, by their model
+        self._fits = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"show": self.show, "file": None, "_lines": {}}
+        return {"show": self.show, "file": None, "_lines": {}, "_fits": 0}
 
     def setup(self, estimator: Any, context: Any) -> None:
         write = self._writer()
+        self._fits += 1
         if write is not None:
-            self._lines[id(estimator)] = _Line(*write, state_of(estimator).epoch)
+            label = label_of(estimator, self._fits)
+            self._lines[id(estimator)] = _Line(*write, state_of(estimator).epoch, label)
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         line = self._lines.get(id(estimator))
         if line is not None and context.task_name == EPOCH:
-            line.show(state_of(estimator))
+            line.show(state_of(estimator), estimator)
+        elif line is not None:
+            line.tell_stop(state_of(estimator))
 
     def teardown(self, estimator: Any, context: Any) -> None:
         line = self._lines.pop(id(estimator), None)
@@ -91,16 +109,35 @@ class _Line:
     write: Callable[[str, bool], None]
     pause: float
     first: int  # epochs that were there before, where a fit is resumed
+    label: str = ""
+    why: str = ""  # the fit stops, if it does so by itself
     began: float = field(default_factory=perf_counter)
     shown: float = -1e9
     text: str = ""
 
-    def show(self, state: FitState) -> None:
+    def show(self, state: FitState, estimator: Any) -> None:
         now = perf_counter()
-        self.text = describe(state, now - self.began, state.epoch - self.first)
+        self.text = self.label + describe(state, now - self.began, state.epoch - self.first)
+        self.why = why_stopped(estimator) if state.done else ""
         if now - self.shown >= self.pause:
             self.shown = now
             self.write(self.text, False)
+
+    def tell_stop(self, state: FitState) -> None:
+        """Behind the bar, where a fit has ended before its last epoch."""
+        if not self.text or state.epoch >= state.max_epochs:
+            return
+        if state.interrupted:
+            why = "by an interrupt"
+        elif state.done:
+            why = self.why or "by a callback"
+        else:
+            why = "by the solver"
+        seconds = perf_counter() - self.began
+        text = describe(state, seconds, 0)  # no epochs, no time left
+        head, apart, rest = text.partition("]  ")
+        stopped = f"stopped: {why}, best epoch {best_epoch(state)}  "
+        self.text = f"{self.label}{head}{apart}{stopped}{rest}"
 
     def end(self) -> None:
         if self.text:
@@ -126,6 +163,46 @@ def describe(state: FitState, seconds: float, epochs: int) -> str:
     else:
         parts.append(f"{clock(seconds)}")
     return "  ".join(parts)
+
+
+def why_stopped(estimator: Any) -> str:
+    """Why a fit stops by itself."""
+    network = getattr(estimator, "network_", estimator)
+    if not run.all_finite(network.parameters):
+        return "parameters no longer finite"
+    epochs = getattr(estimator, "n_iter_no_change", None)
+    what = "score" if getattr(estimator, "early_stopping", False) else "loss"
+    return f"{what} no better for {epochs} epochs" if epochs else ""
+
+
+def best_epoch(state: FitState) -> int:
+    """That of the best score of rows held out, else of the least loss; of this fit alone."""
+    for name in (*(key for key in state.history if key.startswith("evaluation_")), "cost"):
+        curve = state.history[name][-state.epoch :]
+        with suppress(ValueError):
+            return History({name: curve}).best_epoch(name)
+    return state.epoch
+
+
+def label_of(estimator: Any, n_fits: int) -> str:
+    """What tells this line from others: in a search candidate and fold, else the number of fits.
+
+    A search tells its estimators nothing of it, but the function that it calls for each fit knows.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_name != "_fit_and_score":
+        frame = frame.f_back
+    known = frame.f_locals
+    if frame.f_code.co_name == "_fit_and_score" and known.get("split_progress"):
+        (fold, folds), (candidate, candidates) = (
+            known["split_progress"],
+            known["candidate_progress"],
+        )
+        settings = ", ".join(f"{name}={value}" for name, value in known["parameters"].items())
+        return f"candidate {candidate + 1}/{candidates} ({settings})  fold {fold + 1}/{folds}  "
+    if n_fits > 1 or frame.f_code.co_name == "_fit_and_score":
+        return f"fit {n_fits} {' '.join(repr(estimator).split())}  "
+    return ""
 
 
 def clock(seconds: float) -> str:

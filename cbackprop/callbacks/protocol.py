@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -35,6 +35,34 @@ def state_of(model: Any) -> FitState:
             f"{type(model).__name__}"
         )
     return state
+
+
+def check_idle(model: Any) -> None:
+    """An error if the model is being fitted already, which leaves that fit as it is."""
+    state = vars(model).get("_fit_state")
+    if state is None:
+        return
+    name = type(model).__name__
+    another = "network.copy()" if hasattr(model, "layer_sizes") else "sklearn.base.clone(it)"
+    raise RuntimeError(
+        f"this {name} is being fitted: a callback of its fit, or another thread, has called its "
+        f"fit or partial_fit again, after epoch {state.epoch}. Train another one there "
+        f"({another}); to end the fit in progress, let the callback return True"
+    )
+
+
+def not_within_itself(method: Callable) -> Callable:
+    """A method that fits an estimator: see `check_idle`.
+
+    Outside of scikit-learn's decorator, which at its end tells the outer fit's callbacks so.
+    """
+
+    @wraps(method)
+    def checked(self: Any, *arguments: Any, **options: Any) -> Any:
+        check_idle(self)
+        return method(self, *arguments, **options)
+
+    return checked
 
 
 class Callback:
@@ -217,9 +245,13 @@ def _value(name: str, estimator: Any, arguments: dict[str, Any]) -> Any:
 def fitted_copy(estimator: Any, attributes: dict[str, Any]) -> Any:
     """The estimator with other attributes, and without the fit in progress."""
     other = object.__new__(type(estimator))
-    other.__dict__.update(vars(estimator), **attributes)
-    other.__dict__.pop("_fit_state", None)
+    other.__dict__.update(without_fit(vars(estimator)), **attributes)
     return other
+
+
+def without_fit(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What of a model goes into its copies and pickles: all but the fit in progress."""
+    return {name: value for name, value in attributes.items() if name != "_fit_state"}
 
 
 class Listeners:
@@ -256,7 +288,9 @@ def listening(
         X, y, metadata, and a function for reconstruction_attributes: see scikit-learn's
         `CallbackContext.call_on_fit_task_end`.
     """
-    model._fit_state = state
+    fitted = [model, *(vars(model)[name] for name in ["network_"] if name in vars(model))]
+    for one in fitted:
+        one._fit_state = state
     arguments["estimator"] = model
     own = Context(type(model).__name__, callbacks, max_subtasks=state.max_epochs)
     roots: list = [own]
@@ -277,7 +311,8 @@ def listening(
             root.call_on_fit_task_end(**arguments)
     finally:
         with ExitStack() as ended:  # calls all, the last one first, whichever of them fails
-            ended.callback(lambda: vars(model).pop("_fit_state", None))
+            for one in fitted:
+                ended.callback(vars(one).pop, "_fit_state", None)
             for callback in reversed(ready):
                 ended.callback(callback.teardown, model, own)
 

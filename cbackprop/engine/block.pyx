@@ -4,6 +4,12 @@ from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS, PyBUF_FORMAT, PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer,
 )
 
+import sys
+
+# How a format writes this machine's byte order where it writes one: "!" is the network's, the big end first.
+cdef char NATIVE = c"<" if sys.byteorder == "little" else c">"
+cdef char NATIVE_TOO = c"<" if sys.byteorder == "little" else c"!"
+
 
 cdef class Block:
     """The memory of a C-contiguous array, held for as long as this object lives."""
@@ -26,20 +32,35 @@ cdef class Block:
             raise TypeError(f"{name} must be an array of {kinds.replace(' ', ' or ')}, got {kind}")
         if self.view.ndim != ndim:
             raise ValueError(f"{name} must have {ndim} dimension(s), got {self.view.ndim}")
+        # On 32 bits a double may stand at multiples of 4.
+        cdef size_t step = min(self.view.itemsize, <Py_ssize_t>sizeof(void*))
+        if flags & PyBUF_FORMAT and self.view.len and <size_t>self.view.buf % step:
+            raise ValueError(f"{name} must be an aligned array, its {kind} items at multiples of their size")
 
     def __dealloc__(self):
         if self.held:
             PyBuffer_Release(&self.view)
 
     cdef str kind(self):
-        cdef bytes code = self.view.format
-        if code == b"f":
-            return "float32"
-        if code == b"d":
-            return "float64"
-        if code in (b"i", b"l", b"q"):
-            return "int32" if self.view.itemsize == 4 else "int64"
-        return f"items of format {code.decode()!r}"
+        """The dtype's name. A byte order may be written before the letter, and one size have several letters."""
+        cdef const char* code = self.view.format
+        cdef Py_ssize_t size = self.view.itemsize
+        if code == NULL:            # bytes, says the protocol
+            code = b"B"
+        if code[0] in (c"@", c"=", c"^", NATIVE, NATIVE_TOO):
+            code += 1
+        if code[0] != 0 and code[1] == 0:
+            if code[0] in (c"f", c"d", c"g"):           # "g" is a long double, on some platforms a double
+                if size == 4:
+                    return "float32"
+                if size == 8:
+                    return "float64"
+            elif code[0] in (c"i", c"l", c"q", c"n"):
+                if size == 4:
+                    return "int32"
+                if size == 8:
+                    return "int64"
+        return f"items of format {self.view.format.decode()!r}" if self.view.format != NULL else "bytes"
 
     cdef Py_ssize_t length(self, int axis=0):
         return self.view.shape[axis]

@@ -7,12 +7,17 @@ and raised when everything is in order.
 """
 
 import os
+import sys
 from _thread import allocate_lock, start_new_thread
 
 from cbackprop.engine.run import Team as Barrier
 
 # How often this process was forked from another: in a child the threads of its parent are not.
 cdef Py_ssize_t forks = 0
+
+# Where Python ends, other threads never come to run again: nobody may wait for them. As C's variable it is there to the
+# last, when modules have lost their names.
+cdef object is_finalizing = sys.is_finalizing
 
 # An interrupt costs one try; an error that is there every time is raised in the end.
 cdef int TRIES = 100
@@ -111,8 +116,8 @@ cdef class Team:
         cdef Member member
         cdef object error = None
         members, self.members = self.members, None      # which takes no memory
-        if self.born != forks:
-            return      # this is a forked child, where they are not
+        if self.born != forks or is_finalizing():
+            return      # this is a forked child, where they are not; or Python's end, where they wait for ever
         for member in members or ():
             member.leaves = True
             member.go.release()
@@ -129,6 +134,8 @@ cdef class Team:
         cdef double total = 0.0
         if self.size == 1:
             return call(self._barrier, 0)
+        if is_finalizing():
+            raise RuntimeError("Python is ending, where no other thread runs any more: take n_jobs=1")
         self._start()
         for member in self.members:
             member.call = call

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
-from sklearn.utils import check_random_state
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -19,10 +20,16 @@ from cbackprop.callbacks.protocol import (
     check_callbacks,
     listening,
     not_listening,
+    not_within_itself,
+    without_fit,
 )
 from cbackprop.engine import run
+from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
-from cbackprop.estimators.stopping import curves, record_of
+from cbackprop.estimators.plain import PlainState
+from cbackprop.estimators.shown import Shown
+from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
+from cbackprop.estimators.targets import Targets
 from cbackprop.files.savable import Savable
 from cbackprop.functions.activations import Activation
 from cbackprop.network.network import Network
@@ -31,7 +38,8 @@ from cbackprop.training.history import History
 from cbackprop.training.record import FitState, Record
 from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.arrays import check_given
-from cbackprop.validation.checks import check_sign, engine_rows
+from cbackprop.validation.checks import check_sign, engine_rows, in_dtype
+from cbackprop.validation.columns import explained
 
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
@@ -46,9 +54,10 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Savable, CallbackSupportMixin, BaseEstimator):
+class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstimator):
     """What the two estimators share."""
 
+    _targets: ClassVar[Targets]
     # Callbacks are for the one call of fit: meta-estimators have nothing to route.
     __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
@@ -92,7 +101,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
 
     @coefs_.setter
     def coefs_(self, values: Any) -> None:
-        self._fitted_network("coefs_").weights = values
+        self._network_to_assign("coefs_").weights = values
 
     @property
     def intercepts_(self) -> list:
@@ -101,7 +110,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
 
     @intercepts_.setter
     def intercepts_(self, values: Any) -> None:
-        self._fitted_network("intercepts_").biases = values
+        self._network_to_assign("intercepts_").biases = values
 
     def _fitted_network(self, name: str) -> Network:
         try:
@@ -111,8 +120,20 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
                 f"{type(self).__name__!r} object has no attribute {name!r} before it is fitted"
             ) from None
 
+    def _network_to_assign(self, name: str) -> Network:
+        if "network_" not in self.__dict__:
+            mine = type(self).__name__
+            raise NotFittedError(
+                f"this {mine} cannot be given {name!r} before it is fitted: it has no network yet. "
+                f"Call fit (or partial_fit) first and set {name} then; with warm_start=True fit "
+                f"goes on from there. Without a fit, {mine}.from_sklearn(...) takes the weights of "
+                "scikit-learn's, and a Network can be given weights and biases at once."
+            )
+        return self._fitted_network(name)
+
     # Fitting.
 
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, callbacks=None):
         """Fit the model to data.
@@ -150,6 +171,9 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
         callbacks = check_callbacks(callbacks)
         with self._all_or_nothing(incremental=False):
             return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
+
+    def __getstate__(self):
+        return without_fit(super().__getstate__())
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -204,7 +228,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
         check_given("X", X)
         check_given("y", y, numbers=not is_classifier(self))
-        X, y = self._validate_input(X, y, incremental, reset=first_pass)
+        X, y = self._targets.check(self, X, y, incremental, reset=first_pass)
         if sample_weight is not None:
             check_given("sample_weight", sample_weight)
             sample_weight = check_sign(_check_sample_weight(sample_weight, X))
@@ -216,14 +240,12 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
         else:
             network = self.network_.writable()
             if self.solver == "lbfgs":
+                forget_optimizer(self)
                 network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
-        X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
+        X, y = engine_rows(X, dtype), self._targets.for_engine(y, dtype)
         if sample_weight is not None:
-            with np.errstate(over="ignore"):
-                sample_weight = np.ascontiguousarray(sample_weight, dtype=dtype)
-            if not run.all_finite(sample_weight):
-                raise ValueError(f"sample_weight must be finite in {dtype}, got a larger number")
+            sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
         data = X, y, sample_weight
         prepared = None
         if self.solver != "lbfgs":
@@ -243,9 +265,9 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
 
     def _start(self, n_features, hidden, y, dtype, rng) -> Network:
         """A new network and the attributes of a fit that begins."""
-        self.n_outputs_ = self._n_outputs(y)
+        self.n_outputs_ = self._targets.n_outputs(self, y)
         self.n_layers_ = len(hidden) + 2
-        self.out_activation_, loss = self._output()
+        self.out_activation_, loss = self._targets.output(self)
         self.network_ = Network(
             [n_features, *hidden, self.n_outputs_],
             activation=self.activation,
@@ -254,10 +276,7 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
             dtype=dtype,
             random_state=rng,
         )
-        self.n_iter_ = 0
-        self.t_ = 0
-        for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "best_loss_"):
-            self.__dict__.pop(name, None)
+        forget(self)
         return self.network_
 
     # What a checkpoint asks for.
@@ -278,7 +297,10 @@ class MLP(Savable, CallbackSupportMixin, BaseEstimator):
             return network._predict(X, Execution(self.n_jobs))
         check_is_fitted(self)
         check_given("X", X)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        with explained(X=X):
+            X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+            if X.dtype.kind == "O":  # of some frames scikit-learn makes objects
+                X = check_array(X, dtype=np.float64, input_name="X")
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)

@@ -5,16 +5,27 @@ The explicit parameters, and their documentation here and in MLPRegressor, are s
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.validation import check_is_fitted
 
-from cbackprop.estimators.targets import Labels
+from cbackprop.callbacks.protocol import not_within_itself
+from cbackprop.estimators.base import MLP
+from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.targets import Labels, plain_indicator
+from cbackprop.files.registry import saved_by
+from cbackprop.validation.naming import named, public
 
 
-class MLPClassifier(ClassifierMixin, Labels):
+@public("cbackprop.estimators")
+@named
+@saved_by(EstimatorDescription)
+class MLPClassifier(ClassifierMixin, MLP):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -62,8 +73,10 @@ class MLPClassifier(ClassifierMixin, Labels):
         Hold out rows, stop when their score no longer improves, keep the best parameters.
     validation_fraction : float, default=0.1
         Share of the rows to hold out.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of adam's two means, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of adam's mean of the gradient's square, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of adam's second mean.
     n_iter_no_change : int, default=10
@@ -83,8 +96,10 @@ class MLPClassifier(ClassifierMixin, Labels):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    coefs_, intercepts_ : lists of ndarrays (fan_in, fan_out) and (fan_out,)
-        Weights and biases, views into the network's vector: change them in place or assign.
+    coefs_ : list of ndarrays (fan_in, fan_out)
+        Weights, views into the network's vector: change them in place or assign.
+    intercepts_ : list of ndarrays (fan_out,)
+        Biases, likewise.
     network_ : Network
         The network behind the estimator.
     loss_ : float
@@ -129,6 +144,8 @@ class MLPClassifier(ClassifierMixin, Labels):
     >>> bool(clf.score(X[1500:] / 16, y[1500:]) > 0.9)
     True
     """
+
+    _targets: ClassVar[Labels] = Labels()
 
     def __init__(
         self,
@@ -212,7 +229,7 @@ class MLPClassifier(ClassifierMixin, Labels):
             return self._label_binarizer.inverse_transform(outputs)
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, outputs.shape[0])
-        return self.classes_[self._positions(outputs)]
+        return self.classes_[self._targets.positions(self, outputs)]
 
     def predict_proba(self, X):
         """Probability of every class.
@@ -260,7 +277,35 @@ class MLPClassifier(ClassifierMixin, Labels):
         probabilities = self.predict_proba(X)
         return np.log(probabilities, out=probabilities)
 
+    def score(self, X, y, sample_weight=None):
+        """Accuracy; a multilabel row counts only if all its labels are right.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            The true labels, or an indicator, which is read as `fit` reads it.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`, or if y does not fit it.
+        """
+        check_is_fitted(self)
+        return super().score(X, self._targets.true(self, y), sample_weight=sample_weight)
+
     @available_if(lambda estimator: estimator._check_solver())
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """One epoch over the given data, going on from the parameters at hand.
@@ -270,7 +315,7 @@ class MLPClassifier(ClassifierMixin, Labels):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels, or numbers for regression.
+            Class labels, or a multilabel indicator: not zero where a row has the class.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         classes : array-like of shape (n_classes,), default=None
@@ -293,8 +338,9 @@ class MLPClassifier(ClassifierMixin, Labels):
 
     def _take_classes(self, y, classes):
         if _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else classes)
+            given = plain_indicator(y)
+            multilabel = type_of_target(given).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(given if multilabel else classes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -25,13 +25,13 @@ from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.running.sweeps import Sweep
-from cbackprop.training.divergence import finite
+from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import run_epochs
 from cbackprop.training.history import History
 from cbackprop.training.lbfgs import lbfgs
 from cbackprop.training.record import FitState
 from cbackprop.training.schedules import Schedule
-from cbackprop.validation.checks import warn
+from cbackprop.validation.checks import check_parts, warn
 
 Data = tuple[Any, Any, Any]  # X, y and sample_weight, as the engine takes them
 
@@ -47,10 +47,11 @@ def prepare_stochastic(
     incremental: bool,
 ) -> tuple[int, FitState]:
     """The size of a mini-batch, and the fit as it begins."""
-    X, y, _ = data
+    X, y, sample_weight = data
     if not incremental or not hasattr(estimator, "_optimizer"):
         estimator._optimizer, estimator._schedule = new_optimizer(estimator)
     rows, held_out = split(estimator, X, y, rng)
+    check_parts(sample_weight, rows, held_out)
     if rows is None and estimator.shuffle:
         rows = np.arange(X.shape[0])
     batch_size = _batch_size(estimator, X.shape[0] if rows is None else rows.size)
@@ -67,6 +68,7 @@ def prepare_stochastic(
         order=rows,
         held_out=held_out,
         n_rows=X.shape[0],
+        data=data,
     )
     state.record = record_of(estimator, state)
     if estimator.early_stopping and first_pass:
@@ -90,11 +92,12 @@ def fit_stochastic(
         with listen(state, reconstruction_attributes=lambda: as_it_is(estimator)) as told:
             try:
                 validation = held_out_data(data, state.held_out)
+                watch = Stopping(estimator, network, state, execution, validation)
                 run_epochs(
                     network,
                     data,
                     state,
-                    Stopping(estimator, network, state, execution, validation),
+                    watch,
                     told,
                     execution=execution,
                     batch_size=batch_size,
@@ -113,6 +116,10 @@ def fit_stochastic(
         vars(estimator).pop("_fit_state", None)
         if state.best is not None:
             network.parameters = state.best
+    if not (incremental or state.interrupted):
+        losses = estimator.loss_curve_[len(estimator.loss_curve_) - state.epoch :]
+        if said := lost_at_end(network, data, estimator._loss_before, losses, execution):
+            warn(f"{said} {watch.where()}", ConvergenceWarning)
     if not (incremental or state.done or state.interrupted):
         warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
@@ -156,6 +163,7 @@ def fit_lbfgs(
         history=History(),
         max_epochs=estimator.max_iter,
         n_rows=X.shape[0],
+        data=data,
         start=network.parameters.copy(),
     )
     with listen(state, reconstruction_attributes=lambda: as_it_is(estimator)) as told:

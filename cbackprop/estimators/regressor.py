@@ -8,11 +8,18 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
+from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
+from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.targets import Numbers
+from cbackprop.files.registry import saved_by
+from cbackprop.validation.naming import named, public
 
 
-class MLPRegressor(RegressorMixin, Numbers):
+@public("cbackprop.estimators")
+@named
+@saved_by(EstimatorDescription)
+class MLPRegressor(RegressorMixin, MLP):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -61,8 +68,10 @@ class MLPRegressor(RegressorMixin, Numbers):
         Hold out rows, stop when their score no longer improves, keep the best parameters.
     validation_fraction : float, default=0.1
         Share of the rows to hold out.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of adam's two means, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of adam's mean of the gradient's square, in [0, 1).
     epsilon : float, default=1e-8
         Added to the root of adam's second mean.
     n_iter_no_change : int, default=10
@@ -81,8 +90,10 @@ class MLPRegressor(RegressorMixin, Numbers):
 
     Attributes
     ----------
-    coefs_, intercepts_ : lists of ndarrays (fan_in, fan_out) and (fan_out,)
-        Weights and biases, views into the network's vector: change them in place or assign.
+    coefs_ : list of ndarrays (fan_in, fan_out)
+        Weights, views into the network's vector: change them in place or assign.
+    intercepts_ : list of ndarrays (fan_out,)
+        Biases, likewise.
     network_ : Network
         The network behind the estimator.
     loss_ : float
@@ -132,6 +143,8 @@ class MLPRegressor(RegressorMixin, Numbers):
         **MLP._parameter_constraints,
         "loss": [StrOptions({"squared_error", "poisson"})],
     }
+
+    _targets: ClassVar[Numbers] = Numbers()
 
     def __init__(
         self,
@@ -216,6 +229,7 @@ class MLPRegressor(RegressorMixin, Numbers):
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
     @available_if(lambda estimator: estimator._check_solver())
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """One epoch over the given data, going on from the parameters at hand.
@@ -225,7 +239,8 @@ class MLPRegressor(RegressorMixin, Numbers):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, or numbers for regression.
+            Finite numbers, as many columns as in the first call; none negative for the Poisson
+            loss.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from cbackprop.files import atomic
+from cbackprop.validation.naming import public
 
 VERSION = 1
 KEY = "cbackprop"
@@ -59,6 +60,7 @@ CODES = {name: code for code, name in DTYPES.items()}
 Declared = Mapping[str, tuple[DTypeLike, tuple[int, ...]]]
 
 
+@public("cbackprop.container")
 class ModelFileError(ValueError):
     """A file that is not a whole model file of a version known here."""
 
@@ -236,7 +238,7 @@ def reading(path: atomic.PathLike) -> Iterator[Reader]:
             _check_digest(file, _digest(_text(header)))
             yield Reader(file, header, 8 + length)
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
+        raise type(error)(f"{path}: {error}") from None
     except NOT_AS_IT_MUST_BE as error:
         raise ModelFileError(
             f"{path}: the description is not as it must be: {type(error).__name__}: {error}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from cbackprop.files.atomic import PathLike
+from cbackprop.files.container import write
+from cbackprop.files.registry import content_of
 
 
 class Savable:
@@ -26,6 +28,4 @@ class Savable:
         OSError
             If the file cannot be written; what was at `path` is then as it was.
         """
-        from cbackprop.files.saving import save  # which knows all that can be saved, so they not it
-
-        save(self, path)
+        write(path, *content_of(self))

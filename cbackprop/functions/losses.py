@@ -28,6 +28,8 @@ class Loss:
         Whether y must not be `lowest` itself.
     takes_labels : bool
         Whether y must be labels.
+    advice : str
+        What to do about a y out of the interval, as a message ends.
     """
 
     name: ClassVar[str]
@@ -36,6 +38,7 @@ class Loss:
     highest: ClassVar[float] = np.inf
     above_lowest: ClassVar[bool] = False
     takes_labels: ClassVar[bool] = False
+    advice: ClassVar[str] = ""
 
     @property
     def outputs(self) -> list[str]:
@@ -93,7 +96,7 @@ class Loss:
         if self.highest < np.inf:
             raise ValueError(
                 f"y must lie between {self.lowest:g} and {self.highest:g} for the {self.title}, "
-                f"got {low} to {high}"
+                f"got {low} to {high}{self.advice}"
             )
         wanted = "be positive" if self.above_lowest else "not be negative"
         raise ValueError(f"y must {wanted} for the {self.title}, got {low}")
@@ -240,6 +243,7 @@ class BinaryLogLoss(Loss):
     title = "binary log loss"
     lowest = 0.0
     highest = 1.0
+    advice = ": take y != 0 or y > 0, whichever tells what is on from what is off"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label_smoothing", _share("label_smoothing", self.label_smoothing))

@@ -7,8 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from cbackprop.engine import run
+from cbackprop.files.registry import saved_by
 from cbackprop.files.savable import Savable
+from cbackprop.functions.file import OptimizerDescription
 from cbackprop.validation.checks import check_integer, check_number
+from cbackprop.validation.naming import named, public
 
 
 def _positive(name: str, value: Any) -> float:
@@ -107,6 +110,9 @@ class Optimizer(Savable):
         return f"{type(self).__name__}({arguments})"
 
 
+@public("cbackprop.optimizers")
+@named
+@saved_by(OptimizerDescription)
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum if asked for.
 
@@ -167,6 +173,9 @@ class SGD(Optimizer):
         return super().__repr__()[:-1] + f", nesterov={self.nesterov})"
 
 
+@public("cbackprop.optimizers")
+@named
+@saved_by(OptimizerDescription)
 class Adam(Optimizer):
     """Adam: steps scaled by running means of the gradient and of its square.
 

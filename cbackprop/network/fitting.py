@@ -8,19 +8,21 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from cbackprop.callbacks.protocol import check_callbacks, listening
+from cbackprop.callbacks.protocol import check_callbacks, check_idle, listening
 from cbackprop.functions.optimizers import SGD, Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
 from cbackprop.running.sweeps import Sweep
-from cbackprop.training.divergence import finite
+from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import Watch, run_epochs
 from cbackprop.training.history import History, Metric, check_metrics
+from cbackprop.training.origin import comes_from_another, has_trained, seed_of
 from cbackprop.training.record import FitState, Record
 from cbackprop.training.undo import all_or_nothing
-from cbackprop.validation.checks import check_integer, check_number, check_pair
+from cbackprop.validation.checks import check_integer, check_number, check_pair, warn
 
 
 class Trainable(Model, Protocol):
@@ -59,6 +61,7 @@ def fit(
     n_jobs: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
+    check_idle(network)
     execution = Execution(n_jobs)
     rows = network._check_X(X)
     targets = network._check_y(y, rows)
@@ -71,6 +74,8 @@ def fit(
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+    if said := comes_from_another(optimizer, network):
+        warn(said)
     if isinstance(metrics, str) and metrics == "auto":
         metrics = ["accuracy"] if network.output_activation in ("softmax", "logistic") else None
     measured = check_metrics(metrics)
@@ -81,13 +86,24 @@ def fit(
         held_out = held_rows, network._check_y(held_y, held_rows)
     decay = float(l2) / rows.shape[0]
     state = FitState(
-        history=History(),
+        history=History.of(measured),
         max_epochs=int(epochs),
         optimizer=optimizer,
         rng=check_random_state(random_state) if shuffle else None,
         order=np.arange(rows.shape[0]) if shuffle else None,
         n_rows=rows.shape[0],
-        settings={"optimizer": repr(optimizer), "batch_size": int(batch_size), "l2": float(l2)},
+        settings={
+            "optimizer": repr(optimizer),
+            "batch_size": int(batch_size),
+            "l2": float(l2),
+            "shuffle": bool(shuffle),
+            "random_state": seed_of(random_state),
+            "metrics": sorted(measured),
+            "training_metrics": bool(training_metrics),
+            "gradient_norms": bool(gradient_norms),
+        },
+        data=data,
+        evaluation_data=held_out,
     )
     state.record = state.note(loss_before=_loss_of_first(network, data, int(batch_size), execution))
     watch = Measures(
@@ -115,6 +131,10 @@ def fit(
             batch_size=min(int(batch_size), state.n_rows),
             l2=decay,
         )
+        losses = state.history["cost"]
+        if said := lost_at_end(network, data, state.record.loss_before, losses, execution):
+            warn(f"{said} Try a smaller learning rate, and scaled inputs.", ConvergenceWarning)
+    has_trained(optimizer, network)
     return state.history
 
 

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
+from cbackprop.files.registry import saved_by
 from cbackprop.files.savable import Savable
 from cbackprop.functions import activations
 from cbackprop.functions.activations import Activation
 from cbackprop.functions.losses import LOSSES, Loss, as_loss, settings_of
 from cbackprop.functions.optimizers import Optimizer
+from cbackprop.network import glance
+from cbackprop.network.file import NetworkDescription
 from cbackprop.network.fitting import fit
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.layout import make_plan, views
@@ -33,8 +36,10 @@ from cbackprop.validation.checks import (
     check_weight,
     fits,
 )
+from cbackprop.validation.naming import named, public
 
 
+@public("cbackprop.network")
 class Backprop(NamedTuple):
     """What one forward and backward pass computes. L layers, m rows; examples are rows.
 
@@ -68,7 +73,16 @@ class Backprop(NamedTuple):
     weight_gradients: list[NDArray]
     bias_gradients: list[NDArray]
 
+    def __repr__(self) -> str:
+        return glance.text(self)
 
+    def _repr_html_(self) -> str:
+        return glance.html(self)
+
+
+@public("cbackprop.network")
+@named
+@saved_by(NetworkDescription)
 class Network(Savable, Parameters):
     """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
 
@@ -162,7 +176,7 @@ class Network(Savable, Parameters):
         self.output = loss.code(output_activation)
         self.output_activation, self.loss_name = output_activation, loss.name
         self._loss_settings = settings_of(loss)
-        self._initialize = INITIALIZERS[check_option("init", init, INITIALIZERS)]
+        self.init = check_option("init", init, INITIALIZERS)
         self.plan = make_plan(self.layer_sizes, [f.name for f in hidden])
         numbers = loss.engine_parameters(self.layer_sizes[-1])
         self.function_parameters: dict[str, Any] = {}  # but for those that are standard
@@ -194,9 +208,21 @@ class Network(Savable, Parameters):
         rng = check_random_state(random_state)
         names = self._names_of_activations()
         for weights, biases, name in zip(self._weights, self._biases, names, strict=True):
-            drawn = self._initialize(rng, *weights.shape, name)
+            drawn = INITIALIZERS[self.init](rng, *weights.shape, name)
             weights[...], biases[...] = drawn
         return self
+
+    def __getstate__(self) -> dict:
+        state = super().__getstate__()
+        for name in ("plan", "output", "function_parameters"):
+            del state[name]  # made anew of the options
+        return state
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        options = self.layer_sizes, self.activation, self.output_activation, self.loss_function
+        self._configure(*options, self.init)
+        self._own(state["_parameters"])
 
     @property
     def loss_function(self) -> Loss:
@@ -261,9 +287,10 @@ class Network(Savable, Parameters):
         X : array-like or sparse matrix of shape (n, n_features)
             Rows of finite numbers; taken as the network's dtype.
         y : array-like of shape (n,) or (n, n_outputs)
-            Integer labels of shape (n,), 0 <= y < n_outputs, for the softmax; numbers of shape
-            (n, n_outputs), or (n,) with one output, for the other losses. Several logistic
-            outputs take labels, too: 1 for the label's output, 0 for the others.
+            Integer labels of shape (n,) or (n, 1), 0 <= y < n_outputs, or one-hot rows, for the
+            softmax; numbers of shape (n, n_outputs), or (n,) with one output, for the other
+            losses. Several logistic outputs take labels, too: 1 for the label's output, 0 for
+            the others.
         sample_weight : array-like of shape (n,), optional
             Weights of the rows, none negative; ones without it.
 
@@ -454,7 +481,8 @@ class Network(Savable, Parameters):
         y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
         optimizer : SGD or Adam, default=SGD()
-            It keeps its velocity or moments: pass it again to go on where it was.
+            It keeps its velocity or moments: pass it again to go on where it was, with this
+            network. Another network gets an optimizer of its own.
         epochs : int, default=30
             Looks at all the rows.
         batch_size : int or None, default=10
@@ -505,7 +533,11 @@ class Network(Savable, Parameters):
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            Once, if the cost has blown up: 1e8 times what it was before the first step.
+            Once, if the cost has blown up: 1e8 times what it was before the first step. At the
+            end, if the cost shot up and the network is good for nothing: it gives the same answer
+            for every row, or a cost far above that of one that knows nothing.
+        UserWarning
+            If the optimizer comes with what it has learnt from another network.
 
         References
         ----------

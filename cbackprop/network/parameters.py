@@ -136,7 +136,7 @@ class Parameters:
         """
         dtype = check_dtype(self.dtype if dtype is None else dtype)
         other = object.__new__(type(self))
-        state = self.__getstate__()
-        state["_parameters"] = np.array(self._parameters, dtype=dtype)
-        other.__setstate__(state)
+        other.__dict__.update(self.__dict__)
+        other.__dict__.pop("_fit_state", None)  # a fit in progress
+        other._own(np.array(self._parameters, dtype=dtype))
         return other

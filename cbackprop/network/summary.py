@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from numpy.typing import NDArray
 
+from cbackprop.training.tables import table
+
 HEADINGS = ("layer", "weights", "biases", "activation", "parameters", "bytes")
 
 
@@ -40,8 +42,4 @@ class Summary:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        def line(cells: tuple[str, ...], tag: str) -> str:
-            return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
-
-        body = "".join(line(row, "td") for row in self.rows)
-        return f"<table><thead>{line(HEADINGS, 'th')}</thead><tbody>{body}</tbody></table>"
+        return table(HEADINGS, self.rows)

@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import is_regressor
 
-from cbackprop.plots.drawing import attribute, axes
+from cbackprop.plots.drawing import attribute, axes, perceptron
+from cbackprop.validation.naming import named
 
 
 class _Curves:
@@ -61,9 +62,16 @@ class _Curves:
         ------
         ImportError
             Without matplotlib.
+        TypeError
+            If it is no history.
         ValueError
             If the history does not have what is to be drawn.
         """
+        if not hasattr(history, "keys"):
+            raise TypeError(
+                f"history must be what Network.fit has returned, got {type(history).__name__}: "
+                "of an estimator draw from_estimator"
+            )
         return cls._of(history).plot(ax, x=x, name=name, **line)
 
     @classmethod
@@ -141,6 +149,7 @@ def _curves_of(history: Mapping[str, Any], what: str) -> dict[str, Sequence[floa
     return curves
 
 
+@named
 class LossCurveDisplay(_Curves):
     """The loss of every epoch.
 
@@ -188,7 +197,8 @@ class LossCurveDisplay(_Curves):
         Parameters
         ----------
         estimator : MLPClassifier or MLPRegressor
-            Fitted; scikit-learn's will do, too.
+            Fitted; also as the last step of a pipeline or the best one of a search, and
+            scikit-learn's will do, too.
         ax : matplotlib Axes, optional
             Without it, a new figure's.
         name : str, optional
@@ -204,6 +214,8 @@ class LossCurveDisplay(_Curves):
         ------
         ImportError
             Without matplotlib.
+        TypeError
+            If it is another estimator.
         ValueError
             If the estimator is not fitted, or with L-BFGS.
         """
@@ -215,6 +227,7 @@ class LossCurveDisplay(_Curves):
         return cls(_curves_of(history, "cost"), seconds=history.get("seconds"), ylabel="cost")
 
 
+@named
 class AccuracyCurveDisplay(_Curves):
     """The accuracy of every epoch.
 
@@ -267,7 +280,8 @@ class AccuracyCurveDisplay(_Curves):
         Parameters
         ----------
         estimator : MLPClassifier or MLPRegressor
-            Fitted; scikit-learn's will do, too.
+            Fitted; also as the last step of a pipeline or the best one of a search, and
+            scikit-learn's will do, too.
         ax : matplotlib Axes, optional
             Without it, a new figure's.
         name : str, optional
@@ -283,11 +297,15 @@ class AccuracyCurveDisplay(_Curves):
         ------
         ImportError
             Without matplotlib.
+        TypeError
+            If it is another estimator.
         ValueError
             If the estimator is not fitted, or without early stopping.
         """
         scores = attribute(estimator, "validation_scores_", "fit it with early_stopping=True")
-        ylabel = "validation $R^2$" if is_regressor(estimator) else "validation accuracy"
+        ylabel = (
+            "validation $R^2$" if is_regressor(perceptron(estimator)) else "validation accuracy"
+        )
         return cls({"": scores}, ylabel=ylabel).plot(ax, name=name, **line)
 
     @classmethod
@@ -295,6 +313,7 @@ class AccuracyCurveDisplay(_Curves):
         return cls(_curves_of(history, "accuracy"), seconds=history.get("seconds"))
 
 
+@named
 class GradientNormsDisplay(_Curves):
     """The length of each layer's gradient after every epoch, on a logarithmic axis.
 

@@ -152,7 +152,8 @@ class WeightsDisplay:
         Parameters
         ----------
         estimator : MLPClassifier or MLPRegressor
-            Fitted; scikit-learn's will do, too.
+            Fitted; also as the last step of a pipeline or the best one of a search, and
+            scikit-learn's will do, too.
         image_shape : tuple of (height, width), optional
             Of an image; square without it.
         ax : matplotlib Axes, optional
@@ -168,6 +169,8 @@ class WeightsDisplay:
         ------
         ImportError
             Without matplotlib.
+        TypeError
+            If it is another estimator.
         ValueError
             If the estimator is not fitted, or its features do not fit the image.
         """
@@ -204,7 +207,14 @@ class WeightsDisplay:
         ------
         ImportError
             Without matplotlib.
+        TypeError
+            If it is no network.
         ValueError
             If the features do not fit the image.
         """
+        if not hasattr(network, "weights"):
+            raise TypeError(
+                f"network must be a Network, got {type(network).__name__}: of an estimator draw "
+                "from_estimator"
+            )
         return cls(network.weights[0], image_shape=image_shape).plot(ax, **options)

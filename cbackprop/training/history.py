@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cbackprop.training.better import declared_direction, is_smaller_better
+from cbackprop.training.tables import table
+from cbackprop.validation.naming import public
+
+EVALUATION = "evaluation_"  # begins the names of what is measured on evaluation data
 Metric = Callable[[NDArray, NDArray], float]
 
 
@@ -65,6 +72,12 @@ def check_metrics(metrics: Sequence[str] | Mapping[str, Metric] | str | None) ->
     return {name: METRICS[name] for name in names}
 
 
+def short(value: Any) -> str:
+    """A number in four digits, as far as it is one."""
+    return f"{value:.4g}" if isinstance(value, float | int | np.number) else str(value)
+
+
+@public("cbackprop.history")
 class History(dict[str, list]):
     """Quantities by name, each a list with an entry per epoch.
 
@@ -74,13 +87,43 @@ class History(dict[str, list]):
     or what other metrics were asked for. If asked for: the metrics on the training data, under
     their own names, and ``gradient_norms`` (a list with the length of each layer's gradient).
 
+    It is a dictionary: ``pandas.DataFrame(history)`` takes it as it is, `to_frame` numbers the
+    epochs, and ``dict(history)`` prints all the numbers.
+
     Examples
     --------
     >>> from cbackprop.training.history import History
     >>> history = History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9])
-    >>> history.epochs, history.best("evaluation_accuracy")
-    (2, 0.9)
+    >>> history
+    History of 2 epochs: cost 0.7 to 0.4, evaluation_accuracy 0.5 to 0.9
+    >>> history.epochs, history.best("evaluation_accuracy"), history.best("cost")
+    (2, 0.9, 0.4)
     """
+
+    _smaller: dict[str, bool]
+
+    @classmethod
+    def of(cls, metrics: Mapping[str, Metric]) -> History:
+        """An empty one, that knows of these metrics which way they are better.
+
+        Parameters
+        ----------
+        metrics : mapping of names to functions
+            A function says so by an attribute ``smaller_is_better``, or by its own name.
+
+        Returns
+        -------
+        History
+            Of no epoch yet.
+        """
+        history = cls()
+        history._smaller = {
+            end + name: declared
+            for name, metric in metrics.items()
+            if (declared := declared_direction(name, metric)) is not None
+            for end in ("", EVALUATION)
+        }
+        return history
 
     @property
     def epochs(self) -> int:
@@ -121,22 +164,133 @@ class History(dict[str, list]):
         for name, entries in self.items():
             del entries[lengths.get(name, 0) :]
 
-    def best(self, name: str) -> float:
-        """The best entry: the smallest of a cost, the largest of anything else.
+    def best(self, name: str, *, smaller_is_better: bool | None = None) -> float:
+        """The best entry: the smallest of a cost or an error, the largest of a score.
 
         Parameters
         ----------
         name : str
             A quantity, ``evaluation_accuracy`` for one.
+        smaller_is_better : bool, optional
+            Which is the better one. Without it the metric says so, by an attribute of that name,
+            or the name does: costs, losses, errors (rmse, mae, deviance...) are better the
+            smaller they are; accuracies, scores (r2, auc, f1...) and what begins with "neg_" the
+            larger.
 
         Returns
         -------
         float
-            Its best entry.
+            Its best entry; NaN is none.
 
         Raises
         ------
         KeyError
             If it was not recorded.
+        ValueError
+            If the name does not say which is better; if there is no number.
+
+        Examples
+        --------
+        >>> from cbackprop.training.history import History
+        >>> History(cost=[1.0], evaluation_rmse=[0.3, 0.2, 0.4]).best("evaluation_rmse")
+        0.2
         """
-        return min(self[name]) if name.endswith("cost") else max(self[name])
+        epoch = self.best_epoch(name, smaller_is_better=smaller_is_better)
+        return self[name][epoch - 1]
+
+    def best_epoch(self, name: str, *, smaller_is_better: bool | None = None) -> int:
+        """The epoch of the `best` entry, the first one where there are several.
+
+        Parameters
+        ----------
+        name : str
+            A quantity, ``evaluation_accuracy`` for one.
+        smaller_is_better : bool, optional
+            As for `best`.
+
+        Returns
+        -------
+        int
+            Counted from 1.
+
+        Raises
+        ------
+        KeyError, ValueError
+            As for `best`.
+
+        Examples
+        --------
+        >>> from cbackprop.training.history import History
+        >>> History(evaluation_rmse=[0.3, 0.2, 0.4]).best_epoch("evaluation_rmse")
+        2
+        """
+        if name not in self:
+            raise KeyError(f"{name} was not recorded, but {sorted(self)}")
+        if smaller_is_better is None:
+            smaller_is_better = vars(self).get("_smaller", {}).get(name)
+        if smaller_is_better is None:
+            smaller_is_better = is_smaller_better(name)
+        if smaller_is_better is None:
+            raise ValueError(
+                f"whether {name} is better the smaller or the larger it is, its name does not say: "
+                f"best({name!r}, smaller_is_better=True), or False"
+            )
+        values = np.array(self[name], dtype=object)
+        if values.ndim != 1 or all(value is None or value != value for value in values):
+            raise ValueError(f"{name} holds no number an epoch, so none is the best: {values}")
+        numbers = values.astype(float)
+        return 1 + int(np.nanargmin(numbers) if smaller_is_better else np.nanargmax(numbers))
+
+    def to_frame(self) -> Any:
+        """The curves as a pandas DataFrame, a row for each epoch, counted from 1.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A column for each quantity.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+
+        Examples
+        --------
+        >>> from cbackprop.training.history import History
+        >>> frame = History(cost=[0.7, 0.4], evaluation_accuracy=[0.5, 0.9]).to_frame()
+        >>> list(frame.columns), list(frame.index)
+        (['cost', 'evaluation_accuracy'], [1, 2])
+        """
+        try:
+            import pandas as pd  # type: ignore[import-untyped,unused-ignore]
+        except ImportError as error:
+            raise ImportError("to_frame needs pandas: pip install pandas") from error
+        frame = pd.DataFrame(self)
+        frame.index = pd.RangeIndex(1, len(frame) + 1, name="epoch")
+        return frame
+
+    def __repr__(self) -> str:
+        count = max(map(len, self.values()), default=0)
+        curves = [
+            f"{name} {short(self[name][0])} to {short(self[name][-1])}" for name in self._shown()
+        ]
+        what = f"History of {count} epoch{'s' * (count != 1)}"
+        return f"{what}: {', '.join(curves)}" if curves else what
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name in self._shown():
+            smaller = vars(self).get("_smaller", {}).get(name, is_smaller_better(name))
+            best = epoch = ""
+            if smaller is not None:
+                with suppress(ValueError):
+                    epoch = str(self.best_epoch(name, smaller_is_better=smaller))
+                    best = short(self[name][int(epoch) - 1])
+            rows.append((name, short(self[name][0]), short(self[name][-1]), best, epoch))
+        count = max(map(len, self.values()), default=0)
+        heads = f"{count} epochs", "first", "last", "best", "in epoch"
+        return table(heads, rows)
+
+    def _shown(self) -> list[str]:
+        """The curves of numbers."""
+        return [name for name, curve in self.items() if curve and not np.ndim(curve[0])]

@@ -78,6 +78,10 @@ class FitState:
     n_rows : int
     settings : dict
         What must be the same where the fit is resumed, in JSON's types.
+    data, evaluation_data : tuples of what the engine gets, or None
+        X, y and the weights of the rows; X and y to evaluate.
+    origin : dict or None
+        What a checkpoint knows the fit by: see `cbackprop.training.origin`.
     start : array or None
         The parameters at the beginning, for L-BFGS.
     evaluations : list of (loss, gradient), or None
@@ -96,6 +100,9 @@ class FitState:
     held_out: NDArray[np.intp] | None = None
     n_rows: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
+    data: tuple[Any, Any, Any] = (None, None, None)
+    evaluation_data: tuple[Any, Any] | None = None
+    origin: dict[str, str | None] | None = None
     start: NDArray | None = None
     evaluations: list[tuple[float, NDArray]] | None = None
     record: Record = field(default_factory=Record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from cbackprop.functions.optimizers import Optimizer
+from cbackprop.validation.naming import public
 
 
 class Response(NamedTuple):
@@ -14,6 +15,7 @@ class Response(NamedTuple):
     said: str
 
 
+@public("cbackprop.training")
 class Schedule:
     """Constant, invscaling or adaptive."""
 

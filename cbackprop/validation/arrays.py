@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cbackprop.validation.columns import check_no_dates
+
 LARGEST_LAYER = 2**31 - 2
 # Arrays of fewer bytes are copied without asking first whether there is room.
 LARGE = 2**30
@@ -20,7 +22,7 @@ def check_given(name: str, value: Any, *, numbers: bool = True) -> None:
     name : str
         What errors call it: "X", "y".
     value : anything
-        Data as a user gave them. What is no array and no sparse matrix is passed over.
+        Data as a user gave them. What is no array and no sparse matrix is looked at for dates only.
     numbers : bool, default=True
         Whether dates and records are refused.
 
@@ -28,12 +30,14 @@ def check_given(name: str, value: Any, *, numbers: bool = True) -> None:
     ------
     TypeError, ValueError, MemoryError
     """
+    if numbers:
+        check_no_dates(name, value)
     if hasattr(value, "tocsr"):
         check_sparse(name, value)
         return
     if not isinstance(value, np.ndarray):
         return
-    if numbers and value.dtype.kind in "mMV":
+    if numbers and value.dtype.kind == "V":
         raise TypeError(f"{name} must be numbers, got {value.dtype}")
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         masked = int(np.ma.count_masked(value))

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from sklearn.utils import check_array, check_consistent_length
-from sklearn.utils.validation import column_or_1d
 
 from cbackprop.engine import run
 from cbackprop.validation.arrays import LARGEST_LAYER, check_given
+from cbackprop.validation.columns import explained
+from cbackprop.validation.labels import as_column, softmax_labels
 
 
 def check_option(name: str, value: Any, options: Iterable[str]) -> str:
@@ -73,7 +74,7 @@ def check_dtype(dtype: DTypeLike) -> np.dtype:
         checked = np.dtype(object)
     if checked not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
-    return checked
+    return np.dtype(f"f{checked.itemsize}")  # without a byte order written into it
 
 
 def check_layer_sizes(layer_sizes: Any) -> tuple[int, ...]:
@@ -115,32 +116,63 @@ def check_rows(X: Any, n_features: int, dtype: np.dtype) -> Any:
     if fits(X, n_features, dtype):
         return X
     check_given("X", X)
-    X = check_array(X, accept_sparse="csr", dtype=dtype, order="C", input_name="X")
+    X = _as_numbers("X", X, dtype, accept_sparse="csr")
     if X.shape[1] != n_features:
         raise ValueError(f"X must have the network's {n_features} features, got {X.shape[1]}")
-    return one_index_type(_aligned(X))
+    return one_index_type(X) if hasattr(X, "indptr") else _aligned(X)
 
 
-def _aligned(array: Any) -> Any:
+def _as_numbers(name: str, value: Any, dtype: np.dtype, **more: Any) -> Any:
+    """scikit-learn's validation; an error says where the data are wrong, and NumPy adds nothing."""
+    with np.errstate(over="ignore"), explained(as_note=False, **{name: value}):
+        return check_array(value, dtype=dtype, order="C", input_name=name, **more)
+
+
+def _aligned(array: NDArray, dtype: type[np.int64] | None = None) -> NDArray:
     """The array, copied if its items stand at odd addresses, as those of a memory map may."""
-    return array if hasattr(array, "indptr") else np.require(array, requirements=["C", "A"])
+    return np.require(array, dtype, ["C", "A"])
 
 
 def engine_rows(X: Any, dtype: np.dtype) -> Any:
     """What the engine takes of validated X: C-ordered rows or CSR, of this dtype."""
     if not hasattr(X, "tocsr"):
-        return np.require(X, dtype=dtype, requirements=["C", "A"])
-    return one_index_type(X.tocsr().astype(dtype, copy=False))
+        return in_dtype("X", X, dtype)
+    X = X.tocsr()
+    with np.errstate(over="ignore"):
+        taken = one_index_type(X.astype(dtype, copy=False))
+    if X.dtype != dtype:
+        _check_still_finite("X", taken.data)
+    return taken
+
+
+def in_dtype(name: str, array: NDArray, dtype: np.dtype) -> NDArray:
+    """Finite numbers as the engine takes them: of this dtype, in which they must be finite, too."""
+    with np.errstate(over="ignore"):
+        taken = np.require(array, dtype=dtype, requirements=["C", "A"])
+    if array.dtype != dtype:
+        _check_still_finite(name, taken)
+    return taken
+
+
+def _check_still_finite(name: str, taken: NDArray) -> None:
+    if not run.all_finite(taken):
+        raise ValueError(
+            f"{name} must be finite in {taken.dtype}, got a larger number: scale {name}, or train "
+            "in float64, which X in float64 asks for"
+        )
 
 
 def one_index_type(X: Any) -> Any:
-    """X, its two index arrays of one of the types the engine reads, if it is CSR."""
+    """X, if it is CSR its three arrays as the engine reads them, the indices of one type."""
     if not hasattr(X, "indptr"):
         return X
-    if X.indices.dtype == X.indptr.dtype and X.indices.dtype in (np.int32, np.int64):
+    given = [X.data, X.indices, X.indptr]
+    one_type = X.indices.dtype == X.indptr.dtype and X.indices.dtype in (np.int32, np.int64)
+    wanted = [None, None, None] if one_type else [None, np.int64, np.int64]
+    parts = [_aligned(part, dtype) for part, dtype in zip(given, wanted, strict=True)]
+    if all(new is old for new, old in zip(parts, given, strict=True)):
         return X
-    indices, indptr = X.indices.astype(np.int64), X.indptr.astype(np.int64)
-    return type(X)((X.data, indices, indptr), shape=X.shape)
+    return type(X)(tuple(parts), shape=X.shape)
 
 
 class Loss(Protocol):
@@ -160,22 +192,22 @@ def check_targets(
     """y as int32 labels (n,) or numbers (n, n_outputs) that the loss is defined for."""
     check_given("y", y)
     if loss.takes_labels:
-        labels = column_or_1d(y)
-        if labels.dtype.kind not in "biu":
-            raise TypeError(f"y must be integer labels for the softmax, got {labels.dtype}")
-        return _check_labels(labels, X, n_outputs)
-    if output_activation == "logistic" and n_outputs > 1 and np.ndim(y) == 1:
-        labels = np.asarray(y)
-        if labels.dtype.kind in "biu":
+        return _check_labels(softmax_labels(y, n_outputs), X, n_outputs)
+    labels_too = output_activation == "logistic" and n_outputs > 1
+    if labels_too and not hasattr(y, "tocsr"):
+        labels = as_column(y)
+        if labels.ndim == 1 and labels.dtype.kind in "biu":
             return _check_labels(labels, X, n_outputs)
-    values = check_array(y, dtype=dtype, order="C", ensure_2d=False, input_name="y")
+    values = _as_numbers("y", y, dtype, ensure_2d=False)
     if values.ndim == 1:
         values = values.reshape(-1, 1)
     check_consistent_length(X, values)
     values = loss.spread(values, n_outputs)
     if values.ndim != 2 or values.shape[1] != n_outputs:
+        more = ", or be integer labels" if labels_too else ""
         raise ValueError(
-            f"y must have the shape (n, {n_outputs}) for {n_outputs} outputs, got {np.shape(y)}"
+            f"y must have the shape (n, {n_outputs}) for {n_outputs} outputs{more}, got "
+            f"{np.shape(y)}"
         )
     loss.check(values)
     return _aligned(values)
@@ -196,9 +228,7 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     if sample_weight is None:
         return None
     check_given("sample_weight", sample_weight)
-    weight = check_array(
-        sample_weight, dtype=dtype, ensure_2d=False, order="C", input_name="sample_weight"
-    )
+    weight = _as_numbers("sample_weight", sample_weight, dtype, ensure_2d=False)
     if weight.ndim != 1:
         raise ValueError(f"sample_weight must have 1 dimension, got {weight.ndim}")
     check_consistent_length(X, weight)
@@ -206,13 +236,33 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
 
 
 def check_sign(weight: NDArray) -> NDArray:
-    """Weights of rows none of which is negative, and not all zero."""
+    """Weights of rows none of which is negative, not all zero, and whose sum is finite."""
     if weight.min() < 0 or not weight.any():
         raise ValueError(
             "sample_weight must not be negative, nor zero for every row, got "
             f"{weight.min():g} to {weight.max():g}"
         )
+    with np.errstate(over="ignore"):
+        total = weight.sum(dtype=np.float64)
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight must have a finite sum, got weights up to {weight.max():g}: divide "
+            "them by their largest"
+        )
     return weight
+
+
+def check_parts(weight: NDArray | None, rows: NDArray | None, held_out: NDArray | None) -> None:
+    """Early stopping's two parts of the rows, neither of which may weigh nothing."""
+    if weight is None or rows is None or held_out is None:
+        return
+    for part, what in ((held_out, "held out for early stopping"), (rows, "left to train on")):
+        if not weight[part].any():
+            raise ValueError(
+                f"sample_weight must not be zero for every row of a part, got zero for all "
+                f"{part.size} {what}: leave out rows without weight, or try another "
+                "validation_fraction or random_state"
+            )
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

@@ -525,6 +525,31 @@ OURS = {
         ValueError,
         "sample_weight contains infinity|sample_weight must be finite",
     ),
+    "weight_zero_in_float32": (
+        fit(rows=X.astype("f4"), sample_weight=np.full(40, 1e-300)),
+        ValueError,
+        "nor zero for every row, got 0 to 0",
+    ),
+    "weight_infinite_together": (
+        fit("MLPRegressor", sample_weight=np.full(40, 1e308)),
+        ValueError,
+        "sample_weight must have a finite sum, got weights up to 1e.308",
+    ),
+    "y_too_large_for_float32": (
+        fit("MLPRegressor", X.astype("f4"), np.full(40, 1e39)),
+        ValueError,
+        "y must be finite in float32, got a larger number: scale y, or train in float64",
+    ),
+    "partial_X_too_large_for_float32": (
+        partial_fits((X.astype("f4"), NUMBERS, {}), (X * 1e39, NUMBERS, {}), kind="MLPRegressor"),
+        ValueError,
+        "X must be finite in float32, got a larger number: scale X",
+    ),
+    "partial_csr_too_large_for_float32": (
+        partial_fits((X.astype("f4"), LABELS, BOTH), (sp.csr_array(X * 1e39), LABELS, {})),
+        ValueError,
+        "X must be finite in float32, got a larger number: scale X",
+    ),
     "weight_partial_fit": (
         partial_fits((X, NUMBERS, {"sample_weight": -WEIGHTS}), kind="MLPRegressor"),
         ValueError,

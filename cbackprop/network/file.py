@@ -1,0 +1,45 @@
+"""How does a network stand in a model file?"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from numpy.typing import NDArray
+
+from cbackprop.files.container import Declared, Reader
+from cbackprop.files.registry import FLOATS, Description
+from cbackprop.functions import activations, losses
+from cbackprop.validation.checks import check_layer_sizes
+
+
+class NetworkDescription(Description):
+    """Its options, and its vector as the tensor ``parameters``."""
+
+    part = "network"
+
+    def describe(self, model: Any, about: dict[str, Any], tensors: dict[str, NDArray]) -> None:
+        about["network"] = {
+            "layer_sizes": list(model.layer_sizes),
+            "activation": activations.to_json(model.activation),
+            "output_activation": model.output_activation,
+            "loss": losses.to_json(model.loss_function),
+            "init": model.init,
+            "dtype": model.dtype.name,
+        }
+        tensors["parameters"] = model.parameters
+
+    def declare(self, about: dict[str, Any]) -> Declared:
+        sizes = check_layer_sizes(about["network"]["layer_sizes"])
+        size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        return {"parameters": (FLOATS[about["network"]["dtype"]], (size,))}
+
+    def make(self, reader: Reader, parameters: str = "parameters") -> Any:
+        about = reader.description["network"]
+        options = {name: value for name, value in about.items() if name != "dtype"}
+        options["activation"] = activations.from_json(about["activation"])
+        options["loss"] = losses.from_json(about["loss"])
+        network = object.__new__(self.cls)
+        network._configure(**options)
+        network._own(reader.tensor(parameters))
+        return network
