@@ -83,7 +83,9 @@ MADE_OF_A(leaky_relu, x > C(0.0) ? x : slope * x, a > C(0.0) ? d : slope * d)
 
 /* For each activation whose derivative is kept. */
 #define LOOPS_MADE_OF_A(name)
-#define LOOPS_KEPT(name) LOOPS_WITH_KEPT(name)
+#define LOOPS_KEPT(name)                                                                                               \
+    enum { FN(has_##name) = sizeof(&FN(v##name)) }; /* what calls it would compile, it being undeclared */             \
+    LOOPS_WITH_KEPT(name)
 #define ACTIVATION(CODE, name, DERIVATIVE, ...) LOOPS_##DERIVATIVE(name)
 #include "../functions.def"
 #undef LOOPS_MADE_OF_A
