@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t
 
-from cbackprop.engine.plan cimport Rule
+from cbackprop.engine.plan cimport Rule, Step
 
 
 cdef extern from "vector/table.h":
@@ -14,8 +14,8 @@ cdef extern from "vector/table.h":
                         Py_ssize_t, const double*) noexcept nogil
         double (**sklearns_loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
                                  Py_ssize_t, const double*) noexcept nogil
-        void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*, double,
-                        double) noexcept nogil
+        void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*,
+                        const Step*) noexcept nogil
         void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*ask_for)(const float*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
@@ -37,8 +37,8 @@ cdef extern from "vector/table.h":
                         Py_ssize_t, const double*) noexcept nogil
         double (**sklearns_loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
                                  Py_ssize_t, const double*) noexcept nogil
-        void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*, double,
-                        double) noexcept nogil
+        void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*,
+                        const Step*) noexcept nogil
         void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*ask_for)(const double*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,

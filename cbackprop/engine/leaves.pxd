@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, int64_t
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
 from cbackprop.engine.kernels cimport of_double, of_float
-from cbackprop.engine.plan cimport Rule
+from cbackprop.engine.plan cimport Rule, Step
 
 
 cdef inline void activate(int64_t activation, floating* z, const floating* b, floating* kept, Py_ssize_t m,
@@ -52,12 +52,12 @@ cdef inline double loss(int code, bint sklearns, floating* z, floating* delta, c
 
 
 cdef inline void update(const Rule* rule, floating* w, const floating* gradient, floating* first, floating* second,
-                        Py_ssize_t n, double rate, double l2) noexcept nogil:
+                        Py_ssize_t n, const Step* step) noexcept nogil:
     """The optimizer's step on w (n)."""
     if floating is float:
-        of_float.update[rule.optimizer](w, gradient, first, second, n, rule, rate, l2)
+        of_float.update[rule.optimizer](w, gradient, first, second, n, rule, step)
     else:
-        of_double.update[rule.optimizer](w, gradient, first, second, n, rule, rate, l2)
+        of_double.update[rule.optimizer](w, gradient, first, second, n, rule, step)
 
 
 cdef inline void column_sums(const floating* d, floating* out, Py_ssize_t m, Py_ssize_t n, double scale,

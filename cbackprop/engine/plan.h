@@ -96,11 +96,22 @@ typedef struct {
 typedef struct {
     int64_t optimizer;
     double learning_rate;
-    double momentum;              /* SGD */
-    double beta_1, beta_2, epsilon; /* Adam */
+    double momentum;              /* SGD, RMSprop */
+    double beta_1, beta_2, epsilon; /* Adam, AdamW; RMSprop has the last, too */
+    double rho;                   /* RMSprop */
+    double weight_decay;          /* AdamW, decoupled */
     double l2, l2_batch;
     double clip_value, clip_norm; /* bounds of the gradient, its L2 term included; 0 for none */
     int64_t step;                 /* Adam: updates made so far */
 } Rule;
+
+/* The numbers of a mini-batch's step, for weights or for biases: the Rule's, or the step's own, times the factors of
+   their group. */
+typedef struct {
+    double rate;  /* with the bias corrections of Adam and AdamW */
+    double decay; /* decoupled: the learning rate times the Rule's weight_decay */
+    double epsilon;
+    double l2; /* of the gradient's term l2 w */
+} Step;
 
 #endif

@@ -8,7 +8,7 @@ cdef extern from "plan.h":
     enum:
         IDENTITY, N_ACTIVATIONS
         N_OUTPUTS
-        SGD, MOMENTUM, ADAM, N_OPTIMIZERS
+        SGD, MOMENTUM, ADAM, ADAMW, N_OPTIMIZERS
         NOTHING, N_FINISHES
         DERIVATIVE_KEPT, BESIDE_ROW, PARAMETERS_EACH, TARGETS_LABELS
 
@@ -55,8 +55,16 @@ cdef extern from "plan.h":
         double beta_1
         double beta_2
         double epsilon
+        double rho
+        double weight_decay
         double l2
         double l2_batch
         double clip_value
         double clip_norm
         int64_t step
+
+    ctypedef struct Step:
+        double rate
+        double decay
+        double epsilon
+        double l2

@@ -64,6 +64,8 @@ class Task:
         team: Team | None = None,
         thread: int = 0,
         counter: Any = None,
+        numbers: NDArray[np.float64] | None = None,
+        groups: NDArray[np.float64] | None = None,
     ) -> float: ...
     def step(
         self,
@@ -74,6 +76,8 @@ class Task:
         team: Team | None = None,
         thread: int = 0,
         counter: Any = None,
+        numbers: NDArray[np.float64] | None = None,
+        groups: NDArray[np.float64] | None = None,
     ) -> float: ...
     def views(self, rows: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
 

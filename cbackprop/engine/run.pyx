@@ -14,7 +14,7 @@ import numpy as np
 from cbackprop.engine cimport leaves, passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.plan cimport (
-    ACTIVATION_ROWS, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH,
+    ACTIVATION_ROWS, ADAMW, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH,
     TARGETS_LABELS, Layer, Rule,
 )
 
@@ -42,8 +42,8 @@ STATE_VECTORS = {_code: OPTIMIZER_ROWS[_code].vectors for _code in range(N_OPTIM
 LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
 RULE = np.dtype(
     [("optimizer", np.int64)]
-    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon")]
-    + [(name, np.float64) for name in ("l2", "l2_batch", "clip_value", "clip_norm")]
+    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "rho")]
+    + [(name, np.float64) for name in ("weight_decay", "l2", "l2_batch", "clip_value", "clip_norm")]
     + [("step", np.int64)]
 )
 
@@ -340,11 +340,14 @@ cdef class Task:
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
-              Team team=None, Py_ssize_t thread=0, counter=None):
+              Team team=None, Py_ssize_t thread=0, counter=None, numbers=None, groups=None):
         """Train on rows first ... last in mini-batches; all threads of a team make this same call.
 
         `counter.n_steps`, if a counter is given, becomes the rule's step and the steps made: at once with them, so
         that no interrupt can come between.
+        `numbers` (mini-batches, 3), float64, has the learning rate, the decoupled decay and the dropout of each step,
+        instead of the rule's. `groups` (n_layers, 2, 3), float64, has factors of rate, decay and epsilon for every
+        layer's weights and biases.
         Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
         """
         cdef steps.Training training
@@ -356,6 +359,7 @@ cdef class Task:
                 f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, False)
         self._check_range(first, last)
+        held = self._take_numbers(&training, numbers, groups, (last - first + batch_size - 1) // batch_size)
         training.first = first
         training.last = last
         training.batch_size = batch_size
@@ -364,13 +368,15 @@ cdef class Task:
         if thread == 0:
             self.n_trained = training.rows
             self._count(&training, team, counter)
-        del arrays      # not before: they hold the memory
+        del arrays, held        # not before: they hold the memory
         return losses
 
-    def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None):
+    def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None,
+             numbers=None, groups=None):
         """One step of a mini-batch of total weight `weight`, whose gradient is given; all threads make this same call.
 
-        The gradient is that of the mean loss, L2 term not included: it is used up. `counter` is that of `train`.
+        The gradient is that of the mean loss, L2 term not included: it is used up. The last three arguments are
+        those of `train`; `numbers` has one row.
         Returns this thread's share of the L2 term.
         """
         cdef steps.Training training
@@ -380,12 +386,13 @@ cdef class Task:
         if not 0.0 < weight < INFINITY:
             raise ValueError(f"the rows' total weight must be positive, got {weight}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, True)
+        held = self._take_numbers(&training, numbers, groups, 1)
         self._check_kept()
         with nogil:
             term = steps.step(&self.task, &training, weight)
         if thread == 0:
             self._count(&training, team, counter)
-        del arrays
+        del arrays, held
         return term
 
     cdef object _prepare(self, steps.Training* training, rule, gradient, state, Team team, Py_ssize_t thread,
@@ -421,6 +428,40 @@ cdef class Task:
         training.rows = 0
         training.n_threads = team.size
         return rule_block, slope, memory
+
+    cdef object _take_numbers(self, steps.Training* training, numbers, groups, Py_ssize_t n_steps):
+        """The numbers of every step and the factors of every group, checked. Returns what holds their memory."""
+        cdef Block of_steps = None, factors = None
+        cdef Py_ssize_t i
+        cdef const double* row
+        training.numbers = training.groups = NULL
+        if numbers is not None:
+            of_steps = Block(numbers, "numbers", "float64", 2)
+            if of_steps.length(0) != n_steps or of_steps.length(1) != 3:
+                raise ValueError(
+                    f"numbers must have shape {(n_steps, 3)}: a row for each step, learning rate, decay and dropout; "
+                    f"got {(of_steps.length(0), of_steps.length(1))}")
+            training.numbers = <const double*>of_steps.view.buf
+            for i in range(n_steps):
+                row = training.numbers + 3 * i
+                if not (0.0 <= row[0] < INFINITY and 0.0 <= row[1] < INFINITY and 0.0 <= row[2] < 1.0):
+                    raise ValueError(
+                        "numbers must be finite and at least 0, dropout less than 1, "
+                        f"got {(row[0], row[1], row[2])} for step {i}")
+                if row[1] != 0.0 and training.rule.optimizer != ADAMW:
+                    raise ValueError(f"numbers has the decay {row[1]} for step {i}, and only adamw decays")
+        if groups is not None:
+            factors = Block(groups, "groups", "float64", 3)
+            if factors.length(0) != self.task.n_layers or factors.length(1) != 2 or factors.length(2) != 3:
+                raise ValueError(
+                    f"groups must have shape {(self.task.n_layers, 2, 3)}: factors of rate, decay and epsilon for each "
+                    f"layer's weights and biases; got {(factors.length(0), factors.length(1), factors.length(2))}")
+            training.groups = <const double*>factors.view.buf
+            for i in range(6 * self.task.n_layers):
+                if not 0.0 <= training.groups[i] < INFINITY:
+                    raise ValueError(
+                        f"groups must be finite and at least 0, got {training.groups[i]} in layer {i // 6}")
+        return of_steps, factors
 
     cdef int _count(self, steps.Training* training, Team team, counter) except -1:
         self.n_steps = training.step - training.rule.step

@@ -27,6 +27,8 @@ cdef struct Training:
     TeamBarrier* team
     Py_ssize_t thread
     Py_ssize_t n_threads
+    const double* numbers           # (mini-batches, 3): learning rate, decay, dropout of each; NULL for the rule's
+    const double* groups            # (n_layers, 2, 3): factors of rate, decay, epsilon; of weights, of biases; or NULL
 
 # The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training) noexcept nogil

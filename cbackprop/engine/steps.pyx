@@ -11,42 +11,11 @@ from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
 from cbackprop.engine.leaves cimport add_scaled, clip, sum_of_squares, update
+from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group
 from cbackprop.engine.passes cimport (
     activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
-from cbackprop.engine.plan cimport ADAM, MOMENTUM, OPTIMIZER_ROWS, SGD
-
-
-cdef double power(double base, Py_ssize_t n) noexcept nogil:
-    """base^n by squaring: quicker than the library's, and no newer libm is needed."""
-    cdef double result = 1.0
-    while n > 0:
-        if n & 1:
-            result *= base
-        base *= base
-        n >>= 1
-    return result
-
-
-cdef inline double next_power(double last, double base, Py_ssize_t n) noexcept nogil:
-    """base^n from `last`, base^(n - 1). Taken anew every 64 steps: it depends on n alone, not on a slice's begin."""
-    return last * base if n & 63 else power(base, n)
-
-
-cdef double first_power(double base, Py_ssize_t n) noexcept nogil:
-    """base^n as `next_power` would have come to it."""
-    cdef Py_ssize_t _
-    cdef double result = power(base, n & ~<Py_ssize_t>63)
-    for _ in range(n & 63):
-        result *= base
-    return result
-
-
-cdef double rate_of_step(const Rule* rule, double power_1, double power_2) noexcept nogil:
-    """The factor before the update: Adam's bias corrections fold into it (Kingma and Ba, section 2)."""
-    if rule.optimizer != ADAM:
-        return rule.learning_rate
-    return rule.learning_rate * sqrt(1.0 - power_2) / (1.0 - power_1)
+from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -60,14 +29,14 @@ cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
 
 
 cdef void move(
-    const Training* training, Py_ssize_t at, Py_ssize_t n, double rate, double l2, floating* parameters
+    const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, floating* parameters
 ) noexcept nogil:
     """The optimizer's step on n parameters from `at`, none if n is 0."""
     cdef floating* gradient = <floating*>training.gradient
     cdef floating* first = <floating*>training.state
     cdef floating* second = first + (
         training.n_parameters if OPTIMIZER_ROWS[training.rule.optimizer].vectors > 1 else 0)
-    update(training.rule, parameters + at, gradient + at, first + at, second + at, n, rate, l2)
+    update(training.rule, parameters + at, gradient + at, first + at, second + at, n, step)
 
 
 cdef struct Share:
@@ -124,7 +93,7 @@ cdef Py_ssize_t rows_at_once(
 
 cdef double update_layer(
     const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t first, Py_ssize_t m,
-    double weight, double rate, double l2, floating* parameters
+    double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
     cdef Share share = share_of(task, training, index)
@@ -132,7 +101,7 @@ cdef double update_layer(
     cdef Py_ssize_t low = share.low, high = share.high, piece, pieces, next_first, next_m
     cdef double norm = 0.0
     if rows == 0 or high - low <= rows:
-        return update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
+        return update_share(task, training, index, share, first, m, weight, step, parameters)
     pieces = (high - low + rows - 1) // rows
     next_first = first + m
     next_m = training.last - next_first if training.last - next_first < training.batch_size else training.batch_size
@@ -143,17 +112,40 @@ cdef double update_layer(
                          next_first + part(next_m, training.thread, training.n_threads),
                          next_first + part(next_m, training.thread + 1, training.n_threads), piece, pieces)
         share = share_of_rows(task, index, low, low + rows if high - low > rows else high)
-        norm += update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
+        norm += update_share(task, training, index, share, first, m, weight, step, parameters)
         low = share.high
+    return norm
+
+
+cdef double update_share(
+    const Task* task, const Training* training, Py_ssize_t index, Share share, Py_ssize_t first, Py_ssize_t m,
+    double weight, const Step* step, floating* parameters
+) noexcept nogil:
+    """Weights and biases together, or one after the other where their groups differ."""
+    cdef Py_ssize_t n_in = task.plan[index].n_in
+    cdef Step own
+    cdef double norm = 0.0
+    if training.groups == NULL:
+        return update_rows(task, training, index, share, first, m, weight, step, parameters)
+    if share.weights != 0:
+        own = step_of_group(training, step, index, False)
+        norm = update_rows(task, training, index,
+                           share_of_rows(task, index, share.low, share.high if share.high < n_in else n_in),
+                           first, m, weight, &own, parameters)
+    if share.biases != 0:
+        own = step_of_group(training, step, index, True)
+        update_rows(task, training, index, share_of_rows(task, index, n_in, n_in + 1), first, m, weight, &own,
+                    parameters)
     return norm
 
 
 cdef double update_rows(
     const Task* task, const Training* training, Py_ssize_t index, Share share, Py_ssize_t first, Py_ssize_t m,
-    double weight, double rate, double l2, floating* parameters
+    double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     cdef floating* velocity = <floating*>training.state
-    cdef double norm = 0.0
+    cdef double norm = 0.0, rate = step.rate, l2 = step.l2
+    cdef Step of_biases
     if l2 != 0.0:
         norm = squares(parameters + share.at, share.weights)
     if training.rule.optimizer == SGD:
@@ -170,10 +162,12 @@ cdef double update_rows(
         return norm
     layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
     if l2 == 0.0:       # the biases stand right behind the weights
-        move(training, share.at, share.weights + share.biases, rate, 0.0, parameters)
+        move(training, share.at, share.weights + share.biases, step, parameters)
     else:
-        move(training, share.at, share.weights, rate, l2, parameters)
-        move(training, share.at + share.weights, share.biases, rate, 0.0, parameters)
+        of_biases = step[0]
+        of_biases.l2 = 0.0
+        move(training, share.at, share.weights, step, parameters)
+        move(training, share.at + share.weights, share.biases, &of_biases, parameters)
     return norm
 
 
@@ -184,7 +178,7 @@ cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
 
 
 cdef double move_by_gradient(
-    const Task* task, const Training* training, double rate, double l2, floating* parameters
+    const Task* task, const Training* training, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's share of all layers, where the whole gradient of the losses stands: decayed, bounded, then the
     step. Returns as `update_layer`.
@@ -193,8 +187,10 @@ cdef double move_by_gradient(
     """
     cdef floating* gradient = <floating*>training.gradient
     cdef Share share
+    cdef Step own, decayed = step[0]
     cdef Py_ssize_t index, thread
-    cdef double norm = 0.0, length = 0.0, scale = 1.0
+    cdef double norm = 0.0, length = 0.0, scale = 1.0, l2 = step.l2
+    decayed.l2 = 0.0        # it is in the gradient by then
     for index in range(task.n_layers):
         share = share_of(task, training, index)
         if l2 != 0.0:
@@ -220,14 +216,16 @@ cdef double move_by_gradient(
         if scale != 1.0:
             multiply(gradient + share.at, share.weights, scale)
             multiply(gradient + task.plan[index].biases, share.biases, scale)
-        move(training, share.at, share.weights, rate, 0.0, parameters)
-        move(training, task.plan[index].biases, share.biases, rate, 0.0, parameters)
+        own = step_of_group(training, &decayed, index, False)
+        move(training, share.at, share.weights, &own, parameters)
+        own = step_of_group(training, &decayed, index, True)
+        move(training, task.plan[index].biases, share.biases, &own, parameters)
     return norm
 
 
 cdef double update_clipped(
     const Task* task, const Training* training, Py_ssize_t first, Py_ssize_t m,
-    double weight, double rate, double l2, floating* parameters
+    double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`."""
     cdef Share share
@@ -236,23 +234,24 @@ cdef double update_clipped(
         share = share_of(task, training, index)
         layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
                        <floating*>training.gradient)
-    return move_by_gradient(task, training, rate, l2, parameters)
+    return move_by_gradient(task, training, step, parameters)
 
 
 cdef double one_step(const Task* task, Training* training, double weight, floating* parameters) noexcept nogil:
-    cdef double l2 = training.rule.l2 + training.rule.l2_batch / weight
+    cdef Step numbers
     training.step += 1
-    return 0.5 * l2 * move_by_gradient(
-        task, training, rate_of_step(training.rule, first_power(training.rule.beta_1, training.step),
-                                     first_power(training.rule.beta_2, training.step)),
-        l2, parameters)
+    numbers = step_of(training, training.numbers, weight, first_power(training.rule.beta_1, training.step),
+                      first_power(training.rule.beta_2, training.step))
+    return 0.5 * numbers.l2 * move_by_gradient(task, training, &numbers, parameters)
 
 
 cdef double mini_batches(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef Py_ssize_t first = training.first, m, index
     cdef Py_ssize_t start, stop
     cdef floating* parameters = <floating*>task.parameters
-    cdef double losses = 0.0, loss, norm, weight, l2, rate
+    cdef double losses = 0.0, loss, norm, weight
+    cdef const double* numbers = training.numbers
+    cdef Step step
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
@@ -271,17 +270,18 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             backward(task, workspace, start, stop)
             if not team_wait(training.team):
                 return losses
-            l2 = training.rule.l2 + training.rule.l2_batch / weight
-            rate = rate_of_step(training.rule, power_1, power_2)
+            step = step_of(training, numbers, weight, power_1, power_2)
             norm = 0.0
             if clipped:
-                norm = update_clipped(task, training, first, m, weight, rate, l2, parameters)
+                norm = update_clipped(task, training, first, m, weight, &step, parameters)
             else:
                 for index in range(task.n_layers):
-                    norm += update_layer(task, training, index, first, m, weight, rate, l2, parameters)
-            losses += m * (task.loss_scale * loss / weight + 0.5 * l2 * norm)
+                    norm += update_layer(task, training, index, first, m, weight, &step, parameters)
+            losses += m * (task.loss_scale * loss / weight + 0.5 * step.l2 * norm)
             if not team_wait(training.team):
                 return losses
+        if numbers != NULL:     # those of a mini-batch that weighs nothing are passed over, too
+            numbers += 3
         first += m
     return losses
 

@@ -69,6 +69,7 @@ def prepare_stochastic(
         held_out=held_out,
         n_rows=X.shape[0],
         data=data,
+        has_end=not incremental,
     )
     state.record = record_of(estimator, state)
     if estimator.early_stopping and first_pass:

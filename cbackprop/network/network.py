@@ -480,7 +480,7 @@ class Network(Savable, Parameters):
             Rows of finite numbers; taken as the network's dtype.
         y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
-        optimizer : SGD or Adam, default=SGD()
+        optimizer : SGD, Adam, AdamW or RMSprop, default=SGD()
             It keeps its velocity or moments: pass it again to go on where it was, with this
             network. Another network gets an optimizer of its own.
         epochs : int, default=30

@@ -63,7 +63,9 @@ from cbackprop.reference.functions import (
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "Gradients",
+    "RMSprop",
     "backprop",
     "backprop_example",
     "backprop_loop",
@@ -693,9 +695,129 @@ class Adam:
             w -= rate * m / (np.sqrt(v) + self.epsilon)
 
 
+@dataclass
+class AdamW(Adam):
+    """Adam with decoupled decay (Loshchilov and Hutter, 2019, arXiv:1711.05101), as in PyTorch.
+
+    ``w <- (1 - learning_rate weight_decay) w``, then with m and v of `Adam`
+    ``w <- w - learning_rate m^ / (sqrt(v^) + epsilon)``, where ``m^ = m / (1 - beta_1^t)`` and
+    ``v^ = v / (1 - beta_2^t)``: epsilon stands inside the bias correction.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+        > 0.
+    beta_1, beta_2 : float, default 0.9 and 0.999
+        Decay rates of m and v, in [0, 1).
+    epsilon : float, default 1e-8
+        > 0.
+    weight_decay : float, default 0.01
+        At least 0.
+
+    Examples
+    --------
+    >>> w = np.array([1.0])
+    >>> AdamW(learning_rate=0.25, weight_decay=0.5).step([w], [np.array([100.0])])
+    >>> w.round(6).tolist()  # 1 - 0.25 * 0.5 - 0.25
+    [0.625]
+    """
+
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must be at least 0, got {self}")
+
+    def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
+        """Change a list of arrays in place, by gradients of the same shapes.
+
+        Parameters
+        ----------
+        parameters, gradients : sequences of arrays
+            As many of the one as of the other.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        _check_gradients(parameters, gradients)
+        self.ms = self.ms or [np.zeros_like(p) for p in parameters]
+        self.vs = self.vs or [np.zeros_like(p) for p in parameters]
+        self.t += 1
+        for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
+            m = self.ms[i] = self.beta_1 * self.ms[i] + (1 - self.beta_1) * g
+            v = self.vs[i] = self.beta_2 * self.vs[i] + (1 - self.beta_2) * g**2
+            m_hat, v_hat = m / (1 - self.beta_1**self.t), v / (1 - self.beta_2**self.t)
+            w *= 1 - self.learning_rate * self.weight_decay
+            w -= self.learning_rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+
+@dataclass
+class RMSprop:
+    """RMSprop (Tieleman and Hinton, 2012, lecture 6.5), as in PyTorch.
+
+    ``v <- rho v + (1 - rho) g^2``, ``u <- momentum u + g / (sqrt(v) + epsilon)``, then
+    ``w <- w - learning_rate u``.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.01
+        > 0.
+    rho : float, default 0.99
+        Decay rate of v, in [0, 1).
+    momentum : float, default 0.0
+        In [0, 1].
+    epsilon : float, default 1e-8
+        > 0.
+
+    Examples
+    --------
+    >>> w = np.array([1.0, 1.0])
+    >>> RMSprop(learning_rate=0.25, rho=0.75).step([w], [np.array([100.0, -0.01])])
+    >>> w.round(3).tolist()  # whatever the gradient's size: 0.25 / sqrt(1 - rho)
+    [0.5, 1.5]
+    """
+
+    learning_rate: float = 0.01
+    rho: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+    vs: list[Array] = field(default_factory=list, init=False, repr=False)
+    us: list[Array] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (self.learning_rate > 0 and self.epsilon > 0):
+            raise ValueError(f"learning_rate and epsilon must be > 0, got {self}")
+        if not (0 <= self.rho < 1 and 0 <= self.momentum <= 1):
+            raise ValueError(f"rho must be in [0, 1) and momentum in [0, 1], got {self}")
+
+    def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
+        """Change a list of arrays in place, by gradients of the same shapes.
+
+        Parameters
+        ----------
+        parameters, gradients : sequences of arrays
+            As many of the one as of the other.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        _check_gradients(parameters, gradients)
+        self.vs = self.vs or [np.zeros_like(p) for p in parameters]
+        self.us = self.us or [np.zeros_like(p) for p in parameters]
+        for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
+            v = self.vs[i] = self.rho * self.vs[i] + (1 - self.rho) * g**2
+            self.us[i] = self.momentum * self.us[i] + g / (np.sqrt(v) + self.epsilon)
+            w -= self.learning_rate * self.us[i]
+
+
 def train(
     weights: Sequence[Array], biases: Sequence[Array], X: ArrayLike, y: ArrayLike, *,
-    optimizer: SGD | Adam, epochs: int, batch_size: int,
+    optimizer: SGD | Adam | RMSprop, epochs: int, batch_size: int,
     permutations: Iterable[ArrayLike] | None = None,
     random_state: int | np.random.Generator | None = None,
     activation: Activation, output_activation: str, loss: str,
@@ -712,7 +834,7 @@ def train(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         As for `backprop`.
-    optimizer : SGD or Adam
+    optimizer : SGD, Adam, AdamW or RMSprop
         It keeps its velocities or moments.
     epochs, batch_size : int
         At least 1.  The last mini-batch of an epoch may be smaller.

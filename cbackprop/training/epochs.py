@@ -38,6 +38,8 @@ def epochs(
     loss_scale: float = 1.0,
     sklearns_loss: bool = False,
     n_jobs: int | None = None,
+    first_epoch: int = 0,
+    total_epochs: int | None = None,
 ) -> Generator[float, None, None]:
     """Train the network in place, an epoch at every ``next``.
 
@@ -46,7 +48,7 @@ def epochs(
     model : Network, or anything with what `Model` asks for
     X : C-contiguous array or CSR matrix of shape (n, n_features), of the network's dtype
     y : int32 labels (n,), or numbers (n, n_outputs)
-    optimizer : SGD or Adam
+    optimizer : Optimizer
         Its learning rate may be changed between epochs.
     batch_size : int
         Rows of a mini-batch; the last one of an epoch may be smaller.
@@ -69,6 +71,9 @@ def epochs(
         Report the losses as scikit-learn makes them, which differ next to certainty.
     n_jobs : int or None
         Threads; None for as many as pay off.
+    first_epoch, total_epochs : int
+        Which epoch of the fit comes first, and how many the whole fit has: for schedules. None:
+        the fit has no end, and steps are counted from the optimizer's first.
 
     Yields
     ------
@@ -90,6 +95,8 @@ def epochs(
         l2_batch=l2_batch,
         loss_scale=loss_scale,
         sklearns_loss=sklearns_loss,
+        first_epoch=first_epoch,
+        total_epochs=total_epochs,
         execution=Execution(n_jobs),
     )
 
@@ -111,12 +118,14 @@ def passes(
     loss_scale: float = 1.0,
     sklearns_loss: bool = False,
     execution: Execution,
+    first_epoch: int = 0,
+    total_epochs: int | None = None,
 ) -> Generator[float, None, None]:
     """What `epochs` does, by a call that was told how to work."""
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
-    state = optimizer._ready(model.parameters)
+    state, factors = optimizer._ready(model.parameters), optimizer._factors(len(model.plan))
     data = {
         "y": y,
         "sample_weight": sample_weight,
@@ -128,46 +137,66 @@ def passes(
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
     threads = execution.threads(step_flops * model.parameters.itemsize / 4)
+    clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
     kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
-    steps = kind(model, X, data, optimizer, state, batch_size, threads)
+    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads)
     with Team(steps.n_threads) as team:
-        for _ in range(max_epochs):
+        for epoch in range(max_epochs):
             if rng is not None and order is not None:
                 # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
                 shuffle(rng, order)
             total, trained = 0.0, 0
             with blas_held_to_one_thread():
                 for first in range(0, n, steps.rows):
+                    last = min(n, first + steps.rows)
                     rule = optimizer._rule(l2, l2_batch)
-                    loss, seen = steps.train(team, rule, first, min(n, first + steps.rows))
+                    numbers = optimizer._numbers(*clock.steps(epoch, first, last))
+                    loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss
                     trained += seen
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)
 
 
+class _Clock:
+    """Where in a fit its steps are."""
+
+    def __init__(self, n_rows, batch_size, first_epoch, total_epochs, optimizer):
+        self.batch_size, self.an_epoch = batch_size, -(-n_rows // batch_size)
+        self.total = None if total_epochs is None else total_epochs * self.an_epoch
+        self.begin = optimizer.n_steps if self.total is None else first_epoch * self.an_epoch
+
+    def steps(self, epoch: int, first: int, last: int) -> tuple[int, int, int | None]:
+        """The steps of these rows of an epoch: from the first to before the last, of how many."""
+        begin = self.begin + epoch * self.an_epoch
+        stop = begin + -(-last // self.batch_size)
+        return begin + first // self.batch_size, stop, self.total
+
+
 class _Whole:
     """Slices of whole mini-batches, each trained on in one compiled call."""
 
-    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
         self.task = run.Task(
             model.plan, model.output, model.parameters, X, capacity=batch_size,
             **model.function_parameters, **data,
         )  # fmt: skip
         self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
-        self.n_threads = n_threads
+        self.n_threads, self.factors = n_threads, factors
         keeps_gradient = state.shape[0] > 0 or optimizer._clips
         size = model.parameters.size if keeps_gradient else 0
         self.gradient = np.empty(size, dtype=model.parameters.dtype)
         self.rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
 
-    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+    def train(
+        self, team: Team, rule: NDArray, numbers: NDArray | None, first: int, last: int
+    ) -> tuple[float, int]:
         """The sum over mini-batches of their losses times their rows, and the rows trained on."""
 
         def call(barrier: run.Team, thread: int) -> float:
             return self.task.train(
                 rule, self.gradient, self.state, first, last, self.batch_size,
-                barrier, thread, self.optimizer,
+                barrier, thread, self.optimizer, numbers, self.factors,
             )  # fmt: skip
 
         return team.together(call), self.task.n_trained
@@ -176,13 +205,15 @@ class _Whole:
 class _Divided:
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
 
-    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
         self.sweep = Sweep(model, X, execution=Execution(n_threads), **data)
         self.optimizer, self.state, self.rows = optimizer, state, batch_size
-        self.n_threads = len(self.sweep.tasks)
+        self.n_threads, self.factors = len(self.sweep.tasks), factors
         self.gradient = np.empty_like(model.parameters)
 
-    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+    def train(
+        self, team: Team, rule: NDArray, numbers: NDArray | None, first: int, last: int
+    ) -> tuple[float, int]:
         """The mini-batch's loss times its rows, and its rows."""
         weight = self.sweep.total_weight(first, last)
         if weight == 0.0:
@@ -191,7 +222,8 @@ class _Divided:
 
         def call(barrier: run.Team, thread: int) -> float:
             return self.sweep.tasks[0].step(
-                rule, self.gradient, self.state, weight, barrier, thread, self.optimizer
-            )
+                rule, self.gradient, self.state, weight,
+                barrier, thread, self.optimizer, numbers, self.factors,
+            )  # fmt: skip
 
         return (last - first) * (loss + team.together(call)), last - first

@@ -175,58 +175,7 @@ static void FN(clip)(T *x, ptrdiff_t n, double bound)
     }
 }
 
-/* Optimizers, one step on a slice: g = gradient + l2 w first, then the method's own rule. SGD, without or with
-   plain momentum, comes here only where its gradient is clipped: its step is one gemm otherwise (steps.pyx). */
-
-static void FN(sgd_update)(T *RESTRICT w, const T *RESTRICT gradient, T *first, T *second, ptrdiff_t n,
-                           const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2;
-    (void)first, (void)second, (void)rule;
-    for (ptrdiff_t i = 0; i < n; i++) w[i] -= eta * (gradient[i] + decay * w[i]);
-}
-
-static void FN(momentum_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT velocity, T *second,
-                                ptrdiff_t n, const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2, mu = (T)rule->momentum;
-    (void)second;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        velocity[i] = mu * velocity[i] - eta * (gradient[i] + decay * w[i]);
-        w[i] += velocity[i];
-    }
-}
-
-static void FN(nesterov_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT velocity, T *second,
-                                ptrdiff_t n, const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2, mu = (T)rule->momentum;
-    (void)second;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        T step = eta * (gradient[i] + decay * w[i]);
-        velocity[i] = mu * velocity[i] - step;
-        w[i] += mu * velocity[i] - step;
-    }
-}
-
-/* rate holds the bias corrections: eta sqrt(1 - beta_2^t) / (1 - beta_1^t) */
-#if ISA_BITS == 512
-#include "adam.h"
-#else
-static void FN(adam_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT mean, T *RESTRICT square,
-                            ptrdiff_t n, const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2, epsilon = (T)rule->epsilon;
-    const T beta_1 = (T)rule->beta_1, rest_1 = (T)(1.0 - rule->beta_1);
-    const T beta_2 = (T)rule->beta_2, rest_2 = (T)(1.0 - rule->beta_2);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        T g = gradient[i] + decay * w[i];
-        mean[i] = beta_1 * mean[i] + rest_1 * g;
-        square[i] = beta_2 * square[i] + rest_2 * (g * g);
-        w[i] -= eta * mean[i] / (SQRT(square[i]) + epsilon);
-    }
-}
-#endif
+#include "optimizers.h"
 
 #if ISA_BITS
 #include "product.h"

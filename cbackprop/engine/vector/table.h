@@ -25,7 +25,7 @@
         /* one step on a slice of the vector, by Optimizer: w (n), its gradient, its state. For SGD, without or   \
            with plain momentum, only where the gradient is clipped: the step is one gemm otherwise */                  \
         void (*update[N_OPTIMIZERS])(T *w, const T *gradient, T *first, T *second, ptrdiff_t n, const Rule *rule,      \
-                                     double rate, double l2);                                                          \
+                                     const Step *step);                                                                \
         /* out (n) = keep * out + scale * (sum over the rows of d (m, n)); with keep 0 out is not read */              \
         void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
