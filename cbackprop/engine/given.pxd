@@ -1,39 +1,10 @@
-"""What the door is given beside data: a plan, numbers of every step, factors of every group; all of it checked."""
+"""What a call of the door is given beside its rule: numbers of every step, factors of every group; checked."""
 
-from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY
 
 from cbackprop.engine.block cimport Block
-from cbackprop.engine.plan cimport ADAMW, N_ACTIVATIONS, Layer
+from cbackprop.engine.plan cimport ADAMW
 from cbackprop.engine.steps cimport Training
-
-
-cdef inline Py_ssize_t check_plan(Block plan) except -1:
-    """The number of parameters of a plan all of whose layers fit together."""
-    cdef const Layer* layers = <const Layer*>plan.view.buf
-    cdef const Layer* layer
-    cdef Py_ssize_t total = 0, index
-    if plan.length() < 1:
-        raise ValueError("plan must have at least one layer, got none")
-    for index in range(plan.length()):
-        layer = &layers[index]
-        if not (1 <= layer.n_in <= INT_MAX - 1 and 1 <= layer.n_out <= INT_MAX - 1):
-            raise ValueError(
-                f"plan: layer {index} must have between 1 and 2**31 - 2 units in and out, "
-                f"got {layer.n_in} and {layer.n_out}")
-        if index and layer.n_in != layers[index - 1].n_out:
-            raise ValueError(
-                f"plan: layer {index} takes {layer.n_in} units, but the layer before gives {layers[index - 1].n_out}")
-        if layer.weights != total or layer.biases != total + layer.n_in * layer.n_out:
-            raise ValueError(
-                f"plan: layer {index} must start at {total} of the vector, biases right behind its weights, "
-                f"got {layer.weights} and {layer.biases}")
-        if not 0 <= layer.activation < N_ACTIVATIONS:
-            raise ValueError(f"plan: layer {index} has the unknown activation code {layer.activation}")
-        total = layer.biases + layer.n_out
-        if total > (<Py_ssize_t>1 << 60):
-            raise ValueError("plan: the network has more than 2**60 parameters")
-    return total
 
 
 cdef inline object take_numbers(Training* training, Py_ssize_t n_layers, numbers, groups, Py_ssize_t n_steps):
