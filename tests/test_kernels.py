@@ -288,7 +288,7 @@ OPTIMIZERS = {
     "adam": lambda: Adam(0.01),
     "adamw": lambda: AdamW(0.01, weight_decay=0.5),
     "rmsprop": lambda: RMSprop(0.01),
-    "rmsprop with momentum": lambda: RMSprop(0.01, momentum=0.9),
+    "rmsprop_momentum": lambda: RMSprop(0.01, momentum=0.9),
 }
 
 
