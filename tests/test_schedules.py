@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from methods import LAYERS, METHODS, falls, trained
 
-from cbackprop import SGD, Adam, AdamW, schedules, slices
+from cbackprop import SGD, Adam, AdamW, schedules
+from cbackprop.running import slices
 from cbackprop.schedules import Cosine, InverseScaling
 
 every_method = pytest.mark.parametrize("method", METHODS)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
+from cbackprop.files.savable import Savable
 from cbackprop.functions.groups import Groups, check_groups, factors_of
 from cbackprop.functions.schedules import Schedule, check_schedule
-from cbackprop.savable import Savable
 from cbackprop.validation.checks import check_integer, check_number
 
 

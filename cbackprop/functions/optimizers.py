@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from cbackprop.engine import run
+from cbackprop.files.registry import saved_by
+from cbackprop.functions.file import OptimizerDescription
 from cbackprop.functions.groups import Group
+from cbackprop.functions.optimizer import Optimizer, positive
 from cbackprop.functions.schedules import Curve, Schedule
+from cbackprop.validation.checks import check_number
+from cbackprop.validation.naming import named, public
 
 __all__ = ["SGD", "Adam", "AdamW", "Group", "Optimizer", "RMSprop"]
 
