@@ -5,11 +5,13 @@ The explicit parameters, and their documentation here and in MLPRegressor, are s
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
@@ -89,6 +91,9 @@ class MLPClassifier(ClassifierMixin, MLP):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
+    label_smoothing : float, optional
+        In [0, 1): how much of a label's 1 is shared by all classes alike (Szegedy and others,
+        2016). Not in scikit-learn.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -146,6 +151,10 @@ class MLPClassifier(ClassifierMixin, MLP):
     """
 
     _targets: ClassVar[Labels] = Labels()
+    _parameter_constraints: ClassVar[dict] = {
+        **MLP._parameter_constraints,
+        "label_smoothing": [None, Interval(Real, 0, 1, closed="left")],
+    }
 
     def __init__(
         self,
@@ -175,6 +184,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        label_smoothing=None,
         n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -202,6 +212,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.label_smoothing = label_smoothing
         self.n_jobs = n_jobs
 
     def predict(self, X):

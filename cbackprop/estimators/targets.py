@@ -12,7 +12,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
-from cbackprop.functions.losses import as_loss
+from cbackprop.functions.losses import OF_NUMBERS, BinaryLogLoss, LogLoss, Loss, as_loss
 from cbackprop.validation.checks import in_dtype
 from cbackprop.validation.columns import explained
 
@@ -76,7 +76,7 @@ class Targets(ABC):
         """Units of the last layer."""
 
     @abstractmethod
-    def output(self, estimator: Any) -> tuple[str, str]:
+    def output(self, estimator: Any) -> tuple[str, Loss]:
         """The output's activation, and the loss."""
 
     @abstractmethod
@@ -100,10 +100,11 @@ class Labels(Targets):
             return y.shape[1]
         return len(estimator.classes_) if estimator._label_binarizer.y_type_ == "multiclass" else 1
 
-    def output(self, estimator) -> tuple[str, str]:
+    def output(self, estimator) -> tuple[str, Loss]:
+        smoothing = estimator.label_smoothing or 0.0
         if estimator._label_binarizer.y_type_ == "multiclass":
-            return "softmax", "log_loss"
-        return "logistic", "binary_log_loss"
+            return "softmax", LogLoss(smoothing)
+        return "logistic", BinaryLogLoss(smoothing)
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y as labels' positions in classes_ (n,) or an indicator (n, n_classes)."""
@@ -185,10 +186,13 @@ class Numbers(Targets):
     """Targets that are numbers, one or several a row."""
 
     def n_outputs(self, estimator, y) -> int:
-        return 1 if y.ndim == 1 else y.shape[1]
+        return as_loss(estimator.loss).n_outputs(1 if y.ndim == 1 else y.shape[1])
 
-    def output(self, estimator) -> tuple[str, str]:
-        return as_loss(estimator.loss).outputs[0], estimator.loss
+    def output(self, estimator) -> tuple[str, Loss]:
+        loss = as_loss(estimator.loss)
+        if loss.name not in OF_NUMBERS:
+            raise ValueError(f"loss must be one of {OF_NUMBERS} for numbers, got {loss!r}")
+        return loss.outputs[0], loss
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cbackprop.engine import run
+from cbackprop.files.values import kept_by_fields
 from cbackprop.validation.checks import check_number
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class Activation:
     """An activation whose parameter is not the standard one; for all others a name will do.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
+from cbackprop.files.values import kept_by_fields
 from cbackprop.validation.checks import check_number, check_option
 
 
@@ -77,6 +78,10 @@ class Loss:
         """
         return np.array(self.parameters) if self.parameters else None
 
+    def n_outputs(self, columns: int) -> int:
+        """Outputs of a network for targets of so many columns."""
+        return columns
+
     def spread(self, y: NDArray, n_outputs: int) -> NDArray:
         """Targets (n, n_outputs), of targets (n, columns) as they are given."""
         return y
@@ -106,6 +111,7 @@ def _share(name: str, value: Any) -> float:
     return check_number(name, value, 0.0, 1.0, open_high=True)
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class SquaredError(Loss):
     """Half the squared distance, summed over the outputs."""
@@ -114,6 +120,7 @@ class SquaredError(Loss):
     title = "squared error"
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
     """The distance, summed over the outputs: its minimum is the median."""
@@ -122,6 +129,7 @@ class AbsoluteError(Loss):
     title = "absolute error"
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class Huber(Loss):
     """Half the squared distance up to `delta`, linear from there on (Huber, 1964).
@@ -146,6 +154,7 @@ class Huber(Loss):
         return (self.delta,)
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class LogCosh(Loss):
     """The logarithm of the hyperbolic cosine of the distance: a smooth absolute error."""
@@ -154,6 +163,7 @@ class LogCosh(Loss):
     title = "log-cosh loss"
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class Quantile(Loss):
     """The pinball loss of one quantile or several, each of which has an output.
@@ -202,6 +212,14 @@ class Quantile(Loss):
             )
         return np.array(np.broadcast_to(self.parameters, n_outputs))
 
+    def n_outputs(self, columns: int) -> int:
+        """One for each quantile, or one quantile for each column."""
+        if len(self.parameters) > 1 and columns > 1:
+            raise ValueError(
+                f"y must have one column for {len(self.parameters)} quantiles, got {columns}"
+            )
+        return max(columns, len(self.parameters))
+
     def spread(self, y: NDArray, n_outputs: int) -> NDArray:
         """The same target for each of several quantiles."""
         if len(self.parameters) > 1 and y.shape[1] == 1:
@@ -209,6 +227,7 @@ class Quantile(Loss):
         return y
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class Poisson(Loss):
     """Half the Poisson deviance, of exponential outputs."""
@@ -218,6 +237,7 @@ class Poisson(Loss):
     lowest = 0.0
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class Gamma(Loss):
     """Half the gamma deviance, of exponential outputs."""
@@ -228,6 +248,7 @@ class Gamma(Loss):
     above_lowest = True
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class BinaryLogLoss(Loss):
     """The log loss of logistic outputs, summed over them: the book's cross-entropy.
@@ -254,6 +275,7 @@ class BinaryLogLoss(Loss):
         return (self.label_smoothing,)
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class LogLoss(Loss):
     """The log loss of the softmax.
