@@ -613,7 +613,7 @@ def test_optimizers_do_not_broadcast_gradients(optimizer):
 
 @pytest.mark.thread_unsafe(reason="doctest is not for several threads")
 def test_examples_in_the_docstrings_run():
-    results = [doctest.testmod(module) for module in (reference.all, reference.functions)]
+    results = [doctest.testmod(module) for module in (reference.network, reference.functions)]
     assert all(result.attempted > 0 for result in results)
     assert sum(result.failed for result in results) == 0
 

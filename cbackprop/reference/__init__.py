@@ -1,4 +1,4 @@
 """What should backpropagation compute? The answer in plain NumPy, written to be read."""
 
-from cbackprop.reference.all import *  # noqa: F403
-from cbackprop.reference.all import ACTIVATIONS, DERIVATIVES, PAIRS, __all__, __doc__  # noqa: F401
+from cbackprop.reference.network import *  # noqa: F403
+from cbackprop.reference.network import ACTIVATIONS, DERIVATIVES, PAIRS, __all__, __doc__  # noqa: F401
