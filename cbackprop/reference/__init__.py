@@ -1,4 +1,78 @@
-"""What should backpropagation compute? The answer in plain NumPy, written to be read."""
+"""What should backpropagation compute?  The answer in plain NumPy, written to be read.
 
-from cbackprop.reference.all import *  # noqa: F403
-from cbackprop.reference.all import ACTIVATIONS, DERIVATIVES, PAIRS, __all__, __doc__  # noqa: F401
+This is the mathematics of the compiled engine, and what the engine is tested against.  Read it
+next to chapter 2 of Michael Nielsen, *Neural Networks and Deep Learning* (2015),
+http://neuralnetworksanddeeplearning.com/chap2.html: its four equations of backpropagation, (BP1)
+to (BP4), are named where they stand.  Nothing is imported but NumPy.  `functions` has activations
+and losses, each with its derivative; `network` the way forward and backpropagation; `training` the
+optimizers; `checks` what says that arguments do not fit.
+
+A network is two lists, one entry a layer: ``weights``, arrays (fan_in, fan_out), and ``biases``,
+arrays (fan_out,).  Examples are rows, so a layer is ``z = a W + b``; Nielsen's are columns, and
+his w is our W transposed.  These options are shared by all functions:
+
+``activation``
+    f of the hidden layers: "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu",
+    "softplus", "silu", "gelu", "gelu_tanh" or "mish"; ``("leaky_relu", slope)`` for a slope that
+    is not 0.01; or a list of these, one for each hidden layer.
+``output_activation`` and ``loss``
+    One of these pairs, a being the output and y the target; losses are summed over outputs.
+
+    =================== =================== ================================================
+    output_activation   loss                C_x, the loss of one example
+    =================== =================== ================================================
+    "identity"          "squared_error"     (a - y)^2 / 2
+    "logistic"          "squared_error"     (a - y)^2 / 2, the book's quadratic cost
+    "logistic"          "binary_log_loss"   -(y log a + (1 - y) log(1 - a)), y in [0, 1]
+    "softmax"           "log_loss"          -log a[y], y an integer label
+    "exp"               "poisson"           y log(y / a) - y + a, y at least 0
+    "exp"               "gamma"             log(a / y) + y / a - 1, y positive
+    "identity"          "absolute_error"    abs(a - y)
+    "identity"          "huber"             (a - y)^2 / 2 up to delta, linear from there on
+    "identity"          "log_cosh"          log cosh(a - y)
+    "identity"          "quantile"          q (y - a) where a < y, (1 - q) (a - y) elsewhere
+    =================== =================== ================================================
+``loss_parameters``
+    Of the loss, its standard ones by default: the share of label smoothing for the two log losses
+    (0), delta for "huber" (1), q for "quantile" (0.5), or one for each output.
+``sample_weight`` and ``alpha``
+    The weights w_x of the examples, ones by default, and the L2 penalty, which spares the biases:
+    the cost is ``C = (sum_x w_x C_x + alpha/2 sum_l ||W_l||^2) / sum_x w_x``.
+
+Everything is computed in float32 if weights, biases and X are, otherwise in float64; losses are
+summed in float64.  Losses are made of z, so that they are right where a is 0 or 1 to rounding:
+scikit-learn clips a.  "exp" is NumPy's: past z = 709 (88 in float32) it warns and is inf.  What
+does not fit, be it options, shapes or values, is named in a ValueError.
+"""
+
+from cbackprop.reference.functions import ACTIVATIONS as ACTIVATIONS
+from cbackprop.reference.functions import DERIVATIVES as DERIVATIVES
+from cbackprop.reference.functions import PAIRS as PAIRS
+from cbackprop.reference.functions import logistic, softmax
+from cbackprop.reference.network import (
+    Gradients,
+    backprop,
+    backprop_example,
+    backprop_loop,
+    cost,
+    forward,
+)
+from cbackprop.reference.numerical import numerical_gradient
+from cbackprop.reference.training import SGD, Adam, AdamW, RMSprop, train
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Gradients",
+    "RMSprop",
+    "backprop",
+    "backprop_example",
+    "backprop_loop",
+    "cost",
+    "forward",
+    "logistic",
+    "numerical_gradient",
+    "softmax",
+    "train",
+]

@@ -146,10 +146,12 @@ def _smoothed(y: Array, share: float, k: int) -> Array:
 
 
 def _quadratic(z: Array, y: Array) -> tuple[Array, Array]:
+    """(a - y)^2 / 2, a = z"""
     return (z - y) ** 2 / 2, z - y
 
 
 def _quadratic_of_logistic(z: Array, y: Array) -> tuple[Array, Array]:
+    """(a - y)^2 / 2, a = logistic(z): the one loss here whose f' stays"""
     a = logistic(z)
     return (a - y) ** 2 / 2, (a - y) * a * (1 - a)
 
@@ -170,9 +172,8 @@ def _log_loss(z: Array, y: Array, label_smoothing: float = 0.0) -> tuple[Array, 
 
 def _poisson(z: Array, y: Array) -> tuple[Array, Array]:
     """y log(y / a) - y + a, a = e^z; the first term is 0 where y is"""
-    return np.where(y > 0, y * (np.log(np.where(y > 0, y, 1)) - z), 0) - y + np.exp(z), np.exp(
-        z
-    ) - y
+    a = np.exp(z)
+    return np.where(y > 0, y * (np.log(np.where(y > 0, y, 1)) - z), 0) - y + a, a - y
 
 
 def _gamma(z: Array, y: Array) -> tuple[Array, Array]:
@@ -181,6 +182,7 @@ def _gamma(z: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _absolute_error(z: Array, y: Array) -> tuple[Array, Array]:
+    """abs(z - y), which has no slope on its kink"""
     return np.abs(z - y), np.sign(z - y)
 
 
@@ -191,6 +193,7 @@ def _huber(z: Array, y: Array, delta: float = 1.0) -> tuple[Array, Array]:
 
 
 def _log_cosh(z: Array, y: Array) -> tuple[Array, Array]:
+    """log cosh(z - y), which is -log(1 - tanh^2) / 2, and d + log(1 + e^-2d) - log 2"""
     d = np.abs(z - y)
     near = -np.log1p(-(np.tanh(np.minimum(d, 1)) ** 2)) / 2
     far = d + np.log1p(np.exp(-2 * d)) - z.dtype.type(math.log(2))

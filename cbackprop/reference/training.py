@@ -1,21 +1,19 @@
-"""How do gradients move parameters? SGD, Adam, AdamW and RMSprop, each a few lines of formulas."""
+"""How do steps along the gradient train a network?  Optimizers, and the loop over mini-batches."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-Array: TypeAlias = NDArray[Any]
-
-
-def _check_gradients(parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
-    expected, got = [p.shape for p in parameters], [g.shape for g in gradients]
-    if expected != got:
-        raise ValueError(f"gradients must have shapes {expected}, got {got}")
+from cbackprop.reference.checks import (
+    Activation,
+    check_gradients,
+    checked_network,
+    checked_rows,
+)
+from cbackprop.reference.functions import Array
+from cbackprop.reference.network import backprop, backprop_loop
 
 
 @dataclass
@@ -65,7 +63,7 @@ class SGD:
         ValueError
             If the shapes differ.
         """
-        _check_gradients(parameters, gradients)
+        check_gradients(parameters, gradients)
         self.velocities = self.velocities or [np.zeros_like(p) for p in parameters]
         for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
             v = self.velocities[i] = self.momentum * self.velocities[i] - self.learning_rate * g
@@ -123,7 +121,7 @@ class Adam:
         ValueError
             If the shapes differ.
         """
-        _check_gradients(parameters, gradients)
+        check_gradients(parameters, gradients)
         self.ms = self.ms or [np.zeros_like(p) for p in parameters]
         self.vs = self.vs or [np.zeros_like(p) for p in parameters]
         self.t += 1
@@ -181,7 +179,7 @@ class AdamW(Adam):
         ValueError
             If the shapes differ.
         """
-        _check_gradients(parameters, gradients)
+        check_gradients(parameters, gradients)
         self.ms = self.ms or [np.zeros_like(p) for p in parameters]
         self.vs = self.vs or [np.zeros_like(p) for p in parameters]
         self.t += 1
@@ -245,10 +243,103 @@ class RMSprop:
         ValueError
             If the shapes differ.
         """
-        _check_gradients(parameters, gradients)
+        check_gradients(parameters, gradients)
         self.vs = self.vs or [np.zeros_like(p) for p in parameters]
         self.us = self.us or [np.zeros_like(p) for p in parameters]
         for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
             v = self.vs[i] = self.rho * self.vs[i] + (1 - self.rho) * g**2
             self.us[i] = self.momentum * self.us[i] + g / (np.sqrt(v) + self.epsilon)
             w -= self.learning_rate * self.us[i]
+
+
+def train(
+    weights: Sequence[Array], biases: Sequence[Array], X: ArrayLike, y: ArrayLike, *,
+    optimizer: SGD | Adam | RMSprop, epochs: int, batch_size: int,
+    permutations: Iterable[ArrayLike] | None = None,
+    random_state: int | np.random.Generator | None = None,
+    activation: Activation, output_activation: str, loss: str,
+    loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, method: str = "matrix",
+) -> list[float]:  # fmt: skip
+    """Train by mini-batches; weights and biases, which must be float arrays, change in place.
+
+    Parameters
+    ----------
+    weights, biases : lists of L float arrays (fan_in, fan_out) and (fan_out,)
+        Changed in place.
+    X : array (n, n_features)
+        Examples, a row each.
+    y : array (n,) or (n, n_outputs)
+        As for `backprop`.
+    optimizer : SGD, Adam, AdamW or RMSprop
+        It keeps its velocities or moments.
+    epochs, batch_size : int
+        At least 1.  The last mini-batch of an epoch may be smaller.
+    permutations : iterable of arrays (n,), optional
+        The order of the rows in each epoch, to repeat the shuffles of another run.
+    random_state : int or Generator, optional
+        Draws the orders with `numpy.random.default_rng` where permutations are not given.
+    activation, output_activation, loss, loss_parameters : str, or as said there
+        See `cbackprop.reference`.
+    sample_weight : array (n,), optional
+        With a positive sum.
+    alpha : float, default 0.0
+        The L2 penalty, divided by a mini-batch's weight.
+    method : {"matrix", "examples"}
+        `backprop` or `backprop_loop`.
+
+    Returns
+    -------
+    list of float, one an epoch
+        Mean over the rows of the cost of their mini-batch, as it was before its step.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
+
+    References
+    ----------
+    Nielsen's book, chapter 1: stochastic gradient descent.
+
+    Examples
+    --------
+    >>> weights, biases, X = [np.zeros((1, 1))], [np.zeros(1)], [[0.0], [1.0], [2.0]]
+    >>> losses = train(weights, biases, X, [1.0, 3.0, 5.0], random_state=0,
+    ...                optimizer=SGD(0.3), epochs=200, batch_size=2, activation="relu",
+    ...                output_activation="identity", loss="squared_error")
+    >>> weights[0].round(6).tolist(), biases[0].round(6).tolist()  # y = 2 x + 1
+    ([[2.0]], [1.0])
+    """
+    methods = {"matrix": backprop, "examples": backprop_loop}
+    if method not in methods:
+        raise ValueError(f"method must be one of {tuple(methods)}, got {method!r}")
+    for name, size in (("epochs", epochs), ("batch_size", batch_size)):
+        if not isinstance(size, (int, np.integer)) or size < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")
+    parameters = [*weights, *biases]
+    if not all(isinstance(p, np.ndarray) and p.dtype.kind == "f" for p in parameters):
+        raise ValueError("weights and biases must be float arrays, since they change in place")
+    X = checked_network(weights, biases, X, ndim=2)[2]
+    n = len(X)
+    y, w = checked_rows(y, sample_weight, n)
+    rng = np.random.default_rng(random_state)
+    orders = (rng.permutation(n) for _ in range(epochs)) if permutations is None else permutations
+    orders = iter(orders)
+
+    losses = []
+    for epoch in range(epochs):
+        order, total = np.asarray(next(orders, ())), 0.0
+        if not np.array_equal(np.sort(order), np.arange(n)):
+            raise ValueError(f"permutations must have one of {n} rows for epoch {epoch}: {order}")
+        for start in range(0, n, batch_size):
+            batch = order[start : start + batch_size]
+            nabla = methods[method](
+                weights, biases, X[batch], y[batch], sample_weight=w[batch], alpha=alpha,
+                activation=activation, output_activation=output_activation, loss=loss,
+                loss_parameters=loss_parameters,
+            )  # fmt: skip
+            optimizer.step(parameters, [*nabla.weights, *nabla.biases])
+            total += nabla.loss * len(batch)
+        losses.append(total / n)
+    return losses

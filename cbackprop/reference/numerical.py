@@ -1,0 +1,77 @@
+"""Is a gradient right?  The judge moves one parameter at a time, and looks what the cost does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cbackprop.reference.checks import Activation, Arrays, checked_network
+from cbackprop.reference.functions import Array
+from cbackprop.reference.network import cost
+
+
+def numerical_gradient(
+    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, step: float = 1e-5,
+) -> tuple[list[Array], list[Array]]:  # fmt: skip
+    """Compute the gradient of `cost` by moving one parameter at a time by ``step`` to either side.
+
+    Slow, and wrong where a kink is within a step; but it knows nothing of backpropagation, which
+    makes it the judge.
+
+    Parameters
+    ----------
+    weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        W_1 ... W_L and b_1 ... b_L; taken as float64.
+    X : array (n, n_features)
+        Examples, a row each.
+    y : array (n,) or (n, n_outputs)
+        Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
+    activation, output_activation, loss, loss_parameters : str, or as said there
+        See `cbackprop.reference`.
+    sample_weight : array (n,), optional
+        With a positive sum.
+    alpha : float, default 0.0
+        The L2 penalty.
+    step : float, default 1e-5
+        How far each parameter is moved.
+
+    Returns
+    -------
+    nabla_W, nabla_b : lists of L arrays (fan_in, fan_out) and (fan_out,)
+        The gradient, float64.
+
+    Raises
+    ------
+    ValueError
+        If options, shapes or values do not fit, with what was expected and what was got.
+
+    Examples
+    --------
+    >>> line = dict(activation="relu", output_activation="identity", loss="squared_error")
+    >>> _, nabla_b = numerical_gradient([[[2.0]]], [[1.0]], [[1.0], [2.0]], [1.0, 6.0], **line)
+    >>> round(nabla_b[0].item(), 6)
+    0.5
+    """
+    if not step > 0:
+        raise ValueError(f"step must be positive, got {step}")
+    Ws, bs, X = checked_network(weights, biases, X, ndim=2)
+    Ws, bs = [W.astype(np.float64) for W in Ws], [b.astype(np.float64) for b in bs]  # copies
+
+    def slopes(parameter: Array) -> Array:
+        nabla = np.empty_like(parameter)
+        for index in np.ndindex(parameter.shape):
+            here, costs = parameter[index], []
+            for there in (here + step, here - step):
+                parameter[index] = there
+                costs.append(cost(
+                    Ws, bs, X, y, activation=activation, output_activation=output_activation,
+                    loss=loss, sample_weight=sample_weight, alpha=alpha,
+                    loss_parameters=loss_parameters,
+                ))  # fmt: skip
+            parameter[index] = here
+            nabla[index] = (costs[0] - costs[1]) / (2 * step)
+        return nabla
+
+    return [slopes(W) for W in Ws], [slopes(b) for b in bs]
