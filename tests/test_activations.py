@@ -3,6 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
+import scipy.sparse
 from activations import BOUNDS, EXACT, OTHERS, STEEP, errors_in_ulp, formula, points
 
 from cbackprop import MLPClassifier, MLPRegressor, Network, load, reference
@@ -213,3 +214,16 @@ def test_estimators_take_a_list(solver):
 def test_estimators_refuse_a_list_of_another_length():
     with pytest.raises(ValueError, match="one for each of the 2, got 1"):
         MLPRegressor(hidden_layer_sizes=(5, 4), activation=["silu"]).fit(np.eye(3), np.ones(3))
+
+
+@every_activation
+def test_sparse_rows_and_picked_rows_give_the_same(name, make_problem, make_sweep, assert_close):
+    problem = make_problem((9, 5, 3), 40, activation=name)
+    rows, gradients = np.arange(40)[::-2].copy(), []
+    for X in (problem.X, scipy.sparse.csr_matrix(problem.X)):
+        for block_rows in (7, 40):
+            gradient = np.empty_like(problem.network.parameters)
+            make_sweep(problem, X=X, rows=rows, block_rows=block_rows).loss_and_gradient(gradient)
+            gradients.append(gradient)
+    for gradient in gradients[1:]:
+        assert_close(gradient, gradients[0])

@@ -337,7 +337,7 @@ class OfTime(Schedule):
         return factors
 
 
-KINDS = Constant, InverseScaling, Exponential, Steps, Cosine, OneCycle, OfTime
+KINDS = Schedule, Constant, InverseScaling, Exponential, Steps, Cosine, OneCycle, OfTime
 
 
 def check_schedule(schedule: Any) -> Schedule | None:
