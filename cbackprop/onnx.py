@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from functools import reduce
+import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.estimators import MLPClassifier, MLPRegressor
-from cbackprop.functions.activations import as_activations
+from cbackprop.functions.activations import as_activations, by_formula
 
-OPERATORS = {
-    "identity": "Identity",
-    "logistic": "Sigmoid",
-    "tanh": "Tanh",
-    "relu": "Relu",
-    "softmax": "Softmax",
-    "exp": "Exp",
-}
-SELU_SCALE, SELU_LOW = 1.0507009873554805, 1.7580993408473769
+# What formulas of activations may ask for.
+OPERATORS = "Abs", "Erf", "Exp", "Log", "Relu", "Sigmoid", "Sqrt", "Tanh"
 # What scikit-learn's classifiers take in skl2onnx.
 OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -162,46 +156,68 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _activate(graph: _Graph, name: str, slope: float, z: str, element_type: int) -> str:
-    """An activation of z: ONNX's operator for it, or several."""
-    if name in OPERATORS:
-        attributes: dict[str, Any] = {"axis": 1} if name == "softmax" else {}
-        return graph.node(OPERATORS[name], z, **attributes)
+    """An activation of z, by operators that onnxruntime has for float64, too.
 
-    # Of operators that onnxruntime has for float64, too: its LeakyRelu, Elu, Selu, Softplus, Gelu
-    # and Mish are for float32 alone.
-    def number(value: float) -> str:
-        return graph.constant(np.array([value]), element_type)
+    Its LeakyRelu, Elu, Selu, Softplus, Gelu and Mish are for float32 alone.
+    """
+    if name == "softmax":
+        return graph.node("Softmax", z, axis=1)
+    if name == "exp":
+        return graph.node("Exp", z)
+    operators = {kind: partial(_Term.of, kind) for kind in OPERATORS}
+    activated: _Term = by_formula(name, _Term(graph, z, element_type), slope, operators)
+    return activated.name
 
-    def product(*factors: str) -> str:
-        return reduce(lambda one, other: graph.node("Mul", one, other), factors)
 
-    def total(*terms: str) -> str:
-        return reduce(lambda one, other: graph.node("Add", one, other), terms)
+class _Term:
+    """A node of the graph that formulas can be made of."""
 
-    right = graph.node("Relu", z)
-    left = graph.node("Sub", z, right)
-    if name == "leaky_relu":
-        return total(right, product(left, number(slope)))
-    if name in ("elu", "selu"):
-        below = graph.node("Sub", graph.node("Exp", left), number(1.0))
-        if name == "elu":
-            return total(right, below)
-        return total(product(right, number(SELU_SCALE)), product(below, number(SELU_LOW)))
-    if name in ("softplus", "mish"):  # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
-        e = graph.node("Exp", graph.node("Sub", left, right))
-        softplus = total(right, graph.node("Log", total(e, number(1.0))))
-        return softplus if name == "softplus" else product(z, graph.node("Tanh", softplus))
-    if name == "silu":
-        return product(z, graph.node("Sigmoid", z))
-    if name == "gelu":  # z (1 + erf(z / sqrt 2)) / 2; erf there is for float32 alone
-        argument = graph.node("Cast", product(z, number(0.5**0.5)), to=1)
-        erf = graph.node("Cast", graph.node("Erf", argument), to=element_type)
-        return product(z, number(0.5), total(erf, number(1.0)))
-    if name == "gelu_tanh":  # z / (1 + e^-w), w = 2 sqrt(2 / pi) (z + 0.044715 z^3)
-        scale = 2.0 * (2.0 / np.pi) ** 0.5
-        cube = product(z, z, z, number(0.044715 * scale))
-        return product(z, graph.node("Sigmoid", total(product(z, number(scale)), cube)))
-    raise NotImplementedError(f"no ONNX operators are known for the activation {name!r}")
+    def __init__(self, graph: _Graph, name: str, element_type: int):
+        self.graph, self.name, self.element_type = graph, name, element_type
+
+    @staticmethod
+    def of(kind: str, x: Any) -> Any:
+        """An operator of a term; of a number it is a number."""
+        if not isinstance(x, _Term):
+            return getattr(math, kind.lower())(x)
+        if kind == "Erf":  # which there is for float32 alone
+            erf = x.graph.node("Erf", x.graph.node("Cast", x.name, to=1))
+            return _Term(x.graph, x.graph.node("Cast", erf, to=x.element_type), x.element_type)
+        return x._node(kind, x)
+
+    def _node(self, kind: str, *terms: Any) -> _Term:
+        names = [term.name if isinstance(term, _Term) else self._number(term) for term in terms]
+        return _Term(self.graph, self.graph.node(kind, *names), self.element_type)
+
+    def _number(self, value: float) -> str:
+        return self.graph.constant(np.array([float(value)]), self.element_type)
+
+    def __neg__(self) -> _Term:
+        return self._node("Neg", self)
+
+    def __add__(self, other: Any) -> _Term:
+        return self._node("Add", self, other)
+
+    def __radd__(self, other: Any) -> _Term:
+        return self._node("Add", other, self)
+
+    def __sub__(self, other: Any) -> _Term:
+        return self._node("Sub", self, other)
+
+    def __rsub__(self, other: Any) -> _Term:
+        return self._node("Sub", other, self)
+
+    def __mul__(self, other: Any) -> _Term:
+        return self._node("Mul", self, other)
+
+    def __rmul__(self, other: Any) -> _Term:
+        return self._node("Mul", other, self)
+
+    def __truediv__(self, other: Any) -> _Term:
+        return self._node("Div", self, other)
+
+    def __rtruediv__(self, other: Any) -> _Term:
+        return self._node("Div", other, self)
 
 
 def _add_classes(graph: _Graph, model: Any, operator: Any, outputs: str, element_type: int) -> None:

@@ -1,11 +1,12 @@
 """The activations as mpmath has them, where to look, and how far a number is from the truth."""
 
-from functools import cache
+from functools import cache, partial
 
 import mpmath
 import numpy as np
 
 from cbackprop.engine import run
+from cbackprop.functions.activations import by_formula
 
 SLOPE = mpmath.mpf(run.SLOPES["leaky_relu"][1])
 SCALE, ALPHA = mpmath.mpf("1.0507009873554804934"), mpmath.mpf("1.6732632423543772848")
@@ -76,8 +77,27 @@ EXACT = {
 }
 
 
+OPERATORS = {
+    **{name.capitalize(): getattr(mpmath, name) for name in ("erf", "exp", "log", "sqrt", "tanh")},
+    "Abs": abs,
+    "Relu": lambda z: max(z, mpmath.mpf(0)),
+    "Sigmoid": logistic,
+}
+
+
+def formula(name, z):
+    """f(z) as functions.def says it."""
+    return mpmath.mpf(by_formula(name, z, SLOPE, OPERATORS))
+
+
+# Where nothing better is known, as it is where a formula's decimals are not exact enough.
+for _name in set(run.ACTIVATIONS) - set(EXACT):
+    _f = partial(formula, _name)
+    EXACT[_name] = _f, partial(mpmath.diff, _f)
+
 # Largest errors in ulp, as engine/vector/smooth.h and vmath.h state them.
-BOUNDS = {
+OTHERS = 8.0
+BOUNDS = dict.fromkeys(run.ACTIVATIONS, OTHERS) | {
     "identity": 0.0, "logistic": 2.5, "tanh": 3.0, "relu": 0.0, "leaky_relu": 1.0, "elu": 1.5,
     "selu": 2.5, "softplus": 2.5, "silu": 4.0, "gelu": 8.0, "gelu_tanh": 4.0, "mish": 4.0,
 }  # fmt: skip

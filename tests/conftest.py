@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from drawn import targets
 from quick import pytest_collection_modifyitems  # noqa: F401
 
 import cbackprop
@@ -217,15 +218,8 @@ def interrupted_at():
 
 
 def _targets(rng, n, k, loss, dtype):
-    if loss == "log_loss":
-        return rng.integers(0, k, n).astype(np.int32)
-    if loss == "binary_log_loss":
-        return rng.integers(0, 2, (n, k)).astype(dtype)
-    if loss == "poisson":
-        return rng.poisson(1.0, (n, k)).astype(dtype)
-    if loss == "gamma":
-        return (0.1 + rng.gamma(2.0, size=(n, k))).astype(dtype)
-    return rng.normal(size=(n, k)).astype(dtype)
+    y = targets(rng, n, k, loss, dtype)
+    return y.astype(np.int32) if y.ndim == 1 else y  # as the engine takes labels
 
 
 KINKS = {"relu", "leaky_relu", "selu"}  # at z = 0

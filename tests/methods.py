@@ -22,7 +22,7 @@ METHODS = {  # by a rate: ours, and the reference's
         lambda rate, **more: RMSprop(rate, 0.9, **more),
         lambda rate: reference.RMSprop(rate, 0.9),
     ),
-    "rmsprop with momentum": (
+    "rmsprop_momentum": (
         lambda rate, **more: RMSprop(rate, 0.9, 0.8, **more),
         lambda rate: reference.RMSprop(rate, 0.9, 0.8),
     ),

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from drawn import targets
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -100,17 +101,8 @@ class Problem:
 
     @cached_property
     def y(self):
-        rng, shape = np.random.default_rng(self.seed + 1), (self.n, self.sizes[-1])
-        loss = self.output[1]
-        if loss == "log_loss":
-            return rng.integers(0, shape[1], self.n)
-        if loss == "binary_log_loss":
-            return rng.integers(0, 2, shape).astype(self.dtype)
-        if loss == "poisson":
-            return rng.poisson(1.0, shape).astype(self.dtype)
-        if loss == "gamma":
-            return (0.1 + rng.gamma(2.0, size=shape)).astype(self.dtype)
-        return rng.normal(size=shape).astype(self.dtype)
+        rng = np.random.default_rng(self.seed + 1)
+        return targets(rng, self.n, self.sizes[-1], self.output[1], self.dtype)
 
     @cached_property
     def weight(self):

@@ -7,14 +7,17 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from methods import METHODS
 
-from cbackprop import reference
+import cbackprop
+from cbackprop import MLPRegressor, Network, optimizers, reference
 from cbackprop.engine import run, trial
-from cbackprop.functions.losses import LOSSES
+from cbackprop.functions.losses import LOSSES, OF_NUMBERS
+from cbackprop.functions.optimizers import OPTIMIZERS
 
 ENGINE = Path(__file__).parents[1] / "cbackprop" / "engine"
 ROWS = {
-    "activation": 'ACTIVATION(CUBE, cube, KEPT, NOTHING, NOTHING, "", 0.0)',
+    "activation": 'ACTIVATION(CUBE, cube, KEPT, NOTHING, NOTHING, "", 0.0, "x * x * x")',
     "output": 'OUTPUT(IDENTITY_CUBE, identity, cube, NUMBERS, identity_cube, "", 0.0, ONE)',
     "optimizer": "OPTIMIZER(CUBE, cube, 1)",
 }
@@ -81,6 +84,25 @@ def test_python_knows_every_row_of_the_file():
 def test_the_reference_knows_every_activation_and_every_output():
     assert set(reference.DERIVATIVES) == set(run.ACTIVATIONS)
     assert set(reference.PAIRS) == set(run.OUTPUTS)
+
+
+def test_every_optimizer_of_the_file_is_an_object_with_its_twin():
+    made = {method: ours(0.1) for method, (ours, _) in METHODS.items()}
+    assert {method: optimizer._code for method, optimizer in made.items()} == dict(run.OPTIMIZERS)
+    assert {type(optimizer).__name__ for optimizer in made.values()} == set(OPTIMIZERS)
+    for name in OPTIMIZERS:
+        assert getattr(cbackprop, name) is getattr(optimizers, name)
+        assert name in reference.__all__
+        assert name in Network.fit.__doc__
+
+
+def test_docstrings_name_every_activation_and_every_loss():
+    losses = {name for _, name in run.OUTPUTS}
+    for name in {*run.ACTIVATIONS, *losses}:
+        assert f"'{name}'" in Network.__doc__
+        assert f'"{name}"' in reference.__doc__
+    for name in OF_NUMBERS:
+        assert f"'{name}'" in MLPRegressor.__doc__
 
 
 def test_every_loss_of_the_file_is_an_object_with_its_parameters():

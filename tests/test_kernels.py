@@ -6,9 +6,10 @@ from itertools import pairwise
 import mpmath
 import numpy as np
 import pytest
+from methods import METHODS
 from threadpoolctl import threadpool_limits
 
-from cbackprop import SGD, Adam, AdamW, Network, RMSprop, training
+from cbackprop import Adam, Network, training
 from cbackprop.engine import kernels, run, trial
 
 # Largest errors in ulp, as engine/vector/vmath.h states them.
@@ -281,17 +282,6 @@ def test_passes_are_the_same_with_all_instructions(
     same_with_all_instructions(passes)
 
 
-OPTIMIZERS = {
-    "sgd": lambda: SGD(0.1),
-    "momentum": lambda: SGD(0.1, 0.9),
-    "nesterov": lambda: SGD(0.1, 0.9, nesterov=True),
-    "adam": lambda: Adam(0.01),
-    "adamw": lambda: AdamW(0.01, weight_decay=0.5),
-    "rmsprop": lambda: RMSprop(0.01),
-    "rmsprop_momentum": lambda: RMSprop(0.01, momentum=0.9),
-}
-
-
 @pytest.mark.usefixtures("restored_instructions")
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("method", run.OPTIMIZERS)
@@ -302,7 +292,7 @@ def test_training_is_the_same_with_all_instructions(method, size, dtype, make_pr
 
     def train():
         network = problem.network.copy()
-        optimizer = OPTIMIZERS[method]()
+        optimizer = METHODS[method][0](0.01)
         losses = list(
             training.epochs(
                 network,

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import targets
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
@@ -34,18 +35,6 @@ def network(rng, sizes):
     weights = [rng.normal(0, m**-0.5, (m, n)) for m, n in itertools.pairwise(sizes)]
     biases = [rng.normal(0, 0.5, n) for n in sizes[1:]]
     return weights, biases
-
-
-def targets(rng, n, k, loss):
-    if loss == "log_loss":
-        return rng.integers(0, k, n)
-    if loss == "binary_log_loss":
-        return rng.integers(0, 2, (n, k))
-    if loss == "poisson":
-        return rng.poisson(1.0, (n, k))
-    if loss == "gamma":
-        return 0.1 + rng.gamma(2.0, size=(n, k))
-    return rng.normal(size=(n, k))
 
 
 def problem(sizes, n, loss, activation="tanh", seed=0):

@@ -40,7 +40,7 @@ enum { TARGETS_NUMBERS, TARGETS_LABELS };
 enum { PARAMETERS_ONE, PARAMETERS_EACH };
 
 typedef struct {
-    const char *name, *parameter;
+    const char *name, *parameter, *formula;
     int derivative, forward, backward; /* the last two are codes of Finish */
     double standard;                 /* value of the parameter */
 } ActivationRow;
@@ -62,8 +62,8 @@ typedef struct {
 } FinishRow;
 
 static const ActivationRow ACTIVATION_ROWS[] = {
-#define ACTIVATION(CODE, name, DERIVATIVE, FORWARD, BACKWARD, parameter, STANDARD)                                     \
-    [CODE] = {#name, parameter, DERIVATIVE_##DERIVATIVE, FORWARD, BACKWARD, STANDARD},
+#define ACTIVATION(CODE, name, DERIVATIVE, FORWARD, BACKWARD, parameter, STANDARD, FORMULA)                            \
+    [CODE] = {#name, parameter, FORMULA, DERIVATIVE_##DERIVATIVE, FORWARD, BACKWARD, STANDARD},
 #include "functions.def"
 };
 

@@ -15,6 +15,7 @@ cdef extern from "plan.h":
     ctypedef struct ActivationRow:
         const char* name
         const char* parameter
+        const char* formula
         int derivative
         int forward
         int backward

@@ -3,6 +3,7 @@ from collections.abc import Mapping
 import numpy as np
 
 ACTIVATIONS: Mapping[str, int]
+FORMULAS: Mapping[str, str]
 SLOPES: Mapping[str, tuple[str, float]]
 OUTPUTS: Mapping[tuple[str, str], int]
 LOSS_PARAMETERS: Mapping[str, tuple[str, float, bool]]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cbackprop.engine import run
+from cbackprop.engine import rows, run
 from cbackprop.files.values import kept_by_fields
 from cbackprop.validation.checks import check_number
 
@@ -78,6 +78,12 @@ def as_activations(activation: Any, n_hidden: int) -> list[Activation]:
             f"{n_hidden}, got {len(listed)}: {[item.name for item in listed]}"
         )
     return listed
+
+
+def by_formula(name: str, x: Any, slope: float, operators: Mapping[str, Any]) -> Any:
+    """f(x) as its row of functions.def says, by these operators: ONNX's, say, x being a node."""
+    names = {**operators, "x": x, "slope": slope}
+    return eval(rows.FORMULAS[name], {"__builtins__": {}}, names)
 
 
 def kept(activation: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -301,11 +300,7 @@ class LogLoss(Loss):
         return (self.label_smoothing,)
 
 
-KINDS: Sequence[type[Loss]] = (
-    *(SquaredError, AbsoluteError, Huber, LogCosh, Quantile, Poisson, Gamma),
-    *(BinaryLogLoss, LogLoss),
-)
-LOSSES: dict[str, type[Loss]] = {kind.name: kind for kind in KINDS}
+LOSSES: dict[str, type[Loss]] = {kind.name: kind for kind in Loss.__subclasses__()}
 # Those of numbers without bound or positive ones: a regressor's.
 OF_NUMBERS = [name for name, kind in LOSSES.items() if not kind.takes_labels and kind.highest > 1]
 

@@ -16,6 +16,9 @@ from cbackprop.validation.naming import named, public
 
 __all__ = ["SGD", "Adam", "AdamW", "Group", "Optimizer", "RMSprop"]
 
+# What users make: the classes of this file, by their names.
+OPTIMIZERS = [name for name in __all__ if name not in ("Group", "Optimizer")]
+
 EachLayers = Sequence[Group | tuple[Group, Group]]
 
 

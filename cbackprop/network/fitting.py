@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from cbackprop.callbacks.protocol import check_callbacks, check_idle, listening
-from cbackprop.functions.optimizers import SGD, Optimizer
+from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
 from cbackprop.running.sweeps import Sweep
@@ -73,7 +73,8 @@ def fit(
     check_number("l2", l2, 0.0, np.inf, open_high=True)
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be SGD, Adam, AdamW or RMSprop, got {optimizer!r}")
+        known = ", ".join(OPTIMIZERS)
+        raise TypeError(f"optimizer must be one of {known}, got {optimizer!r}")
     if said := comes_from_another(optimizer, network):
         warn(said)
     if isinstance(metrics, str) and metrics == "auto":
