@@ -157,7 +157,7 @@ def describe(state: FitState, seconds: float, epochs: int) -> str:
             parts.append(f"score {state.history[key][-1]:.4f}")
             break
     if state.optimizer is not None:
-        parts.append(f"rate {state.optimizer.learning_rate:.3g}")
+        parts.append(f"rate {state.optimizer.last_rate:.3g}")
     if done < total and epochs and not state.done:
         parts.append(f"{clock(seconds / epochs * (total - done))} left")
     else:

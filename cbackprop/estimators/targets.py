@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
-from cbackprop.functions.losses import as_loss
+from cbackprop.estimators.options import loss_of
+from cbackprop.functions.losses import BinaryLogLoss, LogLoss, Loss, Quantile
 from cbackprop.validation.checks import in_dtype
 from cbackprop.validation.columns import explained
 
@@ -76,7 +77,7 @@ class Targets(ABC):
         """Units of the last layer."""
 
     @abstractmethod
-    def output(self, estimator: Any) -> tuple[str, str]:
+    def output(self, estimator: Any) -> tuple[str, Loss]:
         """The output's activation, and the loss."""
 
     @abstractmethod
@@ -84,7 +85,7 @@ class Targets(ABC):
         """X and y, checked."""
 
     @abstractmethod
-    def for_engine(self, y, dtype):
+    def for_engine(self, estimator: Any, y, dtype):
         """Checked y as the engine takes it."""
 
     @abstractmethod
@@ -100,10 +101,11 @@ class Labels(Targets):
             return y.shape[1]
         return len(estimator.classes_) if estimator._label_binarizer.y_type_ == "multiclass" else 1
 
-    def output(self, estimator) -> tuple[str, str]:
+    def output(self, estimator) -> tuple[str, Loss]:
+        smoothing = float(estimator.label_smoothing)
         if estimator._label_binarizer.y_type_ == "multiclass":
-            return "softmax", "log_loss"
-        return "logistic", "binary_log_loss"
+            return "softmax", LogLoss(smoothing)
+        return "logistic", BinaryLogLoss(smoothing)
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y as labels' positions in classes_ (n,) or an indicator (n, n_classes)."""
@@ -163,7 +165,7 @@ class Labels(Targets):
         given = y if hasattr(y, "tocsr") else np.asarray(y)
         return self._indicator(estimator, plain_indicator(given))
 
-    def for_engine(self, y, dtype):
+    def for_engine(self, estimator, y, dtype):
         return np.ascontiguousarray(y, dtype=np.int32 if y.ndim == 1 else dtype)
 
     def positions(self, estimator, outputs):
@@ -185,24 +187,49 @@ class Numbers(Targets):
     """Targets that are numbers, one or several a row."""
 
     def n_outputs(self, estimator, y) -> int:
-        return 1 if y.ndim == 1 else y.shape[1]
+        n_quantiles = len(several_quantiles(loss_of(estimator)))
+        return n_quantiles or (1 if y.ndim == 1 else y.shape[1])
 
-    def output(self, estimator) -> tuple[str, str]:
-        return as_loss(estimator.loss).outputs[0], estimator.loss
+    def output(self, estimator) -> tuple[str, Loss]:
+        loss = loss_of(estimator)
+        return loss.outputs[0], loss
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
         X, y = _checked(estimator, X, y, reset, y_numeric=True)
         y = y.toarray() if hasattr(y, "toarray") else y
-        as_loss(estimator.loss).check(y)
+        loss = loss_of(estimator)
+        loss.check(y)
+        if several_quantiles(loss) and y.ndim == 2:
+            raise ValueError(
+                f"y must have one column for several quantiles, each of which has an output, got "
+                f"shape {y.shape}: fit an estimator for each column, or take one quantile"
+            )
         return X, y
 
-    def for_engine(self, y, dtype):
+    def for_engine(self, estimator, y, dtype):
         y = in_dtype("y", y, dtype)
-        return y.reshape(-1, 1) if y.ndim == 1 else y
+        y = y.reshape(-1, 1) if y.ndim == 1 else y
+        return estimator.network_.loss_function.spread(y, estimator.n_outputs_)
 
     def score(self, estimator, outputs, y, weight) -> float:
-        """R squared; NaN for outputs that are not finite."""
+        """R squared, or D squared of several quantiles; NaN for outputs that are not finite."""
         if not np.isfinite(outputs).all():
             return np.nan
+        quantiles = several_quantiles(estimator.network_.loss_function)
+        if quantiles:
+            return d2_of_quantiles(y[:, 0] if y.ndim == 2 else y, outputs, quantiles, weight)
         return r2_score(y, outputs, sample_weight=weight)
+
+
+def several_quantiles(loss: Loss) -> tuple[float, ...]:
+    """Those of a loss that has an output for each; () of any other."""
+    several = isinstance(loss, Quantile) and len(loss.parameters) > 1
+    return loss.parameters if several else ()
+
+
+def d2_of_quantiles(y, outputs, quantiles, weight) -> float:
+    """The share of the pinball loss that is explained, the mean over the quantiles."""
+    pairs = zip(quantiles, outputs.T, strict=True)
+    scores = [d2_pinball_score(y, q_hat, alpha=q, sample_weight=weight) for q, q_hat in pairs]
+    return float(np.mean(scores))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cbackprop.engine import run
+from cbackprop.files.values import kept_by_arguments
 from cbackprop.validation.checks import check_number
 
 
@@ -57,6 +58,9 @@ class Activation:
         if self.slope is not None:
             return self.slope
         return run.SLOPES[self.name][1] if self.name in run.SLOPES else 0.0
+
+
+kept_by_arguments(Activation)
 
 
 def as_activations(activation: Any, n_hidden: int) -> list[Activation]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
+from cbackprop.files.values import kept_by_arguments
 from cbackprop.validation.checks import check_number, check_option
 
 
@@ -284,6 +285,7 @@ KINDS: Sequence[type[Loss]] = (
     *(BinaryLogLoss, LogLoss),
 )
 LOSSES: dict[str, type[Loss]] = {kind.name: kind for kind in KINDS}
+kept_by_arguments(*KINDS)
 # Those of numbers without bound or positive ones: a regressor's.
 OF_NUMBERS = [name for name, kind in LOSSES.items() if not kind.takes_labels and kind.highest > 1]
 

@@ -212,6 +212,11 @@ class Network(Savable, Parameters):
             weights[...], biases[...] = drawn
         return self
 
+    def _use_loss(self, loss: str | Loss) -> None:
+        """Take another loss for the same outputs; a ValueError if it does not go with them."""
+        options = self.layer_sizes, self.activation, self.output_activation, loss
+        self._configure(*options, self.init)
+
     def __getstate__(self) -> dict:
         state = super().__getstate__()
         for name in ("plan", "output", "function_parameters"):
