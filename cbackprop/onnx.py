@@ -164,8 +164,8 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 def _activate(graph: _Graph, name: str, slope: float, z: str, element_type: int) -> str:
     """An activation of z: ONNX's operator for it, or several."""
     if name in OPERATORS:
-        axis: dict[str, Any] = {"axis": 1} if name == "softmax" else {}
-        return graph.node(OPERATORS[name], z, **axis)
+        attributes: dict[str, Any] = {"axis": 1} if name == "softmax" else {}
+        return graph.node(OPERATORS[name], z, **attributes)
 
     # Of operators that onnxruntime has for float64, too: its LeakyRelu, Elu, Selu, Softplus, Gelu
     # and Mish are for float32 alone.

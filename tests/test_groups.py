@@ -5,8 +5,9 @@ import pytest
 import scipy.sparse
 from methods import LAYERS, METHODS, falls, trained
 
-from cbackprop import SGD, reference, slices, sweeps
+from cbackprop import SGD, reference
 from cbackprop.optimizers import Group
+from cbackprop.running import slices, sweeps
 
 every_method = pytest.mark.parametrize("method", METHODS)
 

@@ -5,8 +5,9 @@ import pytest
 from methods import LAYERS, METHODS, trained
 
 import cbackprop
-from cbackprop import Adam, AdamW, Checkpoint, Network, container, registry
+from cbackprop import Adam, AdamW, Checkpoint, Network
 from cbackprop.container import ModelFileError
+from cbackprop.files import container, registry
 from cbackprop.schedules import (
     Constant,
     Cosine,

@@ -115,7 +115,7 @@ class Checkpoint(Callback):
             state.evaluations = []
         if state.origin is None:  # another checkpoint may have been here
             state.origin = origin_of(estimator, state)
-        content_of_fit(estimator, state)  # what cannot be kept is said now
+        _check_kept(estimator, state)
         atomic.remove_litter(atomic.target_of(self.path))
         if self.resume and os.path.exists(self.path):
             try:
@@ -146,6 +146,13 @@ class Checkpoint(Callback):
 def _is_network(model: Any) -> bool:
     """A network, and not an estimator around one."""
     return not hasattr(model, "network_")
+
+
+def _check_kept(model: Any, state: FitState) -> None:
+    """An error for parameters that a file cannot hold, before the first epoch and not after it."""
+    about, tensors = content_of(model)
+    if state.optimizer is not None:
+        add_optimizer(state.optimizer, about, tensors)
 
 
 def content_of_fit(model: Any, state: FitState) -> Content:

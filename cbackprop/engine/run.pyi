@@ -1,19 +1,36 @@
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
-ACTIVATIONS: Mapping[str, int]
-SLOPES: Mapping[str, tuple[str, float]]
+from cbackprop.engine.rows import (
+    ACTIVATIONS,
+    LAYER,
+    LOSS_PARAMETERS,
+    OPTIMIZERS,
+    OUTPUTS,
+    RULE,
+    SLOPES,
+    STATE_VECTORS,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "LAYER",
+    "LOSS_PARAMETERS",
+    "MOST_THREADS",
+    "OPTIMIZERS",
+    "OUTPUTS",
+    "RULE",
+    "SLOPES",
+    "STATE_VECTORS",
+    "Task",
+    "Team",
+    "all_finite",
+]
+
 MOST_THREADS: int
-OUTPUTS: Mapping[tuple[str, str], int]
-LOSS_PARAMETERS: Mapping[str, tuple[str, float, bool]]
-OPTIMIZERS: Mapping[str, int]
-STATE_VECTORS: Mapping[int, int]
-LAYER: np.dtype[np.void]
-RULE: np.dtype[np.void]
 
 @disjoint_base
 class Team:
@@ -48,6 +65,7 @@ class Task:
         sklearns_loss: bool = False,
         slopes: ArrayLike | None = None,
         loss_parameters: ArrayLike | None = None,
+        own_loss: Any = None,
     ) -> Self: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(

@@ -14,70 +14,18 @@ import numpy as np
 from cbackprop.engine cimport leaves, passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.plan cimport (
-    ACTIVATION_ROWS, ADAMW, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH,
-    TARGETS_LABELS, Layer, Rule,
+    ADAMW, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, TARGETS_LABELS, Layer, Rule,
 )
+from cbackprop.engine.own cimport UsersLoss
+from cbackprop.engine.rows cimport check_plan
 
-cdef int _code
+from cbackprop.engine.block import all_finite
+from cbackprop.engine.rows import ACTIVATIONS, LAYER, LOSS_PARAMETERS, OPTIMIZERS, OUTPUTS, RULE, SLOPES, STATE_VECTORS
 
-# The rows of functions.def, under the names that Python knows them by.
-ACTIVATIONS = {ACTIVATION_ROWS[_code].name.decode(): _code for _code in range(N_ACTIVATIONS)}
-# The activations that have a parameter: its name and standard value.
-SLOPES = {
-    ACTIVATION_ROWS[_code].name.decode(): (ACTIVATION_ROWS[_code].parameter.decode(), ACTIVATION_ROWS[_code].standard)
-    for _code in range(N_ACTIVATIONS) if ACTIVATION_ROWS[_code].parameter[0] != 0
-}
-OUTPUTS = {
-    (OUTPUT_ROWS[_code].activation.decode(), OUTPUT_ROWS[_code].loss.decode()): _code for _code in range(N_OUTPUTS)
-}
-# The losses that have a parameter: its name, standard value, and whether there is one for each output.
-LOSS_PARAMETERS = {
-    OUTPUT_ROWS[_code].loss.decode(): (OUTPUT_ROWS[_code].parameter.decode(), OUTPUT_ROWS[_code].standard,
-                                       OUTPUT_ROWS[_code].parameters == PARAMETERS_EACH)
-    for _code in range(N_OUTPUTS) if OUTPUT_ROWS[_code].parameter[0] != 0
-}
-OPTIMIZERS = {OPTIMIZER_ROWS[_code].name.decode(): _code for _code in range(N_OPTIMIZERS)}
-STATE_VECTORS = {_code: OPTIMIZER_ROWS[_code].vectors for _code in range(N_OPTIMIZERS)}
-
-LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
-RULE = np.dtype(
-    [("optimizer", np.int64)]
-    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "rho")]
-    + [(name, np.float64) for name in ("weight_decay", "l2", "l2_batch", "clip_value", "clip_norm")]
-    + [("step", np.int64)]
-)
-
-if LAYER.itemsize != sizeof(Layer) or RULE.itemsize != sizeof(Rule):
-    raise ImportError("cbackprop was built for a platform whose structs are laid out differently")
-
-
-cdef Py_ssize_t check_plan(Block plan) except -1:
-    """The number of parameters of a plan all of whose layers fit together."""
-    cdef const Layer* layers = <const Layer*>plan.view.buf
-    cdef const Layer* layer
-    cdef Py_ssize_t total = 0, index
-    if plan.length() < 1:
-        raise ValueError("plan must have at least one layer, got none")
-    for index in range(plan.length()):
-        layer = &layers[index]
-        if not (1 <= layer.n_in <= INT_MAX - 1 and 1 <= layer.n_out <= INT_MAX - 1):
-            raise ValueError(
-                f"plan: layer {index} must have between 1 and 2**31 - 2 units in and out, "
-                f"got {layer.n_in} and {layer.n_out}")
-        if index and layer.n_in != layers[index - 1].n_out:
-            raise ValueError(
-                f"plan: layer {index} takes {layer.n_in} units, but the layer before gives {layers[index - 1].n_out}")
-        if layer.weights != total or layer.biases != total + layer.n_in * layer.n_out:
-            raise ValueError(
-                f"plan: layer {index} must start at {total} of the vector, biases right behind its weights, "
-                f"got {layer.weights} and {layer.biases}")
-        if not 0 <= layer.activation < N_ACTIVATIONS:
-            raise ValueError(f"plan: layer {index} has the unknown activation code {layer.activation}")
-        total = layer.biases + layer.n_out
-        if total > (<Py_ssize_t>1 << 60):
-            raise ValueError("plan: the network has more than 2**60 parameters")
-    return total
-
+__all__ = [
+    "ACTIVATIONS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS", "RULE", "SLOPES",
+    "STATE_VECTORS", "Task", "Team", "all_finite",
+]
 
 MOST_THREADS = steps.TEAM_LARGEST       # of a team
 
@@ -128,6 +76,8 @@ cdef class Task:
         The activations' parameters; what has none does not look. By default the standard ones.
     loss_parameters : float64 array (1,) or (n_outputs,), optional
         The loss's parameters, as LOSS_PARAMETERS says. By default the standard ones.
+    own_loss : callable or scipy.LowLevelCallable, optional
+        The loss, instead of the output's, which must be an identity: see own.pyx.
     """
 
     cdef passes.Task task
@@ -142,10 +92,11 @@ cdef class Task:
     cdef readonly Py_ssize_t n_steps        # steps made by the last call of train
     cdef readonly Py_ssize_t n_trained      # rows of their mini-batches
     cdef bint trainable
+    cdef UsersLoss own
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
                   Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
-                  loss_parameters=None):
+                  loss_parameters=None, own_loss=None):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
@@ -198,6 +149,9 @@ cdef class Task:
             if target.length() != self.n_stored:
                 raise ValueError(f"y must have as many rows as X, {self.n_stored}, got {target.length()}")
             self.blocks.append(target)
+            if own_loss is not None:
+                self.own = UsersLoss(own_loss, capacity, k)
+                self.task.own_loss = &self.own.call
         if sample_weight is not None:
             weight = Block(sample_weight, "sample_weight", dtype, 1)
             if weight.length() != self.n_stored:
@@ -337,6 +291,8 @@ cdef class Task:
             slope = target.view.buf
         with nogil:
             loss = steps.loss_and_gradient(&self.task, first, last, weight, slope)
+        if self.own is not None:
+            self.own.check()
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
@@ -369,6 +325,8 @@ cdef class Task:
             self.n_trained = training.rows
             self._count(&training, team, counter)
         del arrays, held        # not before: they hold the memory
+        if self.own is not None:
+            self.own.check()
         return losses
 
     def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None,
@@ -487,16 +445,3 @@ cdef class Task:
             blocks.append(self.workspace[start : start + rows * width].reshape(rows, width))
             start += width * capacity
         return blocks[: len(widths)], blocks[len(widths) :]
-
-
-def all_finite(x):
-    """Whether a C-contiguous float array holds neither NaN nor infinity."""
-    cdef Block block = Block(x, "x", "float32 float64", x.ndim)
-    cdef Py_ssize_t n = block.view.len // block.view.itemsize
-    cdef bint finite
-    with nogil:
-        if block.view.itemsize == 4:
-            finite = leaves.all_finite(<const float*>block.view.buf, n)
-        else:
-            finite = leaves.all_finite(<const double*>block.view.buf, n)
-    return finite

@@ -250,7 +250,8 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
                 forget_optimizer(self)
                 network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
-        X, y = engine_rows(X, dtype), self._targets.for_engine(self, y, dtype)
+        X, y = engine_rows(X, dtype), self._targets.for_engine(y, dtype)
+        y = network.loss_function.spread(y, network.layer_sizes[-1])
         if sample_weight is not None:
             sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
         data = X, y, sample_weight

@@ -95,13 +95,13 @@ class MLPClassifier(ClassifierMixin, MLP):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
-    n_jobs : int or None, default=None
-        Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
-        all those. In scikit-learn BLAS decides.
-    label_smoothing : float, default=0.0
+    label_smoothing : float, optional
         In [0, 1): the share of every label that is spread evenly over all classes, or, where an
         output is on or off, over the two (Szegedy and others, 2016). Losses and curves are those
         of the smoothed labels; scores and predictions are of the true ones.
+    n_jobs : int or None, default=None
+        Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
+        all those. In scikit-learn BLAS decides.
 
     Attributes
     ----------
@@ -165,12 +165,11 @@ class MLPClassifier(ClassifierMixin, MLP):
     True
     """
 
+    _targets: ClassVar[Labels] = Labels()
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "label_smoothing": [None, Interval(Real, 0, 1, closed="left")],
     }
-
-    _targets: ClassVar[Labels] = Labels()
 
     def __init__(
         self,
@@ -200,8 +199,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        label_smoothing=None,
         n_jobs=None,
-        label_smoothing=0.0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -228,8 +227,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
-        self.n_jobs = n_jobs
         self.label_smoothing = label_smoothing
+        self.n_jobs = n_jobs
 
     def predict(self, X):
         """Predict classes.

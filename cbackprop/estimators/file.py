@@ -54,8 +54,8 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "_loss_before": _number,
 }
 LOSSES = {"loss_", "best_loss_"}
-# Parameters left out where they are as without them: earlier versions read the file, too.
-NEW = {"label_smoothing": 0.0, "quantile": None}
+# Parameters left out where they are off: earlier versions read the file, too.
+NEW = {"label_smoothing", "quantile"}
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (
     {"n_iter_", "t_"},
@@ -95,7 +95,7 @@ class EstimatorDescription(Description):
         about["params"] = {
             name: to_json(value, name)
             for name, value in params.items()
-            if name not in NEW or not is_default(value, NEW[name])
+            if name not in NEW or not is_default(value, None)
         }
         fitted = {name: vars(model)[name] for name in FITTED if name in vars(model)}
         about["fitted"] = {name: to_json(value, name) for name, value in fitted.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Real
 from typing import Any
 
-from cbackprop.functions.losses import OF_NUMBERS, Loss, Quantile, as_loss
+from cbackprop.functions.losses import OF_NUMBERS, Custom, Loss, Quantile, as_loss
 from cbackprop.functions.schedules import Schedule, check_schedule
 
 
@@ -26,17 +26,18 @@ def loss_of(regressor: Any) -> Loss:
             )
         return Quantile(quantile)
     made = as_loss(loss)
-    if isinstance(loss, Loss) and made.name not in OF_NUMBERS:
+    if not isinstance(made, Custom) and made.name not in OF_NUMBERS:
         raise ValueError(
-            f"loss must be one of numbers, {sorted(OF_NUMBERS)}, or its object; got {loss!r}, "
-            "which is one of classes: see MLPClassifier"
+            f"loss must be one of {OF_NUMBERS} for numbers, got {loss!r}, which is one of labels: "
+            "MLPClassifier takes label_smoothing"
         )
     return made
 
 
 def is_default(value: Any, default: Any) -> bool:
-    """Whether a parameter is at its default, None or a number; arrays and objects are not."""
-    return value is default or (isinstance(value, Real) and bool(value == default))
+    """Whether a parameter is at its default; a 0 is as good as None. Arrays and objects are not."""
+    off = default is None and isinstance(value, Real) and value == 0
+    return off or value is default or (isinstance(value, str | Real) and value == default)
 
 
 def schedule_of(estimator: Any) -> Schedule | None:

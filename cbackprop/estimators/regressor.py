@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Real
 from typing import ClassVar
 
+from scipy import LowLevelCallable
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -36,8 +37,9 @@ class MLPRegressor(RegressorMixin, MLP):
         minimum is the median; 'huber', quadratic up to a distance of 1 and linear from there on;
         'log_cosh', much the same but smooth; 'quantile', the pinball loss; 'poisson' or 'gamma',
         half the deviance, whose output is exponential. The last two need y that is not negative,
-        or positive. Or one of `cbackprop.losses` with parameters, as ``Huber(delta=2.0)``. Only
-        the first and 'poisson' are in scikit-learn.
+        or positive. Or one of `cbackprop.losses` with parameters, as ``Huber(delta=2.0)``, or a
+        function of (z, y, weight), see `cbackprop.losses.Custom`. Only the first and 'poisson' are
+        in scikit-learn.
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
         Units of every hidden layer; ``()`` for none.
     activation : str, Activation or list of them, default='relu'
@@ -97,12 +99,12 @@ class MLPRegressor(RegressorMixin, MLP):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
+    quantile : float or list of float, optional
+        For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
+        have an output each, for a y of one column: `predict` gives a column for each.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
-    quantile : float or list of float, default=None
-        For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
-        have an output each, for a y of one column: `predict` gives a column for each.
 
     Attributes
     ----------
@@ -164,7 +166,7 @@ class MLPRegressor(RegressorMixin, MLP):
 
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
-        "loss": [StrOptions(set(OF_NUMBERS)), Loss],
+        "loss": [StrOptions(set(OF_NUMBERS)), Loss, callable, LowLevelCallable],
         "quantile": [None, Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
@@ -199,8 +201,8 @@ class MLPRegressor(RegressorMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
-        n_jobs=None,
         quantile=None,
+        n_jobs=None,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -228,8 +230,8 @@ class MLPRegressor(RegressorMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
-        self.n_jobs = n_jobs
         self.quantile = quantile
+        self.n_jobs = n_jobs
 
     def predict(self, X):
         """Predict numbers.

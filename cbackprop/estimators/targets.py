@@ -85,7 +85,7 @@ class Targets(ABC):
         """X and y, checked."""
 
     @abstractmethod
-    def for_engine(self, estimator: Any, y, dtype):
+    def for_engine(self, y, dtype):
         """Checked y as the engine takes it."""
 
     @abstractmethod
@@ -102,7 +102,7 @@ class Labels(Targets):
         return len(estimator.classes_) if estimator._label_binarizer.y_type_ == "multiclass" else 1
 
     def output(self, estimator) -> tuple[str, Loss]:
-        smoothing = float(estimator.label_smoothing)
+        smoothing = estimator.label_smoothing or 0.0
         if estimator._label_binarizer.y_type_ == "multiclass":
             return "softmax", LogLoss(smoothing)
         return "logistic", BinaryLogLoss(smoothing)
@@ -165,7 +165,7 @@ class Labels(Targets):
         given = y if hasattr(y, "tocsr") else np.asarray(y)
         return self._indicator(estimator, plain_indicator(given))
 
-    def for_engine(self, estimator, y, dtype):
+    def for_engine(self, y, dtype):
         return np.ascontiguousarray(y, dtype=np.int32 if y.ndim == 1 else dtype)
 
     def positions(self, estimator, outputs):
@@ -187,8 +187,7 @@ class Numbers(Targets):
     """Targets that are numbers, one or several a row."""
 
     def n_outputs(self, estimator, y) -> int:
-        n_quantiles = len(several_quantiles(loss_of(estimator)))
-        return n_quantiles or (1 if y.ndim == 1 else y.shape[1])
+        return loss_of(estimator).n_outputs(1 if y.ndim == 1 else y.shape[1])
 
     def output(self, estimator) -> tuple[str, Loss]:
         loss = loss_of(estimator)
@@ -200,17 +199,12 @@ class Numbers(Targets):
         y = y.toarray() if hasattr(y, "toarray") else y
         loss = loss_of(estimator)
         loss.check(y)
-        if several_quantiles(loss) and y.ndim == 2:
-            raise ValueError(
-                f"y must have one column for several quantiles, each of which has an output, got "
-                f"shape {y.shape}: fit an estimator for each column, or take one quantile"
-            )
+        loss.n_outputs(1 if y.ndim == 1 else y.shape[1])
         return X, y
 
-    def for_engine(self, estimator, y, dtype):
+    def for_engine(self, y, dtype):
         y = in_dtype("y", y, dtype)
-        y = y.reshape(-1, 1) if y.ndim == 1 else y
-        return estimator.network_.loss_function.spread(y, estimator.n_outputs_)
+        return y.reshape(-1, 1) if y.ndim == 1 else y
 
     def score(self, estimator, outputs, y, weight) -> float:
         """R squared, or D squared of several quantiles; NaN for outputs that are not finite."""

@@ -18,13 +18,13 @@ DEEPEST = DEPTH // 2  # a value, in a description that adds some levels
 LARGEST_CODE_POINT = 0x10FFFF
 
 
-# Classes of objects that parameters may be, and that are what their constructor's arguments say.
-_OBJECTS: dict[str, type] = {}
+OBJECTS: dict[str, Any] = {}  # classes whose objects are values: losses, activations, schedules
 
 
-def kept_by_arguments(*classes: type) -> None:
-    """Let objects of exactly these classes be kept: each has its arguments as attributes."""
-    _OBJECTS.update({cls.__name__: cls for cls in classes})
+def kept_by_fields(cls: Any) -> Any:
+    """A decorator that lets objects be kept: they are their arguments, attributes of that name."""
+    OBJECTS[cls.__name__] = cls
+    return cls
 
 
 def to_json(value: Any, what: str) -> Any:
@@ -67,12 +67,12 @@ def _to_json(value: Any, what: str) -> Any:
         return {"dict": items}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf":
         return {"array": _to_json(value.tolist(), what), "dtype": value.dtype.name}
+    if type(value) is OBJECTS.get(type(value).__name__):
+        names = inspect.signature(type(value)).parameters
+        kept = {name: _to_json(getattr(value, name), what) for name in names}
+        return {"object": type(value).__name__, "fields": kept}
     if isinstance(value, np.random.RandomState):
         return {"RandomState": random_state_to_json(value, what)}
-    if _OBJECTS.get(type(value).__name__) is type(value):
-        names = inspect.signature(type(value)).parameters
-        arguments = {name: _to_json(getattr(value, name), what) for name in names}
-        return {"object": type(value).__name__, "arguments": arguments}
     raise TypeError(
         f"{what} cannot be saved: it must be made of None, numbers, strings, lists, tuples, dicts, "
         f"arrays of numbers or a RandomState, got {value!r} of type {type(value).__name__}"
@@ -96,8 +96,8 @@ def from_json(value: Any) -> Any:
             return _array(from_json(items), name)
         case {"RandomState": dict(state)}:
             return random_state_from_json(state)
-        case {"object": str(name), "arguments": dict(arguments)} if name in _OBJECTS:
-            return _object(name, {key: from_json(item) for key, item in arguments.items()})
+        case {"object": str(name), "fields": dict(kept)} if name in OBJECTS:
+            return OBJECTS[name](**{key: from_json(item) for key, item in kept.items()})
     raise ModelFileError(f"the description holds an unknown value {str(value)[:60]}")
 
 
@@ -110,13 +110,6 @@ def _array(items: list, dtype: str) -> NDArray:
         return np.array(items, dtype=dtype).reshape(len(items))
     except (ValueError, TypeError, OverflowError) as error:
         raise ModelFileError(f"an array of the description is no {dtype}: {error}") from None
-
-
-def _object(name: str, arguments: dict[str, Any]) -> Any:
-    try:
-        return _OBJECTS[name](**arguments)
-    except (ValueError, TypeError) as error:
-        raise ModelFileError(f"the description holds no {name}: {error}") from None
 
 
 def _key(value: Any) -> Any:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from cbackprop.engine import run
-from cbackprop.files.values import kept_by_arguments
+from cbackprop.files.values import kept_by_fields
 from cbackprop.validation.checks import check_number
 
 
+@kept_by_fields
 @dataclass(frozen=True)
 class Activation:
     """An activation whose parameter is not the standard one; for all others a name will do.
@@ -26,7 +27,7 @@ class Activation:
     Examples
     --------
     >>> from cbackprop import Network
-    >>> from cbackprop.functions.activations import Activation
+    >>> from cbackprop.activations import Activation
     >>> net = Network([2, 3, 3, 1], activation=["tanh", Activation("leaky_relu", 0.2)])
     >>> net.activation
     ('tanh', Activation(name='leaky_relu', slope=0.2))
@@ -58,9 +59,6 @@ class Activation:
         if self.slope is not None:
             return self.slope
         return run.SLOPES[self.name][1] if self.name in run.SLOPES else 0.0
-
-
-kept_by_arguments(Activation)
 
 
 def as_activations(activation: Any, n_hidden: int) -> list[Activation]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.files.values import kept_by_arguments
+from cbackprop.files.values import kept_by_fields
 from cbackprop.validation.checks import check_integer, check_number
 
 Curve = Callable[[NDArray], NDArray]
@@ -343,8 +343,9 @@ class OfTime(Schedule):
         return factors
 
 
-KINDS = Constant, InverseScaling, Exponential, Steps, Cosine, OneCycle, OfTime
-kept_by_arguments(*(kind for kind in KINDS if kind is not OfTime))  # which is made of code
+KINDS = Schedule, Constant, InverseScaling, Exponential, Steps, Cosine, OneCycle, OfTime
+for _kind in KINDS[:-1]:  # the last is made of code
+    kept_by_fields(_kind)
 
 
 def check_schedule(schedule: Any, name: str = "schedule") -> Schedule | None:

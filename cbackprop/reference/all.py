@@ -175,7 +175,7 @@ def forward(
         W_1 ... W_L and b_1 ... b_L.
     X : array (n, n_features), or (n_features,) for one example
         Examples, a row each.
-    activation, output_activation
+    activation, output_activation : str, or as said there
         See the module's docstring.
 
     Returns
@@ -239,8 +239,8 @@ def _slopes(zs: list[Array], activation: Activation) -> list[Array]:
 
 def cost(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
-    loss_parameters: Sequence[float] = (),
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
 ) -> float:  # fmt: skip
     """Compute C, the number that training makes small.
 
@@ -252,7 +252,7 @@ def cost(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -330,7 +330,7 @@ def backprop_example(
         The example.
     y : int, float or array (n_outputs,)
         Its label, for "softmax", or its target.
-    activation, output_activation, loss, loss_parameters
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
 
     Returns
@@ -370,8 +370,8 @@ def backprop_example(
 
 def backprop_loop(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
-    loss_parameters: Sequence[float] = (),
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
 
@@ -383,7 +383,7 @@ def backprop_loop(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -440,8 +440,8 @@ def backprop_loop(
 
 def backprop(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
-    loss_parameters: Sequence[float] = (),
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
 
@@ -453,7 +453,7 @@ def backprop(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -505,8 +505,8 @@ def backprop(
 
 def numerical_gradient(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
-    step: float = 1e-5, loss_parameters: Sequence[float] = (),
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, step: float = 1e-5,
 ) -> tuple[list[Array], list[Array]]:  # fmt: skip
     """Compute the gradient of `cost` by moving one parameter at a time by ``step`` to either side.
 
@@ -521,7 +521,7 @@ def numerical_gradient(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -821,8 +821,8 @@ def train(
     permutations: Iterable[ArrayLike] | None = None,
     random_state: int | np.random.Generator | None = None,
     activation: Activation, output_activation: str, loss: str,
-    sample_weight: ArrayLike | None = None, alpha: float = 0.0, method: str = "matrix",
     loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, method: str = "matrix",
 ) -> list[float]:  # fmt: skip
     """Train by mini-batches; weights and biases, which must be float arrays, change in place.
 
@@ -842,7 +842,7 @@ def train(
         The order of the rows in each epoch, to repeat the shuffles of another run.
     random_state : int or Generator, optional
         Draws the orders with `numpy.random.default_rng` where permutations are not given.
-    activation, output_activation, loss, loss_parameters
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.

@@ -57,8 +57,8 @@ static void FN(logarithm)(T *x, ptrdiff_t n)
         }                                                                                                              \
     }
 
-/* The same where a does not say enough: FN(vNAME) gives f(x) and f'(x), which is kept for the way back. */
-#define KEPT(NAME)                                                                                                     \
+/* The same where a does not say enough: FN(vNAME) of smooth.h gives f(x) and f'(x), which is kept for the way back. */
+#define LOOPS_WITH_KEPT(NAME)                                                                                          \
     static void FN(NAME)(T *RESTRICT z, const T *RESTRICT b, T *RESTRICT kept, ptrdiff_t m, ptrdiff_t n,               \
                          double parameter)                                                                             \
     {                                                                                                                  \
@@ -81,10 +81,12 @@ MADE_OF_A(leaky_relu, x > C(0.0) ? x : slope * x, a > C(0.0) ? d : slope * d)
 
 #include "smooth.h"
 
-KEPT(elu)
-KEPT(selu)
-KEPT(softplus)
-KEPT(silu)
-KEPT(gelu)
-KEPT(gelu_tanh)
-KEPT(mish)
+/* For each activation whose derivative is kept. */
+#define LOOPS_MADE_OF_A(name)
+#define LOOPS_KEPT(name)                                                                                               \
+    enum { FN(has_##name) = sizeof(&FN(v##name)) }; /* what calls it would compile, it being undeclared */             \
+    LOOPS_WITH_KEPT(name)
+#define ACTIVATION(CODE, name, DERIVATIVE, ...) LOOPS_##DERIVATIVE(name)
+#include "../functions.def"
+#undef LOOPS_MADE_OF_A
+#undef LOOPS_KEPT

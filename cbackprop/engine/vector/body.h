@@ -234,7 +234,7 @@ static const TABLE FN(table) = {
 #undef ELEMENTWISE_LOSS
 #undef EACH_UNIT
 #undef MADE_OF_A
-#undef KEPT
+#undef LOOPS_WITH_KEPT
 #if ISA_BITS
 #undef COPIED_VECTORS
 #undef COPY_BYTES
