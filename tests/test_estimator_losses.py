@@ -153,10 +153,11 @@ def test_a_standard_loss_object_becomes_sklearns_name():
 
 # --- label smoothing -----------------------------------------------------------------------------
 
+NOISY = X + rng.normal(size=X.shape)
 LABELS = {
-    "two": (X[:, 0] > 0).astype(int),
-    "three": np.digitize(X[:, 0], [-0.5, 0.5]),
-    "several": np.column_stack([X[:, 0] > 0, X[:, 1] > 0, X[:, 2] > 1]),
+    "two": (NOISY[:, 0] > 0).astype(int),
+    "three": np.digitize(NOISY[:, 0], [-0.5, 0.5]),
+    "several": np.column_stack([NOISY[:, 0] > 0, NOISY[:, 1] > 0, NOISY[:, 2] > 1]),
 }
 
 
