@@ -113,6 +113,15 @@ def test_adam_warns_of_words_and_not_of_schedules():
         MLPRegressor(learning_rate=Cosine(), **FIT).fit(X, y)
 
 
+@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
+def test_a_schedule_of_the_whole_fit_means_all_epochs_to_be_made():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        MLPRegressor(learning_rate=Cosine(), **FIT).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="hasn't converged yet"):
+        MLPRegressor(learning_rate=InverseScaling(), **FIT).fit(X, y)
+
+
 def test_learning_rates_that_are_none_are_refused():
     with pytest.raises(ValueError, match="The 'learning_rate' parameter of MLPRegressor must be a"):
         MLPRegressor(learning_rate="cosine").fit(X, y)

@@ -53,7 +53,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         when there is no improvement for `n_iter_no_change` epochs. With sgd and adam also a
         schedule of `cbackprop.schedules`, as ``Cosine(warmup=0.1)``, or a function of t: factors
         of `learning_rate_init` for every step, t being the share that is done of `max_iter`
-        epochs. `partial_fit`, which has no end, takes none of those that look at t.
+        epochs: to make them all is then no reason for a warning. `partial_fit`, which has no end,
+        takes none of those that look at t.
     learning_rate_init : float, default=0.001
         The first learning rate (sgd, adam), or what the factors of a schedule are multiplied by.
     power_t : float, default=0.5

@@ -126,7 +126,9 @@ def fit_stochastic(
         losses = estimator.loss_curve_[len(estimator.loss_curve_) - state.epoch :]
         if said := lost_at_end(network, data, estimator._loss_before, losses, execution):
             warn(f"{said} {watch.where()}", ConvergenceWarning)
-    if not (incremental or state.done or state.interrupted):
+    # A schedule over all epochs means them to be made.
+    meant = settings_of_length("max_iter", estimator.max_iter, estimator._optimizer)
+    if not (incremental or state.done or state.interrupted or meant):
         warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
             "reached and the optimization hasn't converged yet.",
