@@ -150,3 +150,20 @@ def test_classes_that_onnx_cannot_hold_are_an_error():
 def test_missing_skl2onnx_is_an_error_that_says_what_to_install():
     with pytest.raises(ImportError, match=r"cbackprop\[onnx\]"):
         cbackprop.onnx.register()
+
+
+@needs_onnx
+@pytest.mark.parametrize(
+    ("params", "columns"),
+    [
+        ({"loss": "gamma"}, 1),
+        ({"loss": "huber"}, 1),
+        ({"loss": "quantile", "quantile": [0.1, 0.9]}, 2),
+    ],
+)
+def test_regressors_of_other_losses_predict_the_same(params, columns):
+    model = MLPRegressor(hidden_layer_sizes=(5,), max_iter=20, random_state=0, **params)
+    model.fit(X32[:, 1:], X32[:, 0])
+    (predicted,) = exported(model, X32[:, 1:])(X32[:, 1:])
+    assert predicted.shape == (len(X), columns)
+    assert_allclose(predicted, model.predict(X32[:, 1:]).reshape(-1, columns), rtol=1e-4)

@@ -59,9 +59,10 @@ class Checkpoint(Callback):
     resume : bool, default=False
         Whether ``fit`` goes on from the file if there is one: run the same script again. The file
         must be of this very fit: of the same X, y and sample_weight (their content is compared, by
-        fingerprints), the same parameters, except `max_iter` (or `epochs`), `verbose` and
-        `n_jobs`, and the same start: a network's parameters, its optimizer's state, and
-        evaluation_data, too. What a fit draws without a seed cannot be compared.
+        fingerprints), the same parameters, and the same start: a network's parameters, its
+        optimizer's state, and evaluation_data, too. Different may be `verbose`, `n_jobs`, and,
+        unless a schedule of the learning rate depends on it, `max_iter` (or `epochs`). What a fit
+        draws without a seed cannot be compared.
         A fit that had come to its end is not trained further.
     on_mismatch : {'error', 'restart'}, default='error'
         What a fit does that finds a checkpoint of another one: raise an error that names what
@@ -114,6 +115,7 @@ class Checkpoint(Callback):
             state.evaluations = []
         if state.origin is None:  # another checkpoint may have been here
             state.origin = origin_of(estimator, state)
+        _check_kept(estimator, state)
         atomic.remove_litter(atomic.target_of(self.path))
         if self.resume and os.path.exists(self.path):
             try:
@@ -144,6 +146,13 @@ class Checkpoint(Callback):
 def _is_network(model: Any) -> bool:
     """A network, and not an estimator around one."""
     return not hasattr(model, "network_")
+
+
+def _check_kept(model: Any, state: FitState) -> None:
+    """An error for parameters that a file cannot hold, before the first epoch and not after it."""
+    about, tensors = content_of(model)
+    if state.optimizer is not None:
+        add_optimizer(state.optimizer, about, tensors)
 
 
 def content_of_fit(model: Any, state: FitState) -> Content:

@@ -6,6 +6,8 @@ from cpython.buffer cimport (
 
 import sys
 
+from cbackprop.engine cimport leaves
+
 # How a format writes this machine's byte order where it writes one: "!" is the network's, the big end first.
 cdef char NATIVE = c"<" if sys.byteorder == "little" else c">"
 cdef char NATIVE_TOO = c"<" if sys.byteorder == "little" else c"!"
@@ -83,3 +85,16 @@ cdef Block struct_block(array, dtype, str name, int ndim):
     if getattr(array, "dtype", None) != dtype:
         raise TypeError(f"{name} must be an array of {dtype}, got {getattr(array, 'dtype', type(array).__name__)}")
     return Block(array, name, "struct", ndim)
+
+
+def all_finite(x):
+    """Whether a C-contiguous float array holds neither NaN nor infinity."""
+    cdef Block block = Block(x, "x", "float32 float64", x.ndim)
+    cdef Py_ssize_t n = block.view.len // block.view.itemsize
+    cdef bint finite
+    with nogil:
+        if block.view.itemsize == 4:
+            finite = leaves.all_finite(<const float*>block.view.buf, n)
+        else:
+            finite = leaves.all_finite(<const double*>block.view.buf, n)
+    return finite

@@ -6,6 +6,21 @@ from libc.stdint cimport int32_t, int64_t
 from cbackprop.engine.plan cimport Layer
 
 
+# A loss of the user's: the loss of one row, and its derivative by z; weights come after. Buffers are float64 whatever
+# the task's dtype.
+ctypedef double (*RowLoss)(double* z, double* y, double weight, double* derivative, int k, void* data) noexcept nogil
+
+cdef struct OwnLoss:
+    RowLoss row                     # called for each row; or NULL, and
+    void* python                    # a Python object is called for a block of rows, with their number
+    void* data                      # the last argument of `row`
+    double* z                       # (capacity, k)
+    double* y                       # (capacity, k)
+    double* derivatives             # (capacity, k)
+    double* weights                 # (capacity,)
+    bint failed                     # the object keeps an error: the loops come to their end
+
+
 cdef struct Task:
     # The model: a plan and a vector.
     const Layer* plan
@@ -30,6 +45,7 @@ cdef struct Task:
     double loss_scale               # the reported loss is this times the mean loss
     bint sklearns_loss              # which is made as scikit-learn makes it
     const double* loss_parameters   # as the loss's row says
+    OwnLoss* own_loss               # in place of the row's; or NULL
 
 
 cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:

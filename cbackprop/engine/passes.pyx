@@ -159,6 +159,43 @@ cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssi
     leaves.output(task.output, activations(task, workspace, task.n_layers) + start * k, stop - start, k)
 
 
+cdef double call_python(OwnLoss* own, Py_ssize_t m, bint weighted) noexcept with gil:
+    """The sum of m rows' weighted losses. An error, also an interrupt, is kept for the one who called the loops."""
+    call = <object>own.python
+    try:
+        return call.losses(m, weighted)
+    except BaseException as error:
+        call.error = error
+        own.failed = True
+        return 0.0
+
+
+cdef double own_loss(
+    OwnLoss* own, const floating* z, floating* delta, const floating* y, const floating* weights, Py_ssize_t start,
+    Py_ssize_t m, Py_ssize_t k
+) noexcept nogil:
+    """The user's loss of the output's rows, which stand from `start` on; as `output_delta`, of identity outputs."""
+    cdef Py_ssize_t i, j, at = start * k
+    cdef double total = 0.0
+    for i in range(m * k):
+        own.z[at + i] = z[i]
+        own.y[at + i] = y[i]
+    for i in range(m):
+        own.weights[start + i] = weights[i * k] if weights != NULL else 1.0
+    if own.row == NULL:
+        if not own.failed:
+            total = call_python(own, m, weights != NULL)
+    else:
+        for i in range(m):
+            total += own.weights[start + i] * own.row(
+                own.z + at + i * k, own.y + at + i * k, own.weights[start + i], own.derivatives + at + i * k, <int>k,
+                own.data)
+    for i in range(m):
+        for j in range(k):
+            delta[i * k + j] = <floating>(own.weights[start + i] * own.derivatives[at + i * k + j])
+    return total
+
+
 cdef double output_delta(
     const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop
 ) noexcept nogil:
@@ -193,6 +230,8 @@ cdef double output_delta(
             row = row_of(task, first + start + i)
             for j in range(k):
                 weights[i * k + j] = (<const floating*>task.sample_weight)[row]
+    if task.own_loss != NULL:
+        return own_loss(task.own_loss, z, delta, y, weights, start, m, k)
     return leaves.loss(task.output, task.sklearns_loss, z, delta, y, labels, weights, m, k, task.loss_parameters)
 
 

@@ -65,6 +65,7 @@ class Task:
         sklearns_loss: bool = False,
         slopes: ArrayLike | None = None,
         loss_parameters: ArrayLike | None = None,
+        own_loss: Any = None,
     ) -> Self: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(

@@ -17,8 +17,10 @@ from cbackprop.engine.given cimport take_numbers
 from cbackprop.engine.plan cimport (
     N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, TARGETS_LABELS, Layer, Rule,
 )
+from cbackprop.engine.own cimport UsersLoss
 from cbackprop.engine.rows cimport check_plan
 
+from cbackprop.engine.block import all_finite
 from cbackprop.engine.rows import ACTIVATIONS, LAYER, LOSS_PARAMETERS, OPTIMIZERS, OUTPUTS, RULE, SLOPES, STATE_VECTORS
 
 __all__ = [
@@ -75,6 +77,8 @@ cdef class Task:
         The activations' parameters; what has none does not look. By default the standard ones.
     loss_parameters : float64 array (1,) or (n_outputs,), optional
         The loss's parameters, as LOSS_PARAMETERS says. By default the standard ones.
+    own_loss : callable or scipy.LowLevelCallable, optional
+        The loss, instead of the output's, which must be an identity: see own.pyx.
     """
 
     cdef passes.Task task
@@ -89,10 +93,11 @@ cdef class Task:
     cdef readonly Py_ssize_t n_steps        # steps made by the last call of train
     cdef readonly Py_ssize_t n_trained      # rows of their mini-batches
     cdef bint trainable
+    cdef UsersLoss own
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
                   Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
-                  loss_parameters=None):
+                  loss_parameters=None, own_loss=None):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
@@ -145,6 +150,9 @@ cdef class Task:
             if target.length() != self.n_stored:
                 raise ValueError(f"y must have as many rows as X, {self.n_stored}, got {target.length()}")
             self.blocks.append(target)
+            if own_loss is not None:
+                self.own = UsersLoss(own_loss, capacity, k)
+                self.task.own_loss = &self.own.call
         if sample_weight is not None:
             weight = Block(sample_weight, "sample_weight", dtype, 1)
             if weight.length() != self.n_stored:
@@ -284,6 +292,8 @@ cdef class Task:
             slope = target.view.buf
         with nogil:
             loss = steps.loss_and_gradient(&self.task, first, last, weight, slope)
+        if self.own is not None:
+            self.own.check()
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
@@ -317,6 +327,8 @@ cdef class Task:
             self.n_trained = training.rows
             self._count(&training, team, counter)
         del arrays, held        # not before: they hold the memory
+        if self.own is not None:
+            self.own.check()
         return losses
 
     def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None,
@@ -401,16 +413,3 @@ cdef class Task:
             blocks.append(self.workspace[start : start + rows * width].reshape(rows, width))
             start += width * capacity
         return blocks[: len(widths)], blocks[len(widths) :]
-
-
-def all_finite(x):
-    """Whether a C-contiguous float array holds neither NaN nor infinity."""
-    cdef Block block = Block(x, "x", "float32 float64", x.ndim)
-    cdef Py_ssize_t n = block.view.len // block.view.itemsize
-    cdef bint finite
-    with nogil:
-        if block.view.itemsize == 4:
-            finite = leaves.all_finite(<const float*>block.view.buf, n)
-        else:
-            finite = leaves.all_finite(<const double*>block.view.buf, n)
-    return finite

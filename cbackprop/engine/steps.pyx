@@ -267,6 +267,10 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             stop = part(m, training.thread + 1, training.n_threads)
             forward(task, workspace, first, start, stop)
             loss = output_delta(task, workspace, first, start, stop)
+            if task.own_loss != NULL and task.own_loss.failed:      # alone: Python's are not called in a team
+                training.step -= 1
+                training.rows -= m
+                return losses
             backward(task, workspace, start, stop)
             if not team_wait(training.team):
                 return losses
@@ -295,6 +299,8 @@ cdef double sum_of_blocks(
         m = task.capacity if last - first > task.capacity else last - first
         forward(task, workspace, first, 0, m)
         loss += output_delta(task, workspace, first, 0, m)
+        if task.own_loss != NULL and task.own_loss.failed:
+            return loss
         if gradient != NULL:
             backward(task, workspace, 0, m)
             for index in range(task.n_layers):

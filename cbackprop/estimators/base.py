@@ -32,6 +32,8 @@ from cbackprop.estimators.stopping import curves, forget, forget_optimizer, reco
 from cbackprop.estimators.targets import Targets
 from cbackprop.files.savable import Savable
 from cbackprop.functions.activations import Activation
+from cbackprop.functions.losses import as_loss
+from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.training.history import History
@@ -66,7 +68,11 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [
+            StrOptions({"constant", "invscaling", "adaptive"}),
+            Schedule,
+            callable,
+        ],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -239,6 +245,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             network = self._start(X.shape[1], hidden, y, dtype, rng)
         else:
             network = self.network_.writable()
+            self._go_on_with_loss(network)
             if self.solver == "lbfgs":
                 forget_optimizer(self)
                 network = self.network_ = network.astype(np.float64)
@@ -279,6 +286,20 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         )
         forget(self)
         return self.network_
+
+    def _go_on_with_loss(self, network: Network) -> None:
+        """The loss as it is set now, for a network that is trained further."""
+        output, given = self._targets.output(self)
+        loss = as_loss(given)
+        if loss == network.loss_function:
+            return
+        if output != network.output_activation:
+            raise ValueError(
+                f"the loss {loss.name!r} has {output} outputs, and the network that is to be "
+                f"trained further has {network.output_activation} outputs: begin anew, by fit "
+                "with warm_start=False"
+            )
+        network._use_loss(loss)
 
     # What a checkpoint asks for.
 

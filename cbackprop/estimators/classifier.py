@@ -47,11 +47,16 @@ class MLPClassifier(ClassifierMixin, MLP):
         Strength of the L2 term, ``alpha / (2 m) * |W|^2`` for a mini-batch whose rows weigh m.
     batch_size : int or 'auto', default='auto'
         Rows of a mini-batch; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        With solver='sgd': stays; is ``learning_rate_init / (t + 1) ** power_t`` after t samples;
-        or is divided by 5 when there is no improvement for `n_iter_no_change` epochs.
+    learning_rate : str, Schedule or callable, default='constant'
+        With solver='sgd' one of scikit-learn's words: 'constant' stays; 'invscaling' is
+        ``learning_rate_init / (t + 1) ** power_t`` after t samples; 'adaptive' is divided by 5
+        when there is no improvement for `n_iter_no_change` epochs. With sgd and adam also a
+        schedule of `cbackprop.schedules`, as ``Cosine(warmup=0.1)``, or a function of t: factors
+        of `learning_rate_init` for every step, t being the share that is done of `max_iter`
+        epochs: to make them all is then no reason for a warning. `partial_fit`, which has no end,
+        takes none of those that look at t.
     learning_rate_init : float, default=0.001
-        The first learning rate (sgd, adam).
+        The first learning rate (sgd, adam), or what the factors of a schedule are multiplied by.
     power_t : float, default=0.5
         The exponent of 'invscaling'.
     max_iter : int, default=200
@@ -87,13 +92,14 @@ class MLPClassifier(ClassifierMixin, MLP):
         Most loss evaluations of lbfgs.
     clip_value : float, optional
         Keep every component of the gradient within -clip_value ... clip_value (sgd, adam). Not
-        in scikit-learn, nor are the next two.
+        in scikit-learn, nor are those that follow.
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
     label_smoothing : float, optional
-        In [0, 1): how much of a label's 1 is shared by all classes alike (Szegedy and others,
-        2016). Not in scikit-learn.
+        In [0, 1): the share of every label that is spread evenly over all classes, or, where an
+        output is on or off, over the two (Szegedy and others, 2016). Losses and curves are those
+        of the smoothed labels; scores and predictions are of the true ones.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -138,7 +144,9 @@ class MLPClassifier(ClassifierMixin, MLP):
     ----------
     Kingma and Ba (2014), "Adam: a method for stochastic optimization", arXiv:1412.6980. Glorot and
     Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", for
-    the first parameters. Sutskever and others (2013) for momentum: see `SGD`.
+    the first parameters. Sutskever and others (2013) for momentum: see `SGD`. Szegedy and others
+    (2016), "Rethinking the Inception architecture for computer vision", arXiv:1512.00567, for
+    label smoothing.
 
     Examples
     --------
@@ -147,6 +155,14 @@ class MLPClassifier(ClassifierMixin, MLP):
     >>> X, y = load_digits(return_X_y=True)
     >>> clf = MLPClassifier((50,), max_iter=500, random_state=0).fit(X[:1500] / 16, y[:1500])
     >>> bool(clf.score(X[1500:] / 16, y[1500:]) > 0.9)
+    True
+
+    With a learning rate that rises and falls, and labels that are less sure:
+
+    >>> from cbackprop.schedules import Cosine
+    >>> clf = MLPClassifier((50,), learning_rate=Cosine(warmup=0.1), learning_rate_init=0.01,
+    ...                     max_iter=30, tol=0, label_smoothing=0.1, random_state=0)
+    >>> bool(clf.fit(X[:1500] / 16, y[:1500]).score(X[1500:] / 16, y[1500:]) > 0.9)
     True
     """
 
@@ -340,7 +356,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         Raises
         ------
         ValueError
-            For data or parameters out of range, and with early stopping.
+            For data or parameters out of range, with early stopping, and with a `learning_rate`
+            that depends on the length of the fit.
         AttributeError
             With solver 'lbfgs'.
         """

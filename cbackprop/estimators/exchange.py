@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 
+from cbackprop.estimators.options import is_default
+from cbackprop.functions.losses import Loss, settings_of
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network.layout import views
 from cbackprop.network.network import Network
@@ -142,12 +144,14 @@ def _their_parameters(estimator: Any, theirs: type) -> dict[str, Any]:
     params = estimator.get_params(deep=False)
     for name in set(params) - set(known) - MEANS:
         default = ours[name].default
-        if params[name] is not default and params[name] != default:
+        if not is_default(params[name], default):
             raise ValueError(
                 f"scikit-learn's {theirs.__name__} has no parameter {name!r}, which is "
                 f"{params[name]!r} here: set_params({name}={default!r}) before, if training "
                 "may go on without it"
             )
+    if isinstance(params.get("loss"), Loss) and not settings_of(params["loss"]):
+        params["loss"] = params["loss"].name
     return {name: deepcopy(value) for name, value in params.items() if name in known}
 
 

@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.validation import check_is_fitted
 
+from cbackprop.estimators.options import is_default
 from cbackprop.files.container import Declared, ModelFileError, Reader
 from cbackprop.files.registry import (
     Description,
@@ -53,6 +54,8 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "_loss_before": _number,
 }
 LOSSES = {"loss_", "best_loss_"}
+# Parameters left out where they are off: earlier versions read the file, too.
+NEW = {"label_smoothing", "quantile"}
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (
     {"n_iter_", "t_"},
@@ -89,7 +92,11 @@ class EstimatorDescription(Description):
                 for value in (schedule.name, schedule.initial, schedule.power_t)
             ]
         params = model.get_params(deep=False)
-        about["params"] = {name: to_json(value, name) for name, value in params.items()}
+        about["params"] = {
+            name: to_json(value, name)
+            for name, value in params.items()
+            if name not in NEW or not is_default(value, None)
+        }
         fitted = {name: vars(model)[name] for name in FITTED if name in vars(model)}
         about["fitted"] = {name: to_json(value, name) for name, value in fitted.items()}
         about["feature_names"] = None

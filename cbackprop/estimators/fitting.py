@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
 from cbackprop.engine import run
+from cbackprop.estimators.options import schedule_of, word_of
 from cbackprop.estimators.stopping import (
     NOT_FINITE,
     Stopping,
@@ -29,7 +30,7 @@ from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import run_epochs
 from cbackprop.training.history import History
 from cbackprop.training.lbfgs import lbfgs
-from cbackprop.training.record import FitState
+from cbackprop.training.record import FitState, settings_of_length
 from cbackprop.training.schedules import Schedule
 from cbackprop.validation.checks import check_parts, warn
 
@@ -50,6 +51,8 @@ def prepare_stochastic(
     X, y, sample_weight = data
     if not incremental or not hasattr(estimator, "_optimizer"):
         estimator._optimizer, estimator._schedule = new_optimizer(estimator)
+    if incremental:
+        _check_without_end(estimator)
     rows, held_out = split(estimator, X, y, rng)
     check_parts(sample_weight, rows, held_out)
     if rows is None and estimator.shuffle:
@@ -68,6 +71,7 @@ def prepare_stochastic(
         order=rows,
         held_out=held_out,
         n_rows=X.shape[0],
+        settings=settings_of_length("max_iter", estimator.max_iter, estimator._optimizer),
         data=data,
         has_end=not incremental,
     )
@@ -110,7 +114,8 @@ def fit_stochastic(
                 state.interrupted = True
                 # Forget what the interrupted end of an epoch has written down.
                 state.history.cut(state.record.lengths)
-                estimator._optimizer.learning_rate = state.record.learning_rate
+                if estimator._optimizer.schedule is None:  # which leaves the rate as it is
+                    estimator._optimizer.learning_rate = state.record.learning_rate
                 show(estimator, state.record)
                 warn("Training interrupted by user.")
     finally:
@@ -121,7 +126,9 @@ def fit_stochastic(
         losses = estimator.loss_curve_[len(estimator.loss_curve_) - state.epoch :]
         if said := lost_at_end(network, data, estimator._loss_before, losses, execution):
             warn(f"{said} {watch.where()}", ConvergenceWarning)
-    if not (incremental or state.done or state.interrupted):
+    # A schedule over all epochs means them to be made.
+    meant = settings_of_length("max_iter", estimator.max_iter, estimator._optimizer)
+    if not (incremental or state.done or state.interrupted or meant):
         warn(
             f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
             "reached and the optimization hasn't converged yet.",
@@ -131,11 +138,12 @@ def fit_stochastic(
 
 def new_optimizer(estimator: Any) -> tuple[Optimizer, Schedule]:
     """Both hold until the next fit that is not a partial one, whatever is set meanwhile."""
-    clipping = {"clip_value": estimator.clip_value, "clip_norm": estimator.clip_norm}
-    rate, word = estimator.learning_rate_init, estimator.learning_rate
+    options = {"clip_value": estimator.clip_value, "clip_norm": estimator.clip_norm}
+    options["schedule"] = schedule_of(estimator)
+    rate, word = estimator.learning_rate_init, word_of(estimator)
     if estimator.solver == "sgd":
         optimizer: Optimizer = SGD(
-            rate, estimator.momentum, estimator.nesterovs_momentum, **clipping
+            rate, estimator.momentum, estimator.nesterovs_momentum, **options
         )
         return optimizer, Schedule(word, rate, estimator.power_t)
     if word != "constant":
@@ -143,8 +151,23 @@ def new_optimizer(estimator: Any) -> tuple[Optimizer, Schedule]:
             f"learning_rate={word!r} has no effect with solver='adam': schedules "
             "are for solver='sgd'."
         )
-    optimizer = Adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon, **clipping)
+    optimizer = Adam(rate, estimator.beta_1, estimator.beta_2, estimator.epsilon, **options)
     return optimizer, Schedule("constant", rate, estimator.power_t)
+
+
+def _check_without_end(estimator: Any) -> None:
+    """A schedule that depends on the length of a fit is none of partial fits; one set since may."""
+    optimizer, schedule = estimator._optimizer, schedule_of(estimator)
+    if optimizer.schedule is None or not optimizer.schedule.of_the_whole:
+        return
+    if schedule == optimizer.schedule:
+        optimizer.schedule.factors(0, 1, None)  # says what to do instead
+    optimizer.schedule = schedule
+    estimator._schedule = Schedule(
+        word_of(estimator), estimator.learning_rate_init, estimator.power_t
+    )
+    if schedule is not None:
+        schedule.factors(0, 1, None)
 
 
 def _batch_size(estimator: Any, n_samples: int) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import ClassVar
 
+from scipy import LowLevelCallable
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
-from cbackprop.estimators.targets import Numbers
+from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quantiles
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
 from cbackprop.validation.naming import named, public
@@ -28,12 +32,14 @@ class MLPRegressor(RegressorMixin, MLP):
 
     Parameters
     ----------
-    loss : str or Loss, default='squared_error'
-        scikit-learn's 'squared_error', half of it, and 'poisson', half the deviance, whose output
-        is exponential; and 'absolute_error', 'huber', 'log_cosh', 'quantile', and 'gamma', half the
-        deviance of positive y, whose output is exponential. The classes of
-        `cbackprop.functions.losses` take parameters: ``Huber(delta=2.0)``, or
-        ``Quantile([0.05, 0.5, 0.95])``, with which `predict` has a column for each quantile.
+    loss : str, Loss or callable, default='squared_error'
+        Of a row, summed over its outputs: 'squared_error', half of it; 'absolute_error', whose
+        minimum is the median; 'huber', quadratic up to a distance of 1 and linear from there on;
+        'log_cosh', much the same but smooth; 'quantile', the pinball loss; 'poisson' or 'gamma',
+        half the deviance, whose output is exponential. The last two need y that is not negative,
+        or positive. Or one of `cbackprop.losses` with parameters, as ``Huber(delta=2.0)``, or a
+        function of (z, y, weight), see `cbackprop.losses.Custom`. Only the first and 'poisson' are
+        in scikit-learn.
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
         Units of every hidden layer; ``()`` for none.
     activation : str, Activation or list of them, default='relu'
@@ -45,11 +51,16 @@ class MLPRegressor(RegressorMixin, MLP):
         Strength of the L2 term, ``alpha / (2 m) * |W|^2`` for a mini-batch whose rows weigh m.
     batch_size : int or 'auto', default='auto'
         Rows of a mini-batch; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        With solver='sgd': stays; is ``learning_rate_init / (t + 1) ** power_t`` after t samples;
-        or is divided by 5 when there is no improvement for `n_iter_no_change` epochs.
+    learning_rate : str, Schedule or callable, default='constant'
+        With solver='sgd' one of scikit-learn's words: 'constant' stays; 'invscaling' is
+        ``learning_rate_init / (t + 1) ** power_t`` after t samples; 'adaptive' is divided by 5
+        when there is no improvement for `n_iter_no_change` epochs. With sgd and adam also a
+        schedule of `cbackprop.schedules`, as ``Cosine(warmup=0.1)``, or a function of t: factors
+        of `learning_rate_init` for every step, t being the share that is done of `max_iter`
+        epochs: to make them all is then no reason for a warning. `partial_fit`, which has no end,
+        takes none of those that look at t.
     learning_rate_init : float, default=0.001
-        The first learning rate (sgd, adam).
+        The first learning rate (sgd, adam), or what the factors of a schedule are multiplied by.
     power_t : float, default=0.5
         The exponent of 'invscaling'.
     max_iter : int, default=200
@@ -85,10 +96,13 @@ class MLPRegressor(RegressorMixin, MLP):
         Most loss evaluations of lbfgs.
     clip_value : float, optional
         Keep every component of the gradient within -clip_value ... clip_value (sgd, adam). Not
-        in scikit-learn, nor are the next two.
+        in scikit-learn, nor are those that follow.
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
+    quantile : float or list of float, optional
+        For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
+        have an output each, for a y of one column: `predict` gives a column for each.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -142,11 +156,19 @@ class MLPRegressor(RegressorMixin, MLP):
     >>> model = MLPRegressor(solver="lbfgs", random_state=1, max_iter=500).fit(X, y / 100)
     >>> bool(model.score(X, y / 100) > 0.99)
     True
+
+    Between two quantiles lie nine tenths of the numbers, about:
+
+    >>> model = MLPRegressor("quantile", (20,), quantile=[0.05, 0.5, 0.95], max_iter=1000,
+    ...                      random_state=1).fit(X, y / 100)
+    >>> model.predict(X[:4]).shape
+    (4, 3)
     """
 
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
-        "loss": [StrOptions(set(OF_NUMBERS)), Loss],
+        "loss": [StrOptions(set(OF_NUMBERS)), Loss, callable, LowLevelCallable],
+        "quantile": [None, Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
     _targets: ClassVar[Numbers] = Numbers()
@@ -180,6 +202,7 @@ class MLPRegressor(RegressorMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        quantile=None,
         n_jobs=None,
     ):
         self.loss = loss
@@ -208,6 +231,7 @@ class MLPRegressor(RegressorMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.quantile = quantile
         self.n_jobs = n_jobs
 
     def predict(self, X):
@@ -221,7 +245,8 @@ class MLPRegressor(RegressorMixin, MLP):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            float32 if both X and the network are, otherwise float64.
+            float32 if both X and the network are, otherwise float64. Several quantiles have a
+            column each, in the order in which they were given.
 
         Raises
         ------
@@ -232,6 +257,41 @@ class MLPRegressor(RegressorMixin, MLP):
         """
         outputs = self._outputs(X)
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
+
+    def score(self, X, y, sample_weight=None):
+        """R squared; of several quantiles, D squared: both are 1 at best, and 0 for a constant.
+
+        D squared is the share of the quantile loss of constant predictions (y's quantiles) that
+        the model saves, the mean over the quantiles: see `sklearn.metrics.d2_pinball_score`.
+        Early stopping goes by the same numbers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The true numbers; of one column for several quantiles.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            At most 1.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`, or if y does not fit it.
+        """
+        check_is_fitted(self)
+        quantiles = several_quantiles(self.network_.loss_function)
+        if not quantiles:
+            return super().score(X, y, sample_weight=sample_weight)
+        y = column_or_1d(y)
+        return d2_of_quantiles(y, self.predict(X), quantiles, sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
     @not_within_itself
@@ -245,7 +305,7 @@ class MLPRegressor(RegressorMixin, MLP):
             Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Finite numbers, as many columns as in the first call; none negative for the Poisson
-            loss.
+            loss, and all positive for the gamma loss.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -257,7 +317,8 @@ class MLPRegressor(RegressorMixin, MLP):
         Raises
         ------
         ValueError
-            For data or parameters out of range, and with early stopping.
+            For data or parameters out of range, with early stopping, and with a `learning_rate`
+            that depends on the length of the fit.
         AttributeError
             With solver 'lbfgs'.
         """

@@ -157,7 +157,7 @@ class Stopping(Watch):
             epochs=state.epoch + 1,
             samples=state.record.samples + state.epoch_rows,
             loss=loss,
-            learning_rate=state.optimizer.learning_rate,
+            learning_rate=state.optimizer.last_rate,
         )
         show(self.estimator, record)
         return record
@@ -224,7 +224,7 @@ class Stopping(Watch):
             message = self._no_improvement_message()
             self._say(f"{message} {response.said}")
             changes = {"done": True, "why": message} if response.stops else {"no_improvement": 0}
-        return {**changes, "learning_rate": optimizer.learning_rate}
+        return {**changes, "learning_rate": optimizer.last_rate}
 
     def _no_improvement_message(self) -> str:
         what = "Validation score" if self.validation is not None else "Training loss"

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
-from cbackprop.functions.losses import OF_NUMBERS, BinaryLogLoss, LogLoss, Loss, as_loss
+from cbackprop.estimators.options import loss_of
+from cbackprop.functions.losses import BinaryLogLoss, LogLoss, Loss, Quantile
 from cbackprop.validation.checks import in_dtype
 from cbackprop.validation.columns import explained
 
@@ -186,19 +187,19 @@ class Numbers(Targets):
     """Targets that are numbers, one or several a row."""
 
     def n_outputs(self, estimator, y) -> int:
-        return as_loss(estimator.loss).n_outputs(1 if y.ndim == 1 else y.shape[1])
+        return loss_of(estimator).n_outputs(1 if y.ndim == 1 else y.shape[1])
 
     def output(self, estimator) -> tuple[str, Loss]:
-        loss = as_loss(estimator.loss)
-        if loss.name not in OF_NUMBERS:
-            raise ValueError(f"loss must be one of {OF_NUMBERS} for numbers, got {loss!r}")
+        loss = loss_of(estimator)
         return loss.outputs[0], loss
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
         X, y = _checked(estimator, X, y, reset, y_numeric=True)
         y = y.toarray() if hasattr(y, "toarray") else y
-        as_loss(estimator.loss).check(y)
+        loss = loss_of(estimator)
+        loss.check(y)
+        loss.n_outputs(1 if y.ndim == 1 else y.shape[1])
         return X, y
 
     def for_engine(self, y, dtype):
@@ -206,7 +207,23 @@ class Numbers(Targets):
         return y.reshape(-1, 1) if y.ndim == 1 else y
 
     def score(self, estimator, outputs, y, weight) -> float:
-        """R squared; NaN for outputs that are not finite."""
+        """R squared, or D squared of several quantiles; NaN for outputs that are not finite."""
         if not np.isfinite(outputs).all():
             return np.nan
+        quantiles = several_quantiles(estimator.network_.loss_function)
+        if quantiles:
+            return d2_of_quantiles(y[:, 0] if y.ndim == 2 else y, outputs, quantiles, weight)
         return r2_score(y, outputs, sample_weight=weight)
+
+
+def several_quantiles(loss: Loss) -> tuple[float, ...]:
+    """Those of a loss that has an output for each; () of any other."""
+    several = isinstance(loss, Quantile) and len(loss.parameters) > 1
+    return loss.parameters if several else ()
+
+
+def d2_of_quantiles(y, outputs, quantiles, weight) -> float:
+    """The share of the pinball loss that is explained, the mean over the quantiles."""
+    pairs = zip(quantiles, outputs.T, strict=True)
+    scores = [d2_pinball_score(y, q_hat, alpha=q, sample_weight=weight) for q, q_hat in pairs]
+    return float(np.mean(scores))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,11 @@ DEEPEST = DEPTH // 2  # a value, in a description that adds some levels
 LARGEST_CODE_POINT = 0x10FFFF
 
 
-OBJECTS: dict[str, Any] = {}  # classes whose objects are values: losses, activations
+OBJECTS: dict[str, Any] = {}  # classes whose objects are values: losses, activations, schedules
 
 
 def kept_by_fields(cls: Any) -> Any:
-    """A decorator that lets objects of a dataclass be kept: they are their fields."""
+    """A decorator that lets objects be kept: they are their arguments, attributes of that name."""
     OBJECTS[cls.__name__] = cls
     return cls
 
@@ -68,7 +68,8 @@ def _to_json(value: Any, what: str) -> Any:
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf":
         return {"array": _to_json(value.tolist(), what), "dtype": value.dtype.name}
     if type(value) is OBJECTS.get(type(value).__name__):
-        kept = {f.name: _to_json(getattr(value, f.name), what) for f in fields(value)}
+        names = inspect.signature(type(value)).parameters
+        kept = {name: _to_json(getattr(value, name), what) for name in names}
         return {"object": type(value).__name__, "fields": kept}
     if isinstance(value, np.random.RandomState):
         return {"RandomState": random_state_to_json(value, what)}

@@ -27,7 +27,7 @@ class Activation:
     Examples
     --------
     >>> from cbackprop import Network
-    >>> from cbackprop.functions.activations import Activation
+    >>> from cbackprop.activations import Activation
     >>> net = Network([2, 3, 3, 1], activation=["tanh", Activation("leaky_relu", 0.2)])
     >>> net.activation
     ('tanh', Activation(name='leaky_relu', slope=0.2))

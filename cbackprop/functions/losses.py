@@ -3,107 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.engine import run
 from cbackprop.files.values import kept_by_fields
+from cbackprop.functions.custom import Custom
+from cbackprop.functions.loss import Loss
 from cbackprop.validation.checks import check_number, check_option
-
-
-class Loss:
-    """What all losses share. Their formulas stand in `cbackprop.reference`.
-
-    Attributes
-    ----------
-    name : str
-        What ``loss=`` calls it, and `cbackprop.reference`.
-    title : str
-        What messages call it.
-    lowest, highest : float
-        The interval that y must lie in.
-    above_lowest : bool
-        Whether y must not be `lowest` itself.
-    takes_labels : bool
-        Whether y must be labels.
-    advice : str
-        What to do about a y out of the interval, as a message ends.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    lowest: ClassVar[float] = -np.inf
-    highest: ClassVar[float] = np.inf
-    above_lowest: ClassVar[bool] = False
-    takes_labels: ClassVar[bool] = False
-    advice: ClassVar[str] = ""
-
-    @property
-    def outputs(self) -> list[str]:
-        """Activations of the output that go with it, its own first."""
-        return [output for output, loss in run.OUTPUTS if loss == self.name]
-
-    def code(self, output_activation: str) -> int:
-        """The engine's code of the loss with this output.
-
-        Raises
-        ------
-        ValueError
-            If they do not go together.
-        """
-        check_option("output_activation", output_activation, {output for output, _ in run.OUTPUTS})
-        if (output_activation, self.name) not in run.OUTPUTS:
-            allowed = ", ".join(f"{output} with {name}" for output, name in run.OUTPUTS)
-            raise ValueError(
-                f"the output activation {output_activation!r} does not go with the loss "
-                f"{self.name!r}; these do: {allowed}"
-            )
-        return run.OUTPUTS[output_activation, self.name]
-
-    @property
-    def parameters(self) -> tuple[float, ...]:
-        """The loss's parameters, as `cbackprop.reference` takes them; () if it has none."""
-        return ()
-
-    def engine_parameters(self, n_outputs: int) -> NDArray | None:
-        """The parameters as the engine takes them, or None.
-
-        Raises
-        ------
-        ValueError
-            If they are not for so many outputs.
-        """
-        return np.array(self.parameters) if self.parameters else None
-
-    def n_outputs(self, columns: int) -> int:
-        """Outputs of a network for targets of so many columns."""
-        return columns
-
-    def spread(self, y: NDArray, n_outputs: int) -> NDArray:
-        """Targets (n, n_outputs), of targets (n, columns) as they are given."""
-        return y
-
-    def check(self, y: NDArray) -> None:
-        """An error for a y that the loss is not defined for.
-
-        Raises
-        ------
-        ValueError
-            With what was expected, and what was got.
-        """
-        low, high = y.min(), y.max()
-        below = low <= self.lowest if self.above_lowest else low < self.lowest
-        if not below and high <= self.highest:
-            return
-        if self.highest < np.inf:
-            raise ValueError(
-                f"y must lie between {self.lowest:g} and {self.highest:g} for the {self.title}, "
-                f"got {low} to {high}{self.advice}"
-            )
-        wanted = "be positive" if self.above_lowest else "not be negative"
-        raise ValueError(f"y must {wanted} for the {self.title}, got {low}")
 
 
 def _share(name: str, value: Any) -> float:
@@ -177,7 +85,7 @@ class Quantile(Loss):
     --------
     >>> import numpy as np
     >>> from cbackprop import Network
-    >>> from cbackprop.functions.losses import Quantile
+    >>> from cbackprop.losses import Quantile
     >>> net = Network([1, 3], loss=Quantile([0.05, 0.5, 0.95]), random_state=0)
     >>> net.predict([[1.0], [2.0]]).shape, net.loss([[1.0], [2.0]], [3.0, 4.0]) > 0
     ((2, 3), True)
@@ -306,26 +214,43 @@ OF_NUMBERS = [name for name, kind in LOSSES.items() if not kind.takes_labels and
 
 
 def as_loss(loss: Any) -> Loss:
-    """The loss that is meant: itself, or the one of this name with its standard parameters.
+    """The loss that is meant: itself, the one of this name, or the function's.
 
     Raises
     ------
     ValueError
         If there is none of this name.
     """
-    return loss if isinstance(loss, Loss) else LOSSES[check_option("loss", loss, LOSSES)]()
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        raise TypeError(f"loss must be an object, as {loss.__name__}(), got the class {loss!r}")
+    if callable(loss) or isinstance(loss, tuple):
+        return Custom(loss)
+    return LOSSES[check_option("loss", loss, LOSSES)]()
 
 
 def settings_of(loss: Loss) -> dict[str, Any]:
     """The arguments that make it again, none if all are standard: numbers, and lists of them."""
-    if loss == type(loss)():
+    known = fields(loss)  # type: ignore[arg-type]
+    values = {field.name: getattr(loss, field.name) for field in known}
+    if values == {field.name: field.default for field in known}:
         return {}
-    values = {field.name: getattr(loss, field.name) for field in fields(loss)}  # type: ignore[arg-type]
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+    return {name: list(value) if type(value) is tuple else value for name, value in values.items()}
+
+
+def made_of(name: str, settings: dict[str, Any]) -> Loss:
+    """The loss of this name that has these settings."""
+    return Custom(**settings) if name == Custom.name else LOSSES[name](**settings)
 
 
 def to_json(loss: Loss) -> Any:
     """A loss in JSON's types, for a file: its name, and parameters that are not standard."""
+    if isinstance(loss, Custom):
+        raise TypeError(
+            f"the loss {loss!r} cannot be saved, as it is made of code: pickle keeps a model whose "
+            "function can be imported"
+        )
     settings = settings_of(loss)
     return {"name": loss.name, **settings} if settings else loss.name
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cbackprop.files.values import kept_by_fields
 from cbackprop.validation.checks import check_integer, check_number
 
 Curve = Callable[[NDArray], NDArray]
@@ -25,6 +26,9 @@ class Schedule:
         The share of the fit, in [0, 1), in which the rate rises evenly from 0: the factor is
         ``t / warmup`` times what it is otherwise.
     """
+
+    # Whether its factors depend on how long the whole fit is.
+    of_the_whole: ClassVar[bool] = True
 
     def __init__(self, *, warmup: float = 0.0):
         self.warmup = check_number("warmup", warmup, 0.0, 1.0, open_high=True)
@@ -116,6 +120,8 @@ class InverseScaling(Schedule):
     >>> InverseScaling(0.5).factors(0, 4, None).round(3).tolist()
     [1.0, 0.707, 0.577, 0.5]
     """
+
+    of_the_whole = False
 
     def __init__(self, power: float = 0.5):
         super().__init__()
@@ -338,14 +344,16 @@ class OfTime(Schedule):
 
 
 KINDS = Schedule, Constant, InverseScaling, Exponential, Steps, Cosine, OneCycle, OfTime
+for _kind in KINDS[:-1]:  # the last is made of code
+    kept_by_fields(_kind)
 
 
-def check_schedule(schedule: Any) -> Schedule | None:
+def check_schedule(schedule: Any, name: str = "schedule") -> Schedule | None:
     """A schedule, or None; a function of t becomes one."""
     if schedule is None or isinstance(schedule, Schedule):
         return schedule
     if callable(schedule) and not isinstance(schedule, type):
         return OfTime(schedule)
     raise TypeError(
-        f"schedule must be a Schedule, as Cosine(), or a function of t in [0, 1]; got {schedule!r}"
+        f"{name} must be a Schedule, as Cosine(), or a function of t in [0, 1]; got {schedule!r}"
     )

@@ -20,7 +20,7 @@ from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import Watch, run_epochs
 from cbackprop.training.history import History, Metric, check_metrics
 from cbackprop.training.origin import comes_from_another, has_trained, seed_of
-from cbackprop.training.record import FitState, Record
+from cbackprop.training.record import FitState, Record, settings_of_length
 from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.checks import check_integer, check_number, check_pair, warn
 
@@ -102,6 +102,7 @@ def fit(
             "metrics": sorted(measured),
             "training_metrics": bool(training_metrics),
             "gradient_norms": bool(gradient_norms),
+            **settings_of_length("epochs", epochs, optimizer),
         },
         data=data,
         evaluation_data=held_out,

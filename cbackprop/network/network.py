@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from cbackprop.files.registry import saved_by
 from cbackprop.files.savable import Savable
 from cbackprop.functions import activations
 from cbackprop.functions.activations import Activation
-from cbackprop.functions.losses import LOSSES, Loss, as_loss, settings_of
+from cbackprop.functions.losses import Loss, as_loss, made_of, settings_of
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.network import glance
 from cbackprop.network.file import NetworkDescription
@@ -93,16 +93,17 @@ class Network(Savable, Parameters):
     activation : str, Activation or list of them, default='relu'
         Of the hidden layers, or a list of one for each: 'identity', 'logistic', 'tanh', 'relu',
         'leaky_relu', 'elu', 'selu', 'softplus', 'silu', 'gelu', 'gelu_tanh' (gelu by tanh) or
-        'mish'. `cbackprop.functions.activations.Activation` is for another slope of leaky_relu.
+        'mish'. `cbackprop.activations.Activation` is for another slope of leaky_relu.
     output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
         Of the last layer. It must go with the loss; an error names the pairs that do.
-    loss : str or Loss, default='squared_error'
+    loss : str, Loss or function, default='squared_error'
         The mean over the rows of, summed over the outputs: 'squared_error', half the squared
         distance (with an identity or logistic output, the latter the book's quadratic cost);
         'absolute_error', 'huber', 'log_cosh' or 'quantile' (identity); 'poisson' or 'gamma', half
         the deviance (exp); 'binary_log_loss' (logistic, the book's cross-entropy); or 'log_loss'
-        (softmax). Those of `cbackprop.functions.losses` take parameters: ``Huber(delta=2.0)``,
-        ``Quantile([0.05, 0.5, 0.95])``, ``LogLoss(label_smoothing=0.1)``.
+        (softmax). Those of `cbackprop.losses` take parameters: ``Huber(delta=2.0)``,
+        ``Quantile([0.05, 0.5, 0.95])``, ``LogLoss(label_smoothing=0.1)``. A function of (z, y,
+        weight) is a loss of your own, of identity outputs: see `cbackprop.losses.Custom`.
     init : {'glorot_uniform', 'normal', 'scaled_normal'}, default='glorot_uniform'
         As scikit-learn draws it; N(0, 1); or weights N(0, 1/fan_in). The last two have N(0, 1)
         biases, as in Nielsen's book, chapters 1 and 3.
@@ -157,7 +158,7 @@ class Network(Savable, Parameters):
         *,
         activation: str | Activation | Sequence[str | Activation] = "relu",
         output_activation: str = "identity",
-        loss: str | Loss = "squared_error",
+        loss: str | Loss | Callable = "squared_error",
         init: str = "glorot_uniform",
         dtype: DTypeLike = np.float64,
         random_state: Any = None,
@@ -184,6 +185,8 @@ class Network(Savable, Parameters):
             self.function_parameters["slopes"] = np.array([*(f.parameter for f in hidden), 0.0])
         if self._loss_settings:
             self.function_parameters["loss_parameters"] = numbers
+        if loss.function_in_engine is not None:
+            self.function_parameters["own_loss"] = loss.function_in_engine
 
     def initialize(self, random_state: Any = None) -> Network:
         """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
@@ -212,6 +215,11 @@ class Network(Savable, Parameters):
             weights[...], biases[...] = drawn
         return self
 
+    def _use_loss(self, loss: Loss) -> None:
+        """Take another loss for the same outputs; a ValueError if it does not go with them."""
+        options = self.layer_sizes, self.activation, self.output_activation, loss
+        self._configure(*options, self.init)
+
     def __getstate__(self) -> dict:
         state = super().__getstate__()
         for name in ("plan", "output", "function_parameters"):
@@ -226,8 +234,8 @@ class Network(Savable, Parameters):
 
     @property
     def loss_function(self) -> Loss:
-        """The loss with its parameters: one of `cbackprop.functions.losses`."""
-        return LOSSES[self.loss_name](**self._loss_settings)
+        """The loss with its parameters: one of `cbackprop.losses`."""
+        return made_of(self.loss_name, self._loss_settings)
 
     def _names_of_activations(self) -> list[str]:
         """Those of the hidden layers, and for the last layer that of the one before it."""
@@ -239,7 +247,7 @@ class Network(Savable, Parameters):
 
     def __repr__(self) -> str:
         loss = self.loss_function
-        shown = repr(loss.name if loss == type(loss)() else loss)
+        shown = repr(loss if self._loss_settings else loss.name)
         return (
             f"Network({list(self.layer_sizes)}, activation={self.activation!r}, "
             f"output_activation={self.output_activation!r}, loss={shown}, "

@@ -26,8 +26,20 @@ class Execution:
             check_n_jobs(n_jobs)
         self.n_jobs = n_jobs
 
-    def threads(self, flops: float, *, per_thread: float = FLOPS_PER_THREAD) -> int:
-        """Threads for steps of so much work: one for every `per_thread`, if that is left to us."""
+    def threads(
+        self, flops: float, *, per_thread: float = FLOPS_PER_THREAD, alone: bool = False
+    ) -> int:
+        """Threads for steps of so much work: one for every `per_thread`, if that is left to us.
+
+        `alone`: where a loss in Python is called, by one thread.
+        """
+        if alone:
+            if self.n_jobs not in (None, 1, -1):
+                raise ValueError(
+                    f"a loss in Python is called by one thread: n_jobs must be 1 or None, got "
+                    f"{self.n_jobs}; one in C, a LowLevelCallable, by any number"
+                )
+            return 1
         return number_of_threads(self.n_jobs, flops, per_thread=per_thread)
 
 

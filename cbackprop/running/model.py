@@ -21,3 +21,8 @@ class Model(Protocol):
 
     @property
     def function_parameters(self) -> dict[str, Any]: ...
+
+
+def calls_python(model: Model) -> bool:
+    """Whether its loss is a Python function, which one thread alone may call."""
+    return callable(model.function_parameters.get("own_loss"))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cbackprop.engine import run
 from cbackprop.running.execution import Execution
-from cbackprop.running.model import Model
+from cbackprop.running.model import Model, calls_python
 from cbackprop.running.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
 
@@ -56,10 +56,10 @@ class Sweep:
             block_rows = self.n_rows if few else rows_of_a_block(self.plan, X, passes)
         self.block_rows = max(1, min(block_rows, self.n_rows))
         self.small = self.n_rows * per_row < SMALL_FLOPS
-        n_threads = 1
-        if not self.small:
+        n_threads, alone = 1, y is not None and calls_python(model)
+        if alone or not self.small:
             flops = self.n_rows * per_row
-            n_threads = execution.threads(flops, per_thread=SWEEP_FLOPS_PER_THREAD)
+            n_threads = execution.threads(flops, per_thread=SWEEP_FLOPS_PER_THREAD, alone=alone)
             n_threads = max(1, min(n_threads, self.n_rows // block_rows))
             self.slice_rows = rows_of_a_sweep(
                 self.plan, X, self.parameters.itemsize, self.block_rows, passes

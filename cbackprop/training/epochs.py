@@ -12,7 +12,7 @@ from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.running.execution import Execution
-from cbackprop.running.model import Model
+from cbackprop.running.model import Model, calls_python
 from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
@@ -136,7 +136,8 @@ def passes(
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
-    threads = execution.threads(step_flops * model.parameters.itemsize / 4)
+    flops = step_flops * model.parameters.itemsize / 4
+    threads = execution.threads(flops, alone=calls_python(model))
     clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
     kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
     steps = kind(model, X, data, optimizer, state, factors, batch_size, threads)

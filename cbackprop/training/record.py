@@ -31,7 +31,7 @@ class Record:
     no_improvement : int
         Epochs since the last improvement.
     learning_rate : float
-        The next epoch's.
+        The next epoch's; with a schedule by step, that of the last step.
     best_epoch : int or None
         The epoch of the best score, from 1; 0 for the start, None where none is kept.
     why : str
@@ -59,6 +59,12 @@ class Record:
     best: NDArray | None = None
     done: bool = False
     lengths: Mapping[str, int] = field(default_factory=dict)
+
+
+def settings_of_length(name: str, epochs: int, optimizer: Optimizer) -> dict[str, Any]:
+    """The epochs of a fit, if its schedule depends on them: a resumed one has as many."""
+    schedule = optimizer.schedule
+    return {name: int(epochs)} if schedule is not None and schedule.of_the_whole else {}
 
 
 @dataclass
