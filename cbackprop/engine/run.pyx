@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
-from cbackprop.engine cimport leaves, passes, steps
+from cbackprop.engine cimport passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.plan cimport (
     ADAMW, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, TARGETS_LABELS, Layer, Rule,
