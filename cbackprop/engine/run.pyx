@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
-from cbackprop.engine cimport leaves, passes, steps
+from cbackprop.engine cimport passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.given cimport take_numbers
 from cbackprop.engine.plan cimport (

@@ -160,8 +160,8 @@ class MLPClassifier(ClassifierMixin, MLP):
     With a learning rate that rises and falls, and labels that are less sure:
 
     >>> from cbackprop.schedules import Cosine
-    >>> clf = MLPClassifier((50,), learning_rate=Cosine(warmup=0.1), learning_rate_init=0.01,
-    ...                     max_iter=30, tol=0, label_smoothing=0.1, random_state=0)
+    >>> clf = MLPClassifier((50,), learning_rate=Cosine(warmup=0.1), learning_rate_init=0.02,
+    ...                     max_iter=50, tol=0, label_smoothing=0.1, random_state=0)
     >>> bool(clf.fit(X[:1500] / 16, y[:1500]).score(X[1500:] / 16, y[1500:]) > 0.9)
     True
     """

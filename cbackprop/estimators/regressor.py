@@ -159,7 +159,9 @@ class MLPRegressor(RegressorMixin, MLP):
 
     Between two quantiles lie nine tenths of the numbers, about:
 
-    >>> model = MLPRegressor("quantile", (20,), quantile=[0.05, 0.5, 0.95], max_iter=1000,
+    >>> from cbackprop.schedules import Cosine
+    >>> model = MLPRegressor("quantile", (20,), quantile=[0.05, 0.5, 0.95], max_iter=50,
+    ...                      learning_rate=Cosine(warmup=0.1), learning_rate_init=0.01,
     ...                      random_state=1).fit(X, y / 100)
     >>> model.predict(X[:4]).shape
     (4, 3)
