@@ -208,7 +208,10 @@ class LogLoss(Loss):
         return (self.label_smoothing,)
 
 
-LOSSES: dict[str, type[Loss]] = {kind.name: kind for kind in Loss.__subclasses__()}
+# Those that a name stands for: a loss of the user's has none.
+LOSSES: dict[str, type[Loss]] = {
+    kind.name: kind for kind in Loss.__subclasses__() if kind is not Custom
+}
 # Those of numbers without bound or positive ones: a regressor's.
 OF_NUMBERS = [name for name, kind in LOSSES.items() if not kind.takes_labels and kind.highest > 1]
 

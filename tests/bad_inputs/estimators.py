@@ -104,7 +104,7 @@ AS_SKLEARN = {
     "epsilon": parameter("epsilon", 0.0),
     "n_iter_no_change": parameter("n_iter_no_change", 0),
     "max_fun": parameter("max_fun", 0),
-    "loss": parameter("loss", "absolute_error", "MLPRegressor"),
+    "loss": parameter("loss", "absolute", "MLPRegressor"),
     "hidden_negative": parameter("hidden_layer_sizes", -1),
     "hidden_none": parameter("hidden_layer_sizes", None),
     "hidden_zero": (
@@ -252,6 +252,7 @@ AS_SKLEARN = {
 }
 # What scikit-learn raises for the same reason with other words.
 OTHER_WORDS = {"hidden_fraction", "hidden_bool"}
+OTHER_WORDS |= {"activation", "learning_rate", "loss"}  # of which there are more here
 FROM_1_7_ON = {"loss", "weight_short", "weight_matrix", "weight_nan", "weight_infinite"}
 FROM_1_7_ON |= {"stopping_few_rows"}
 

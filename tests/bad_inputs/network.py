@@ -274,12 +274,12 @@ BAD_FIT = {
     "optimizer name": (
         {"optimizer": "sgd"},
         TypeError,
-        "optimizer must be SGD, .*, got 'sgd'",
+        "optimizer must be one of SGD, .*, got 'sgd'",
     ),
     "optimizer class": (
         {"optimizer": SGD},
         TypeError,
-        "optimizer must be SGD, .*, got <class",
+        "optimizer must be one of SGD, .*, got <class",
     ),
     "metrics unknown": ({"metrics": "recall"}, ValueError, "among .*accuracy.*, got 'recall'"),
     "metrics a number": ({"metrics": 5}, TypeError, "metrics must be names.* got 5"),
@@ -413,7 +413,8 @@ def _building():
                 dict,
                 lambda _, name=name, value=value: Network([3, 2], **{name: value}),
                 ValueError,
-                rf"{name} must be one of \[.*got ",
+                # A list of activations is one for each hidden layer, of which there are none here.
+                rf"{name} must be one (of \[|for all hidden layers, or a list).*got ",
             )
     for dtype in BAD_DTYPES:
         yield (
