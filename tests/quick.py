@@ -17,6 +17,7 @@ FILES = {
     "test_doctests.py",
     "test_ecosystem.py",
     "test_examples.py",
+    "test_exit.py",
     "test_interrupts.py",
     "test_main.py",
     "test_memory.py",

@@ -174,7 +174,7 @@ class History(dict[str, list]):
         smaller_is_better : bool, optional
             Which is the better one. Without it the metric says so, by an attribute of that name,
             or the name does: costs, losses, errors (rmse, mae, deviance...) are better the
-            smaller they are; accuracies, scores (r2, auc, f1...) and what begins with "neg_" the
+            smaller they are; accuracies, scores (r2, auc, f1...) and what begins with ``neg_`` the
             larger.
 
         Returns
