@@ -35,7 +35,7 @@ from cbackprop.functions.activations import Activation
 from cbackprop.functions.losses import as_loss
 from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
-from cbackprop.running.execution import Execution
+from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.training.history import History
 from cbackprop.training.record import FitState, Record
 from cbackprop.training.undo import all_or_nothing
@@ -316,7 +316,8 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         """Checked rows through the network: output activations (n, n_outputs)."""
         network = self.__dict__.get("network_")
         if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
-            return network._predict(X, Execution(self.n_jobs))
+            some = AS_MANY_AS_PAY if self.n_jobs is None else Execution(self.n_jobs)
+            return network._predict(X, some)
         check_is_fitted(self)
         check_given("X", X)
         with explained(X=X):

@@ -64,22 +64,17 @@ class Sweep:
             self.slice_rows = rows_of_a_sweep(
                 self.plan, X, self.parameters.itemsize, self.block_rows, passes
             )
-        self.tasks = [
-            run.Task(
-                self.plan,
-                model.output,
-                self.parameters,
-                X,
-                y=y,
-                sample_weight=sample_weight,
-                rows=rows,
-                capacity=self.block_rows,
-                loss_scale=loss_scale,
-                sklearns_loss=sklearns_loss,
-                **model.function_parameters,
-            )
-            for _ in range(n_threads)
-        ]
+        told: dict[str, Any] = {}  # nothing but the rows, for predictions: one row is microseconds
+        if y is not None:
+            told = {"y": y, "sample_weight": sample_weight}
+            told |= {"loss_scale": loss_scale, "sklearns_loss": sklearns_loss}
+        if rows is not None:
+            told["rows"] = rows
+        functions = model.function_parameters
+        if functions:
+            told |= functions
+        given = self.plan, model.output, self.parameters, X
+        self.tasks = [run.Task(*given, capacity=self.block_rows, **told) for _ in range(n_threads)]
         self._weight = self.total_weight(0, self.n_rows) if y is not None else 0.0
 
     def total_weight(self, first: int, last: int) -> float:
