@@ -29,6 +29,7 @@ class Task:
     n_outputs: int
     n_steps: int
     n_trained: int
+    unsound: bool
     workspace: NDArray[Any]
     plan: NDArray[np.void]
     def __new__(
@@ -56,6 +57,27 @@ class Task:
         first: int,
         last: int,
         batch_size: int,
+        team: Team | None = None,
+        thread: int = 0,
+        counter: Any = None,
+    ) -> float: ...
+    def rehearse(
+        self,
+        rule: NDArray[np.void],
+        gradient: NDArray[Any],
+        state: NDArray[Any],
+        first: int,
+        last: int,
+        team: Team | None = None,
+        thread: int = 0,
+    ) -> float: ...
+    def move(
+        self,
+        rule: NDArray[np.void],
+        gradient: NDArray[Any],
+        state: NDArray[Any],
+        first: int,
+        last: int,
         team: Team | None = None,
         thread: int = 0,
         counter: Any = None,

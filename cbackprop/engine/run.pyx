@@ -121,6 +121,7 @@ cdef class Task:
     cdef readonly Py_ssize_t n_rows
     cdef readonly Py_ssize_t n_parameters
     cdef readonly Py_ssize_t n_outputs
+    cdef public bint unsound        # see `rehearse`
     cdef Py_ssize_t n_stored        # rows of X
     cdef Py_ssize_t n_values        # stored values of a CSR X
     cdef readonly object workspace
@@ -341,6 +342,61 @@ cdef class Task:
             self._count(&training, team, counter)
         del arrays      # not before: they hold the memory
         return losses
+
+    def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Team team=None, Py_ssize_t thread=0):
+        """All of one mini-batch's step but the step: the loss as `train` returns it, and the gradient.
+
+        All threads of a team make this same call. One that finds that the step would leave a parameter that is not
+        finite, or that the rows weigh nothing, sets `unsound`: then there is nothing to `move`.
+        """
+        cdef steps.Training training
+        cdef double losses
+        cdef bint sound = False
+        if team is None:
+            team = Team(1)
+        arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
+        with nogil:
+            if self.single:
+                losses = steps.rehearse(&self.task, &training, &sound, <float*>NULL)
+            else:
+                losses = steps.rehearse(&self.task, &training, &sound, <double*>NULL)
+        if not sound:
+            self.unsound = True
+        del arrays
+        return losses
+
+    def move(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Team team=None, Py_ssize_t thread=0,
+             counter=None):
+        """The step as `rehearse` has left it, with the same arguments. `counter` is that of `train`."""
+        cdef steps.Training training
+        if team is None:
+            team = Team(1)
+        if self.unsound:
+            raise ValueError("the rehearsal has shown that this step must not be made")
+        arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
+        with nogil:
+            if self.single:
+                steps.move_as_rehearsed(&self.task, &training, <float*>NULL)
+            else:
+                steps.move_as_rehearsed(&self.task, &training, <double*>NULL)
+        if thread == 0:
+            self._count(&training, team, counter)
+        del arrays
+        return 0.0
+
+    cdef object _prepare_rehearsed(self, steps.Training* training, rule, gradient, state, Py_ssize_t first,
+                                   Py_ssize_t last, Team team, Py_ssize_t thread):
+        arrays = self._prepare(training, rule, gradient, state, team, thread, True)
+        if (training.rule.optimizer not in (NESTEROV, ADAM)
+                or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0):
+            raise ValueError("only steps of Adam and of Nesterov's momentum can be rehearsed, and none that clips")
+        self._check_range(first, last)
+        if last - first > self.task.capacity:
+            raise ValueError(f"rows {first} to {last} are more than the task's capacity {self.task.capacity}")
+        training.first = first
+        training.last = last
+        training.batch_size = last - first
+        return arrays
 
     def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None):
         """One step of a mini-batch of total weight `weight`, whose gradient is given; all threads make this same call.

@@ -302,6 +302,93 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
     return losses
 
 
+cdef bint stays_finite(
+    const Training* training, Py_ssize_t at, Py_ssize_t n, double rate, double l2, const floating* parameters
+) noexcept nogil:
+    """Whether `move` would leave n parameters from `at` finite: it is tried on copies, a cacheful at a time."""
+    cdef floating[4 * 512] copies       # parameters, gradient, and the state's vectors, if there are as many
+    cdef Training trial = training[0]
+    cdef Py_ssize_t size, vector, vectors = 2 if training.rule.optimizer == ADAM else 1
+    trial.gradient = copies + 512
+    trial.state = copies + 2 * 512
+    trial.n_parameters = 512
+    while n > 0:
+        size = n if n < 512 else 512
+        memcpy(copies, parameters + at, size * sizeof(floating))
+        memcpy(copies + 512, <floating*>training.gradient + at, size * sizeof(floating))
+        for vector in range(vectors):
+            memcpy(copies + (2 + vector) * 512, <floating*>training.state + vector * training.n_parameters + at,
+                   size * sizeof(floating))
+        move(&trial, 0, size, rate, l2, copies)
+        if floating is float:
+            if not kernels.of_float.all_finite(copies, size):
+                return False
+        elif not kernels.of_double.all_finite(copies, size):
+            return False
+        at += size
+        n -= size
+    return True
+
+
+cdef double rehearse(const Task* task, Training* training, bint* sound, floating* tag) noexcept nogil:
+    """What `train` does with one mini-batch, but that no parameter moves."""
+    cdef floating* parameters = <floating*>task.parameters
+    cdef Share share, rest
+    cdef Py_ssize_t first = training.first, m = training.last - training.first, index, rows
+    cdef Py_ssize_t start = part(m, training.thread, training.n_threads)
+    cdef Py_ssize_t stop = part(m, training.thread + 1, training.n_threads)
+    cdef double weight = total_weight(task, first, m, tag), norm = 0.0, of_layer, loss, l2, rate
+    sound[0] = weight != 0.0
+    if not sound[0]:
+        return 0.0
+    forward(task, first, start, stop, tag)
+    loss = output_delta(task, first, start, stop, tag)
+    backward(task, start, stop, tag)
+    if not team_wait(training.team):
+        return 0.0
+    l2 = training.rule.l2 + training.rule.l2_batch / weight
+    rate = rate_of_next(training)
+    for index in range(task.n_layers):
+        rest = share_of(task, training, index)
+        rows = rows_at_once(task, training, index, m, sizeof(floating))
+        of_layer = 0.0
+        while rest.low < rest.high:     # the same pieces as in `update_layer`: the same sums
+            share = share_of_rows(task, index, rest.low,
+                                  rest.low + rows if 0 < rows < rest.high - rest.low else rest.high)
+            layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
+                           <floating*>training.gradient)
+            if l2 != 0.0:
+                of_layer += squares(parameters + share.at, share.weights)
+            if not (stays_finite(training, share.at, share.weights, rate, l2, parameters)
+                    and stays_finite(training, share.at + share.weights, share.biases, rate, 0.0, parameters)):
+                sound[0] = False
+            rest.low = share.high
+        norm += of_layer
+    return m * (task.loss_scale * loss / weight + 0.5 * l2 * norm)
+
+
+cdef double rate_of_next(const Training* training) noexcept nogil:
+    """The rate of the next step, as `train` comes to it."""
+    cdef Py_ssize_t n = training.step
+    return rate_of_step(training.rule, next_power(first_power(training.rule.beta_1, n), training.rule.beta_1, n + 1),
+                        next_power(first_power(training.rule.beta_2, n), training.rule.beta_2, n + 1))
+
+
+cdef void move_as_rehearsed(const Task* task, Training* training, floating* tag) noexcept nogil:
+    cdef double l2 = training.rule.l2, rate = rate_of_next(training)
+    cdef Py_ssize_t index
+    cdef Share share
+    l2 += training.rule.l2_batch / total_weight(task, training.first, training.last - training.first, tag)
+    if not team_wait(training.team):        # all of them are here, or nobody moves
+        return
+    training.step += 1
+    for index in range(task.n_layers):
+        share = share_of(task, training, index)
+        move(training, share.at, share.weights, rate, l2, <floating*>task.parameters)
+        move(training, task.plan[index].biases, share.biases, rate, 0.0, <floating*>task.parameters)
+    team_wait(training.team)
+
+
 cdef double loss_and_gradient(
     const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
 ) noexcept nogil:

@@ -253,5 +253,5 @@ class MLPRegressor(RegressorMixin, Numbers):
         AttributeError
             With solver 'lbfgs'.
         """
-        with self._all_or_nothing(incremental=True):
-            return self._fit(X, y, sample_weight, incremental=True)
+        with self._all_or_nothing(incremental=True) as undo:
+            return self._fit(X, y, sample_weight, undo, incremental=True)
