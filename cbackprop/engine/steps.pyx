@@ -11,7 +11,7 @@ from libc.string cimport memcpy
 
 from cbackprop.engine cimport kernels
 from cbackprop.engine.passes cimport (
-    activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
+    activations, ask_for_rows, backward, finish, forward, index_at, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport ADAM, MOMENTUM, SGD
 
@@ -330,10 +330,35 @@ cdef bint stays_finite(
     return True
 
 
+cdef Py_ssize_t rows_of_gradient(
+    const Task* task, Py_ssize_t index, Py_ssize_t first, Py_ssize_t m, Share share
+) noexcept nogil:
+    """Rows of [W; b] whose gradient is computed, used and dropped, to be computed again for the step; 0 to keep it.
+
+    Of a wide layer with few values of sparse rows it is nearly all zeros: memory costs more than to find them again.
+    """
+    cdef Py_ssize_t n_out = task.plan[index].n_out, i, row, values = 1, rows, most
+    if index != 0 or task.index_size == 0:
+        return 0
+    for i in range(m):
+        row = task.rows[first + i] if task.rows != NULL else first + i
+        values += <Py_ssize_t>(index_at(task.indptr, task.index_size, row + 1)
+                               - index_at(task.indptr, task.index_size, row))
+    rows = 1 + (1 << 17) // n_out
+    most = share.weights // (16 * values)       # pieces: every one looks at all the values
+    if most < 2:
+        return 0
+    if rows * most < share.high - share.low:
+        rows = (share.high - share.low) // most + 1
+    return rows if rows < share.high - share.low else 0
+
+
 cdef double rehearse(const Task* task, Training* training, bint* sound, floating* tag) noexcept nogil:
     """What `train` does with one mini-batch, but that no parameter moves."""
     cdef floating* parameters = <floating*>task.parameters
-    cdef Share share, rest
+    cdef Training trial = training[0]
+    cdef Share share, rest, whole
+    cdef bint dropped
     cdef Py_ssize_t first = training.first, m = training.last - training.first, index, rows
     cdef Py_ssize_t start = part(m, training.thread, training.n_threads)
     cdef Py_ssize_t stop = part(m, training.thread + 1, training.n_threads)
@@ -349,18 +374,24 @@ cdef double rehearse(const Task* task, Training* training, bint* sound, floating
     l2 = training.rule.l2 + training.rule.l2_batch / weight
     rate = rate_of_next(training)
     for index in range(task.n_layers):
-        rest = share_of(task, training, index)
-        rows = rows_at_once(task, training, index, m, sizeof(floating))
+        whole = rest = share_of(task, training, index)
+        rows = rows_of_gradient(task, index, first, m, whole)
+        dropped = rows != 0
         of_layer = 0.0
-        while rest.low < rest.high:     # the same pieces as in `update_layer`: the same sums
+        if not dropped:     # the same pieces as in `update_layer`: the same sums
+            rows = rows_at_once(task, training, index, m, sizeof(floating))
+        elif l2 != 0.0:
+            of_layer = squares(parameters + whole.at, whole.weights)
+        while rest.low < rest.high:
             share = share_of_rows(task, index, rest.low,
                                   rest.low + rows if 0 < rows < rest.high - rest.low else rest.high)
+            trial.gradient = <floating*>training.gradient + (whole.at - share.at if dropped else 0)
             layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
-                           <floating*>training.gradient)
-            if l2 != 0.0:
+                           <floating*>trial.gradient)
+            if l2 != 0.0 and not dropped:
                 of_layer += squares(parameters + share.at, share.weights)
-            if not (stays_finite(training, share.at, share.weights, rate, l2, parameters)
-                    and stays_finite(training, share.at + share.weights, share.biases, rate, 0.0, parameters)):
+            if not (stays_finite(&trial, share.at, share.weights, rate, l2, parameters)
+                    and stays_finite(&trial, share.at + share.weights, share.biases, rate, 0.0, parameters)):
                 sound[0] = False
             rest.low = share.high
         norm += of_layer
@@ -375,17 +406,29 @@ cdef double rate_of_next(const Training* training) noexcept nogil:
 
 
 cdef void move_as_rehearsed(const Task* task, Training* training, floating* tag) noexcept nogil:
-    cdef double l2 = training.rule.l2, rate = rate_of_next(training)
-    cdef Py_ssize_t index
-    cdef Share share
-    l2 += training.rule.l2_batch / total_weight(task, training.first, training.last - training.first, tag)
+    cdef floating* parameters = <floating*>task.parameters
+    cdef Py_ssize_t first = training.first, m = training.last - training.first, index, rows
+    cdef double weight = total_weight(task, first, m, tag), rate = rate_of_next(training)
+    cdef double l2 = training.rule.l2 + training.rule.l2_batch / weight
+    cdef Training piece = training[0]
+    cdef Share share, rest, whole
     if not team_wait(training.team):        # all of them are here, or nobody moves
         return
     training.step += 1
     for index in range(task.n_layers):
-        share = share_of(task, training, index)
-        move(training, share.at, share.weights, rate, l2, <floating*>task.parameters)
-        move(training, task.plan[index].biases, share.biases, rate, 0.0, <floating*>task.parameters)
+        whole = rest = share_of(task, training, index)
+        rows = rows_of_gradient(task, index, first, m, whole)
+        while rest.low < rest.high:
+            share = share_of_rows(task, index, rest.low,
+                                  rest.low + rows if 0 < rows < rest.high - rest.low else rest.high)
+            if rows != 0:
+                piece.gradient = <floating*>training.gradient + (whole.at - share.at)
+                layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
+                               <floating*>piece.gradient)
+            move(&piece, share.at, share.weights, rate, l2, parameters)
+            move(&piece, share.at + share.weights, share.biases, rate, 0.0, parameters)
+            rest.low = share.high
+        piece.gradient = training.gradient
     team_wait(training.team)
 
 

@@ -37,6 +37,7 @@ class Watch:
 
     what = "loss"  # what messages call it
     advice = "Try a smaller learning rate, and scaled inputs."
+    is_safe = False  # whether the parameters are known to be finite
 
     def __init__(self, model: Model, state: FitState):
         self.model, self.state = model, state
@@ -61,7 +62,7 @@ class Watch:
 
         The parameters are looked at, not the loss: theirs is that of the next epoch.
         """
-        if not lost(self.model.parameters):
+        if self.is_safe or not lost(self.model.parameters):
             return False
         self.give_up()
         return True
@@ -132,6 +133,7 @@ def run_epochs(
             told.epoch_begins()
             began = perf_counter()
             loss = next(run)
+            watch.is_safe = undo is not None and undo.is_due
             state.record = watch.trained(loss, perf_counter() - began)
             state.record = watch.judged()
             if told.epoch_ended():
