@@ -20,6 +20,7 @@ CHANGEABLE = np.ndarray, list  # what is put back in place, for others may see i
 _spare: WeakKeyDictionary[Any, list[NDArray]] = WeakKeyDictionary()
 LARGE = 1 << 17  # bytes; the memory of smaller ones is at hand without us
 SPARED = 1 << 25  # bytes of an object's copies; what is larger would be missed elsewhere
+PATIENCE = True  # whether copies may wait; tests compare with what is done without
 
 
 class _Kept:
@@ -80,7 +81,7 @@ class Undo:
 
     def __init__(self, things: list[Any], *, patient: bool):
         self.kept = [_Kept(thing) for thing in things]
-        self.is_waiting = patient and any([one.is_large for one in self.kept])
+        self.is_waiting = PATIENCE and patient and any([one.is_large for one in self.kept])
         self._step: Callable[[], Any] | None = None
         self._optimizer: Any = None
         self._n_steps = 0
