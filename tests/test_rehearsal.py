@@ -1,8 +1,9 @@
-"""A large model's partial fit of one mini-batch copies nothing, and is all or nothing all the same."""
+"""A large model's partial fit of one mini-batch copies nothing, and is still all or nothing."""
 
 import copy
 import tracemalloc
 import warnings
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -172,12 +173,12 @@ def test_interrupt_at_any_moment_leaves_a_whole_step_or_none(interrupted_at):
     after = everything(part(copy.deepcopy(first), X, 1))
     for n in range(1, 100_000, 41):
         estimator = copy.deepcopy(first)
-        with warnings.catch_warnings(), interrupted_at(n) as interrupted:
-            warnings.simplefilter("ignore")
-            try:
-                part(estimator, X, 1)
-            except KeyboardInterrupt:
-                pass
+        with (
+            warnings.catch_warnings(action="ignore"),
+            suppress(KeyboardInterrupt),
+            interrupted_at(n) as interrupted,
+        ):
+            part(estimator, X, 1)
         if interrupted.where is None:
             break
         now = everything(estimator)

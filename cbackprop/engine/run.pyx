@@ -121,7 +121,7 @@ cdef class Task:
     cdef readonly Py_ssize_t n_rows
     cdef readonly Py_ssize_t n_parameters
     cdef readonly Py_ssize_t n_outputs
-    cdef public bint unsound        # see `rehearse`
+    cdef readonly bint unsound      # whether a rehearsal has failed
     cdef Py_ssize_t n_stored        # rows of X
     cdef Py_ssize_t n_values        # stored values of a CSR X
     cdef readonly object workspace
