@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
-from cbackprop.functions.optimizers import SGD, Adam
+from cbackprop.functions.optimizers import SGD, Adam, AdamW, RMSprop
 from cbackprop.network import Backprop, Network
 from cbackprop.training.history import History
 
@@ -17,6 +17,7 @@ if _TYPE_CHECKING:
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
     "Backprop",
     "Checkpoint",
     "History",
@@ -24,6 +25,7 @@ __all__ = [
     "MLPRegressor",
     "Network",
     "Progress",
+    "RMSprop",
     "__version__",
     "load",
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.estimators import MLPClassifier, MLPRegressor
+from cbackprop.functions.activations import as_activations
 
 OPERATORS = {
     "identity": "Identity",
@@ -17,6 +19,7 @@ OPERATORS = {
     "softmax": "Softmax",
     "exp": "Exp",
 }
+SELU_SCALE, SELU_LOW = 1.0507009873554805, 1.7580993408473769
 # What scikit-learn's classifiers take in skl2onnx.
 OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -146,17 +149,59 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     model, graph = operator.raw_operator, _Graph(scope, container)
     element_type, _ = _element_type(operator)
     activated = graph.node("Cast", operator.inputs[0].full_name, to=element_type)
-    hidden = [model.network_.activation] * (model.n_layers_ - 2)
-    names = [*hidden, model.out_activation_]
-    for weights, biases, name in zip(model.coefs_, model.intercepts_, names, strict=True):
+    hidden = as_activations(model.network_.activation, model.n_layers_ - 2)
+    names = [*((f.name, f.parameter) for f in hidden), (model.out_activation_, 0.0)]
+    for weights, biases, (name, slope) in zip(model.coefs_, model.intercepts_, names, strict=True):
         product = graph.node("MatMul", activated, graph.constant(weights, element_type))
         z = graph.node("Add", product, graph.constant(biases, element_type))
-        attributes: dict[str, Any] = {"axis": 1} if name == "softmax" else {}
-        activated = graph.node(OPERATORS[name], z, **attributes)
+        activated = _activate(graph, name, slope, z, element_type)
     if isinstance(model, MLPRegressor):
         graph.node("Identity", activated, into=operator.outputs[0].full_name)
     else:
         _add_classes(graph, model, operator, activated, element_type)
+
+
+def _activate(graph: _Graph, name: str, slope: float, z: str, element_type: int) -> str:
+    """An activation of z: ONNX's operator for it, or several."""
+    if name in OPERATORS:
+        attributes: dict[str, Any] = {"axis": 1} if name == "softmax" else {}
+        return graph.node(OPERATORS[name], z, **attributes)
+
+    # Of operators that onnxruntime has for float64, too: its LeakyRelu, Elu, Selu, Softplus, Gelu
+    # and Mish are for float32 alone.
+    def number(value: float) -> str:
+        return graph.constant(np.array([value]), element_type)
+
+    def product(*factors: str) -> str:
+        return reduce(lambda one, other: graph.node("Mul", one, other), factors)
+
+    def total(*terms: str) -> str:
+        return reduce(lambda one, other: graph.node("Add", one, other), terms)
+
+    right = graph.node("Relu", z)
+    left = graph.node("Sub", z, right)
+    if name == "leaky_relu":
+        return total(right, product(left, number(slope)))
+    if name in ("elu", "selu"):
+        below = graph.node("Sub", graph.node("Exp", left), number(1.0))
+        if name == "elu":
+            return total(right, below)
+        return total(product(right, number(SELU_SCALE)), product(below, number(SELU_LOW)))
+    if name in ("softplus", "mish"):  # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)
+        e = graph.node("Exp", graph.node("Sub", left, right))
+        softplus = total(right, graph.node("Log", total(e, number(1.0))))
+        return softplus if name == "softplus" else product(z, graph.node("Tanh", softplus))
+    if name == "silu":
+        return product(z, graph.node("Sigmoid", z))
+    if name == "gelu":  # z (1 + erf(z / sqrt 2)) / 2; erf there is for float32 alone
+        argument = graph.node("Cast", product(z, number(0.5**0.5)), to=1)
+        erf = graph.node("Cast", graph.node("Erf", argument), to=element_type)
+        return product(z, number(0.5), total(erf, number(1.0)))
+    if name == "gelu_tanh":  # z / (1 + e^-w), w = 2 sqrt(2 / pi) (z + 0.044715 z^3)
+        scale = 2.0 * (2.0 / np.pi) ** 0.5
+        cube = product(z, z, z, number(0.044715 * scale))
+        return product(z, graph.node("Sigmoid", total(product(z, number(scale)), cube)))
+    raise NotImplementedError(f"no ONNX operators are known for the activation {name!r}")
 
 
 def _add_classes(graph: _Graph, model: Any, operator: Any, outputs: str, element_type: int) -> None:

@@ -1,5 +1,6 @@
 """The optimizers, under the path they have always had."""
 
-from cbackprop.functions.optimizers import SGD, Adam, Optimizer
+from cbackprop.functions.groups import Group
+from cbackprop.functions.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 
-__all__ = ["SGD", "Adam", "Optimizer"]
+__all__ = ["SGD", "Adam", "AdamW", "Group", "Optimizer", "RMSprop"]

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from quick import pytest_collection_modifyitems  # noqa: F401
 
 import cbackprop
 from cbackprop import Network, reference
@@ -222,21 +223,30 @@ def _targets(rng, n, k, loss, dtype):
         return rng.integers(0, 2, (n, k)).astype(dtype)
     if loss == "poisson":
         return rng.poisson(1.0, (n, k)).astype(dtype)
+    if loss == "gamma":
+        return (0.1 + rng.gamma(2.0, size=(n, k))).astype(dtype)
     return rng.normal(size=(n, k)).astype(dtype)
 
 
-def _distance_from_kink(network, X):
-    """Smallest |z| of a hidden unit: relu's derivative jumps at 0."""
-    if network.activation != "relu" or len(network.layer_sizes) == 2:
-        return np.inf
-    activations = reference.forward(network.weights, network.biases, X, activation="relu")
-    z = [a @ W + b for a, W, b in zip(activations, network.weights, network.biases, strict=False)]
-    return min(float(np.abs(z_l).min()) for z_l in z[:-1])
+KINKS = {"relu", "leaky_relu", "selu"}  # at z = 0
+KINKED_LOSSES = {"absolute_error", "quantile"}  # at z = y
+
+
+def _distance_from_kink(network, X, y, options):
+    """Smallest distance of a unit's z from a kink of its activation, or of the loss."""
+    names = network._names_of_activations()[:-1]
+    how = {key: options[key] for key in ("activation", "output_activation")}
+    activations = reference.forward(network.weights, network.biases, X, **how)
+    zs = [a @ W + b for a, W, b in zip(activations, network.weights, network.biases, strict=False)]
+    distances = [np.abs(z).min() for z, name in zip(zs, names, strict=False) if name in KINKS]
+    if options["loss"] in KINKED_LOSSES:
+        distances.append(np.abs(zs[-1] - y).min())
+    return float(min(distances, default=np.inf))
 
 
 @pytest.fixture
 def make_problem():
-    """A network of small parameters with n rows for it, none close to a kink of relu.
+    """A network of small parameters with n rows for it, none close to a kink.
 
     Called with a network's arguments, gives `network`, `X`, `y`, `weight` (some of it zero) and
     `options`, what the reference wants to know. Data has the dtype and the layout of the engine.
@@ -261,27 +271,28 @@ def make_problem():
             dtype=dtype,
             random_state=seed,
         )
+        name = network.loss_name
+        options = {"activation": activation, "output_activation": output_activation, "loss": name}
+        if network.loss_function.parameters:
+            options["loss_parameters"] = network.loss_function.parameters
         for _ in range(1000):
             for W, b in zip(network.weights, network.biases, strict=True):
                 W[...] = rng.normal(0.0, W.shape[0] ** -0.5, W.shape)
                 b[...] = rng.normal(0.0, 0.5, b.shape)
             X = rng.normal(size=(n, sizes[0])).astype(dtype)
-            if _distance_from_kink(network, X) > 1e-4:
+            y = _targets(rng, n, sizes[-1], name, dtype)
+            if _distance_from_kink(network, X, y, options) > 1e-4:
                 break
         else:
-            raise RuntimeError("no problem whose hidden units all stay away from relu's kink")
+            raise RuntimeError("no problem whose units all stay away from a kink")
         weight = rng.integers(0, 4, n).astype(dtype) / 2
         weight[0] = 1.0
         return SimpleNamespace(
             network=network,
             X=X,
-            y=_targets(rng, n, sizes[-1], loss, dtype),
+            y=y,
             weight=weight,
-            options={
-                "activation": activation,
-                "output_activation": output_activation,
-                "loss": loss,
-            },
+            options=options,
         )
 
     return make
@@ -300,6 +311,7 @@ def make_task():
             problem.X if X is None else X,
             y=problem.y,
             sample_weight=problem.weight if weighted else None,
+            **network.function_parameters,
             **more,
         )
 

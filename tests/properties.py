@@ -86,12 +86,14 @@ class Problem:
 
     @cached_property
     def X(self):
-        """Rows at which no hidden unit stands so close to relu's kink that rounding may pass it."""
+        """Rows at which no unit stands so close to a kink that rounding may pass it."""
         X = np.random.default_rng(self.seed).normal(size=(self.n, self.sizes[0]))
         X = X.astype(self.dtype)
-        if self.activation == "relu" and len(self.sizes) > 2:
+        if self.activation in ("relu", "leaky_relu", "selu") and len(self.sizes) > 2:
             network = self.network
-            layers = reference.forward(network.weights, network.biases, X, activation="relu")
+            layers = reference.forward(
+                network.weights, network.biases, X, activation=self.activation
+            )
             pairs = zip(layers[:-2], network.weights, network.biases, strict=False)
             assume(min(np.abs(a @ W + b).min() for a, W, b in pairs) > 1e-5)
         return X
@@ -106,6 +108,8 @@ class Problem:
             return rng.integers(0, 2, shape).astype(self.dtype)
         if loss == "poisson":
             return rng.poisson(1.0, shape).astype(self.dtype)
+        if loss == "gamma":
+            return (0.1 + rng.gamma(2.0, size=shape)).astype(self.dtype)
         return rng.normal(size=shape).astype(self.dtype)
 
     @cached_property

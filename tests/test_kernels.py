@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from cbackprop import SGD, Adam, Network, training
+from cbackprop import SGD, Adam, AdamW, Network, RMSprop, training
 from cbackprop.engine import kernels, run, trial
 
 # Largest errors in ulp, as engine/vector/vmath.h states them.
@@ -153,6 +153,16 @@ SPECIAL = {
     "tanh": ([nan, -inf, -0.0, 0.0, inf, -1e30, 1e30], [nan, -1.0, -0.0, 0.0, 1.0, -1.0, 1.0]),
     "relu": ([nan, -inf, -1.0, 0.0, 2.0, inf], [nan, 0.0, 0.0, 0.0, 2.0, inf]),
     "identity": ([nan, -inf, -0.0, 0.5, inf], [nan, -inf, -0.0, 0.5, inf]),
+    "leaky_relu": ([nan, -inf, -0.0, 0.0, 2.0, inf], [nan, -inf, -0.0, 0.0, 2.0, inf]),
+    "elu": ([nan, -inf, -0.0, 0.0, 2.0, inf, -1e30], [nan, -1.0, -0.0, 0.0, 2.0, inf, -1.0]),
+    "softplus": ([nan, -inf, inf, -1e30, 1e30], [nan, 0.0, inf, 0.0, 1e30]),
+    "silu": ([nan, -inf, -0.0, 0.0, inf, -1e30, 1e30], [nan, -0.0, -0.0, 0.0, inf, -0.0, 1e30]),
+    "gelu": ([nan, -inf, -0.0, 0.0, inf, -1e30, 1e30], [nan, 0.0, -0.0, 0.0, inf, 0.0, 1e30]),
+    "gelu_tanh": (
+        [nan, -inf, -0.0, 0.0, inf, -1e30, 1e30],
+        [nan, -0.0, -0.0, 0.0, inf, -0.0, 1e30],
+    ),
+    "mish": ([nan, -inf, -0.0, 0.0, inf, -1e30, 1e30], [nan, -0.0, -0.0, 0.0, inf, -0.0, 1e30]),
 }
 
 
@@ -170,7 +180,7 @@ def test_nan_infinities_and_zeros(name, dtype):
 
 
 @pytest.mark.usefixtures("instructions")
-@pytest.mark.parametrize("name", ["exp", "log", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("name", ["exp", "log", *run.ACTIVATIONS])
 def test_nan_does_not_spread_to_its_neighbours(name, dtype):
     x = np.linspace(0.5, 2.0, 37, dtype=dtype)
     alone = trial.apply_kernel(name, x)
@@ -226,7 +236,7 @@ def same_with_all_instructions(compute):
 
 
 @pytest.mark.usefixtures("restored_instructions")
-@pytest.mark.parametrize("name", [*BOUNDS, "relu", "identity"])
+@pytest.mark.parametrize("name", ["exp", "log", *run.ACTIVATIONS])
 def test_elementwise_functions_are_the_same_with_all_instructions(name, dtype):
     x = points(name if name in BOUNDS else "tanh", dtype)
     same_with_all_instructions(lambda: [trial.apply_kernel(name, x)])
@@ -271,9 +281,20 @@ def test_passes_are_the_same_with_all_instructions(
     same_with_all_instructions(passes)
 
 
+OPTIMIZERS = {
+    "sgd": lambda: SGD(0.1),
+    "momentum": lambda: SGD(0.1, 0.9),
+    "nesterov": lambda: SGD(0.1, 0.9, nesterov=True),
+    "adam": lambda: Adam(0.01),
+    "adamw": lambda: AdamW(0.01, weight_decay=0.5),
+    "rmsprop": lambda: RMSprop(0.01),
+    "rmsprop_momentum": lambda: RMSprop(0.01, momentum=0.9),
+}
+
+
 @pytest.mark.usefixtures("restored_instructions")
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("method", ["sgd", "momentum", "nesterov", "adam"])
+@pytest.mark.parametrize("method", run.OPTIMIZERS)
 def test_training_is_the_same_with_all_instructions(method, size, dtype, make_problem):
     problem = make_problem(
         (7, size, 3), size, output_activation="softmax", loss="log_loss", dtype=dtype
@@ -281,12 +302,7 @@ def test_training_is_the_same_with_all_instructions(method, size, dtype, make_pr
 
     def train():
         network = problem.network.copy()
-        optimizer = {
-            "sgd": SGD(0.1),
-            "momentum": SGD(0.1, 0.9),
-            "nesterov": SGD(0.1, 0.9, nesterov=True),
-            "adam": Adam(0.01),
-        }[method]
+        optimizer = OPTIMIZERS[method]()
         losses = list(
             training.epochs(
                 network,

@@ -516,6 +516,7 @@ def test_check_gradient_is_small_where_the_gradient_is_right(output_activation, 
     )
     y = np.array([0, 1, 1, 0, 1])
     y = y if loss == "log_loss" else np.column_stack([y, 1 - y]).astype(float)
+    y = y + 0.5 if loss == "gamma" else y  # which must be positive
     assert network.check_gradient(X, y, np.arange(1.0, 6.0)) < 1e-8
 
 

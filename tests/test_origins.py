@@ -234,7 +234,7 @@ def test_fingerprint_of_a_large_array_is_that_of_its_pieces(monkeypatch):
 
 
 def test_file_of_an_earlier_version_is_not_resumed_but_loads(path, monkeypatch):
-    monkeypatch.setattr("cbackprop.checkpoint.origin_of", lambda model, state: None)
+    monkeypatch.setattr("cbackprop.callbacks.checkpoint.origin_of", lambda model, state: None)
     model = clone(CLASSIFIER).set_params(max_iter=3)
     model.fit(X, y, callbacks=[Checkpoint(path)])
     monkeypatch.undo()

@@ -16,6 +16,7 @@ SIZES = [1, 3, 10, 17, 33, 64, 100]
 FINISHES = {
     "add": lambda x, other: x + other,
     "add_relu": lambda x, other: np.maximum(x + other, 0.0),
+    "times": lambda x, other: x * other,
     "times_logistic_derivative": lambda x, other: x * other * (1.0 - other),
     "times_tanh_derivative": lambda x, other: x * (1.0 - other * other),
     "times_relu_derivative": lambda x, other: np.where(other == 0.0, 0.0, x),

@@ -31,7 +31,7 @@ def test_pipeline_example_has_twelve_lines():
 
 def test_the_test_command_can_be_found_by_the_continuous_integration():
     assert TEXT.count("<!-- ci: test command -->") == 1
-    assert '<!-- ci: test command -->\n\n```\npip install ".[test]" && pytest\n```\n' in TEXT
+    assert "<!-- ci: test command -->\n\n```\nmake test\n```\n" in TEXT
 
 
 def test_the_demos_output_has_todays_form():

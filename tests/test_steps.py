@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse
 import sklearn.utils
 
-from cbackprop import SGD, Adam, reference, training
+from cbackprop import SGD, Adam, AdamW, RMSprop, reference, training
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 from cbackprop.running import slices, sweeps
@@ -20,6 +20,18 @@ METHODS = {  # ours, and the reference's
     "adam": (
         lambda **clip: Adam(0.01, beta_1=0.8, beta_2=0.99, epsilon=1e-6, **clip),
         lambda: reference.Adam(0.01, beta_1=0.8, beta_2=0.99, epsilon=1e-6),
+    ),
+    "adamw": (
+        lambda **clip: AdamW(0.01, beta_1=0.8, beta_2=0.99, epsilon=1e-6, weight_decay=2.0, **clip),
+        lambda: reference.AdamW(0.01, beta_1=0.8, beta_2=0.99, epsilon=1e-6, weight_decay=2.0),
+    ),
+    "rmsprop": (
+        lambda **clip: RMSprop(0.01, 0.9, epsilon=1e-6, **clip),
+        lambda: reference.RMSprop(0.01, 0.9, epsilon=1e-6),
+    ),
+    "rmsprop with momentum": (
+        lambda **clip: RMSprop(0.003, 0.9, 0.8, epsilon=1e-6, **clip),
+        lambda: reference.RMSprop(0.003, 0.9, 0.8, epsilon=1e-6),
     ),
 }
 EPOCHS = 20

@@ -48,11 +48,22 @@ def replace_once(file: Path, old: str, new: str) -> None:
 
 
 def build(copy: Path, *, flags: str = "", link: str = "", level: str = "-O3") -> None:
-    """Compile the copy in place, with these flags behind the interpreter's and this -O."""
+    """Compile the copy in place, with these flags behind the interpreter's and this -O.
+
+    Debug information is there if the flags ask for it: setup.py looks for -g among them.
+    """
     setup = copy / "setup.py"
-    setup.write_text(setup.read_text(encoding="utf-8").replace('"-O3"', f'"{level}"'))
+    text = setup.read_text(encoding="utf-8")
+    if '"-O3"' in text and level != "-O3":  # a file touched in vain is one that has changed
+        setup.write_text(text.replace('"-O3"', f'"{level}"'), encoding="utf-8")
+    compile_changes(copy, flags=flags, link=link)
+
+
+def compile_changes(copy: Path, *, flags: str = "", link: str = "") -> None:
+    """Compile what changed since the copy was built."""
     environment = environment_with(CFLAGS=flags, LDFLAGS=link, PYTHONPATH=str(_builders()))
-    run([sys.executable, "setup.py", "-q", "build_ext", "--inplace", "-j2"], copy, environment)
+    command = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+    run(command, copy, environment, quiet=True)
 
 
 def _builders() -> Path:

@@ -1,205 +1,173 @@
-"""How many small faults in the package do the tests catch?
+"""How many small faults in the mathematics do the tests catch?
 
-    python tools/mutate.py [NUMBER [SEED]]
+    python tools/mutate.py [NUMBER [SEED [others]]]
 
-Changes one operator or number at a time, in a copy of the source, and runs the tests that look at
-that file, and where these pass almost all others; for compiled files the copy is compiled anew. A
-fault that no test notices is listed: it is a missing test, or a change that means the same. The
-draw depends on SEED alone.
+Plants one fault at a time in a copy of the source, in passes, steps and products, the C loops and
+the Python loops in turn; compiles what sees it; runs the quick tests, those first that look at
+such code, and where these pass the longer ones. A fault that no test notices is listed: it is a
+missing test, or a change that means the same. What the compiler makes nothing of, and code that
+this processor cannot run, is left out. The draw depends on SEED alone. With `others`, the faults
+are in the Python files that have no mathematics.
 """
 
 from __future__ import annotations
 
-import ast
 import os
+import queue
 import random
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 import common
+from faults import Fault, all_faults, drawn
 
-COMMON = ["network", "estimators", "callbacks", "differences", "bad_input", "checkpoints", "parity"]
-TESTS = {  # the files to change, and the tests that look at each; those first that end soon
-    "optimizers": ["network", "estimators", "bad_input", "steps", "files"],
-    "training": ["network", "estimators", "team", "differences", "parity"],
-    "sweeps": ["gradients", "network", "estimators", "parity"],
-    "network": COMMON,
-    "parameters": COMMON,
-    "arrays": ["bad_input", "lies", "estimators"],
-    "base": COMMON,
-    "fitting": [*COMMON, "divergence"],
-    "undo": ["undo", "lies", "divergence"],
-    "divergence": ["divergence"],
-    "descent": [*COMMON, "divergence"],
-    "stopping": [*COMMON, "divergence"],
-    "callbacks": ["callbacks", "checkpoints", "estimators"],
-    "checkpoint": ["checkpoints"],
-    "estimators": COMMON,
-    "targets": COMMON,
-    "checks": COMMON,
-    "plan": ["door", "network"],
-    "threads": ["team", "processes", "memory"],
-    "slices": ["slices", "network"],
-    "initializers": ["network", "parity"],
-    "history": ["network", "callbacks"],
-    "saving": ["files", "damaged_files", "checkpoints"],
-    "container": ["files", "damaged_files"],
-    "values": ["files", "damaged_files"],
-    "atomic": ["files", "atomic"],
-    "engine/run": ["door", "steps", "gradients"],
-    "engine/shuffle": ["parity", "network"],
+LOOKING = {  # the tests that look first
+    "passes, steps, products": ["steps", "gradients", "network", "products", "parity"],
+    "C loops": ["kernels", "products", "steps", "gradients", "parity"],
+    "Python loops": ["reference", "network", "parity", "estimators", "differences", "steps"],
+    "other Python": ["files", "callbacks", "bad_input", "lies", "undo", "estimators"],
 }
-# What survives these meets all other tests, but for those that take minutes to see something else.
-ELSEWHERE = ["interrupts", "main", "memory", "allocations", "docs", "notebook", "examples"]
-COMPILED_SHARE = 5  # of so many faults, one is in a compiled file
-
-COMPARISONS = {
-    ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==",
-    ast.Is: "is not", ast.IsNot: "is", ast.In: "not in", ast.NotIn: "in",
-}  # fmt: skip
-OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorDiv: "*"}
-IN_PYX = {" < ": " <= ", " <= ": " < ", " != ": " == ", " or ": " and ", " - 1": "", " + 1": ""}
+# What survives all quick tests meets these and then all others, but for those that measure time and
+# those that take minutes to see something else.
+LONGER = ["parity", "properties", "products", "reference", "slices", "divergence", "checkpoints"]
+ELSEWHERE = ["allocations", "examples", "interrupts", "main", "memory", "processes", "repetition"]
+TIMED = "tests/test_slices.py::test_no_slice_of_mini_batches_takes_long"
+LIMIT = 600  # seconds that tests may take: a fault may make one run for ever
+SHARE = 0.9  # of the faults must be caught
 
 
-class Mutant(NamedTuple):
-    file: str
-    start: int
-    end: int
-    new: str
+class Outcome(NamedTuple):
+    fault: Fault
+    shown: str
+    by: str  # "" for a fault that survived
+    quickly: bool
 
 
-def position(lines: list[str], line: int, column: int) -> int:
-    """Of a place that `ast` names, in characters of the text."""
-    before = sum(map(len, lines[: line - 1]))
-    return before + len(lines[line - 1].encode()[:column].decode())
-
-
-def between(text: str, lines: list[str], left: ast.expr, right: ast.expr, new: str):
-    """The change of what stands between two expressions, brackets kept."""
-    assert left.end_lineno is not None
-    assert left.end_col_offset is not None
-    start = position(lines, left.end_lineno, left.end_col_offset)
-    end = position(lines, right.lineno, right.col_offset)
-    match = re.fullmatch(r"([\s)]*)([^\s()]+(?: (?:not|in))?)([\s(]*)", text[start:end])
-    if match:
-        yield start + match.start(2), start + match.end(2), new
-
-
-def changes(text: str) -> Iterator[tuple[int, int, str]]:
-    lines = text.splitlines(keepends=True)
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Compare) and len(node.ops) == 1:
-            new = COMPARISONS[type(node.ops[0])]
-            yield from between(text, lines, node.left, node.comparators[0], new)
-        elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-            yield from between(text, lines, node.left, node.right, OPERATORS[type(node.op)])
-        elif isinstance(node, ast.BoolOp):
-            new = "or" if isinstance(node.op, ast.And) else "and"
-            yield from between(text, lines, node.values[0], node.values[1], new)
-        elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
-            start = position(lines, node.lineno, node.col_offset)
-            end = position(lines, node.end_lineno or 0, node.end_col_offset or 0)
-            value = not node.value if isinstance(node.value, bool) else node.value + 1
-            if abs(value) < 1e15:
-                yield start, end, repr(value)
-        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            start = position(lines, node.lineno, node.col_offset)
-            yield start, position(lines, node.operand.lineno, node.operand.col_offset), ""
-
-
-def mutants(copy: Path) -> tuple[list[Mutant], list[Mutant]]:
-    """All of Python files, and all of compiled files."""
-    plain, compiled = [], []
-    for name in TESTS:
-        python, cython = (copy / f"cbackprop/{name}{suffix}" for suffix in (".py", ".pyx"))
-        if python.exists():
-            found = changes(python.read_text(encoding="utf-8"))
-            plain += [Mutant(f"cbackprop/{name}.py", *change) for change in found]
-        elif cython.exists():
-            text = cython.read_text(encoding="utf-8")
-            for line in re.finditer(r"^ +(?:if|elif) .*:$", text, re.MULTILINE):
-                for old, new in IN_PYX.items():
-                    for at in re.finditer(re.escape(old), line[0]):
-                        start, end = (line.start() + place for place in at.span())
-                        compiled.append(Mutant(f"cbackprop/{name}.pyx", start, end, new))
-    return plain, compiled
-
-
-def fails(copy: Path, *selected: str) -> bool:
-    """Whether a test of these fails, or hangs."""
+def first_failure(copy: Path, *arguments: str) -> str:
+    """The first of these tests that fails, or what else went wrong; nothing if all pass."""
     environment = common.environment_with(PYTHONPATH=str(copy), PYTHONDONTWRITEBYTECODE="1")
     environment.pop("CBACKPROP_FIGURES", None)
-    command = ["pytest", "-x", "-q", "-p", "no:cacheprovider", *selected]
+    command = ["pytest", "-x", "-q", "-p", "no:cacheprovider", f"--basetemp={copy / 'tmp'}"]
     try:
-        run = subprocess.run(
-            command, cwd=copy, env=environment, capture_output=True, check=False, timeout=900
+        done = subprocess.run(
+            [*command, *arguments],
+            cwd=copy,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=LIMIT,
         )
     except subprocess.TimeoutExpired:
-        return True
-    return run.returncode != 0
+        return f"no end within {LIMIT} s"
+    if done.returncode == 0:
+        return ""
+    named = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+    return named[1].removeprefix("tests/") if named else f"exit status {done.returncode}"
 
 
-def tests_of(names: list[str]) -> list[str]:
-    return [f"tests/test_{name}.py" for name in names]
+def in_order(names: list[str], left_out: Collection[str] = ()) -> list[str]:
+    """All test files, these first; each by name, for pytest sorts what a folder names as well."""
+    files = (common.ROOT / "tests").glob("test_*.py")
+    others = sorted({file.stem.removeprefix("test_") for file in files} - {*names, *left_out})
+    return [f"tests/test_{name}.py" for name in (*names, *others)]
 
 
-def all_others(names: list[str]) -> list[str]:
-    return ["tests", *(f"--ignore={test}" for test in tests_of([*names, *ELSEWHERE]))]
+def quick_tests(group: str) -> list[str]:
+    return ["-m", "quick", *in_order(LOOKING[group])]
 
 
-def is_caught(copy: Path, mutant: Mutant) -> bool:
-    """Whether a test fails, or anything else goes wrong, with this fault; it is taken back."""
-    file = copy / mutant.file
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text[: mutant.start] + mutant.new + text[mutant.end :], encoding="utf-8")
-    names = TESTS[mutant.file.removeprefix("cbackprop/").rpartition(".")[0]]
+def longer_tests() -> list[str]:
+    return ["-m", "not quick and not nightly", f"--deselect={TIMED}", *in_order(LONGER, ELSEWHERE)]
+
+
+def modules(copy: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((copy / "cbackprop/engine").glob("*.so"))]
+
+
+def outcome(fault: Fault, clean: Path, copies: queue.Queue[Path]) -> Outcome | None:
+    """What became of the fault; None if it does not compile, or to nothing else than before."""
+    copy = copies.get()
     try:
-        if file.suffix == ".pyx":
-            common.build(copy)
-        return fails(copy, *tests_of(names)) or fails(copy, *all_others(names))
-    except SystemExit:  # does not compile
-        return True
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(clean, copy)  # with times: only what sees the fault is compiled
+        file = copy / fault.file
+        text = file.read_text(encoding="utf-8")
+        file.write_text(fault.planted(text), encoding="utf-8")
+        if file.suffix != ".py":
+            try:
+                common.compile_changes(copy)
+            except SystemExit:
+                return None
+            if modules(copy) == modules(clean):
+                return None
+        shown = fault.shown(text)
+        if by := first_failure(copy, *quick_tests(fault.group)):
+            return Outcome(fault, shown, by, True)
+        return Outcome(fault, shown, first_failure(copy, *longer_tests()), False)
     finally:
-        file.write_text(text, encoding="utf-8")
-        if file.suffix == ".pyx":
-            os.utime(file)
+        copies.put(copy)
 
 
-def shown(copy: Path, mutant: Mutant) -> str:
-    text = (copy / mutant.file).read_text(encoding="utf-8")
-    line = text.count("\n", 0, mutant.start)
-    before = text.rfind("\n", 0, mutant.start) + 1
-    after = text.find("\n", mutant.end)
-    new = text[before : mutant.start] + f"[{mutant.new}]" + text[mutant.end : after]
-    return f"{mutant.file}:{line + 1}: {text[mutant.start : mutant.end].strip()!r}: {new.strip()}"
+def outcomes(faults: list[Fault], number: int, clean: Path, rng: random.Random) -> list[Outcome]:
+    """Of that many faults, planted some at once, each in a copy of its own."""
+    n_copies = max(1, min(4, len(os.sched_getaffinity(0))))
+    copies: queue.Queue[Path] = queue.Queue()
+    for index in range(n_copies):
+        copies.put(clean.with_name(f"copy-{index}"))
+    found: list[Outcome] = []
+    left = drawn(faults, rng.shuffle)
+    with ThreadPoolExecutor(n_copies) as pool:
+        while missing := number - len(found):
+            some = [fault for _, fault in zip(range(missing), left, strict=False)]
+            if not some:
+                break
+            for future in as_completed(pool.submit(outcome, one, clean, copies) for one in some):
+                if (result := future.result()) is not None:
+                    found.append(result)
+                    print(f"{result.by or 'SURVIVED'}: {result.shown}", flush=True)
+    return found
 
 
-def main(number: int, seed: int) -> None:
-    rng = random.Random(seed)
-    copy = common.copy_source("mutate")
-    common.build(copy)
-    if fails(copy, *all_others([])):
-        raise SystemExit("a test fails without any fault")
-    plain, compiled = mutants(copy)
-    n_compiled = min(len(compiled), number // COMPILED_SHARE)
-    drawn = rng.sample(plain, number - n_compiled) + rng.sample(compiled, n_compiled)
-    survivors = []
-    for mutant in drawn:
-        caught = is_caught(copy, mutant)
-        print("caught  " if caught else "SURVIVED", shown(copy, mutant), flush=True)
-        if not caught:
-            survivors.append(mutant)
-    common.report("mutate", "possible faults", len(plain) + len(compiled))
-    common.report("mutate", "faults planted", number)
-    common.report("mutate", "faults caught", number - len(survivors))
-    if len(survivors) > number // 4:
-        raise SystemExit("the tests miss more than a quarter of the faults")
+def main(number: int, seed: int, others: bool) -> None:
+    clean = common.copy_source("mutate/clean")
+    common.build(clean, level="-O1")
+    code = "from cbackprop.engine import kernels; print(*kernels.available())"
+    environment = common.environment_with(PYTHONPATH=str(clean))
+    available = common.run([sys.executable, "-P", "-c", code], clean, environment, quiet=True)
+    if wrong := first_failure(clean, *quick_tests("C loops")):
+        raise SystemExit(f"a test fails without any fault: {wrong}")
+    shutil.rmtree(clean / "tmp", ignore_errors=True)
+    lacking = {"avx512", "avx2"} - set(available.split())
+    faults = [x for x in all_faults(clean, lacking) if (x.group == "other Python") == others]
+    found = outcomes(faults, number, clean, random.Random(seed))
+
+    survivors = [result for result in found if not result.by]
+    print("survivors:", *(f"{one.fault.kind}: {one.shown}" for one in survivors), sep="\n  ")
+    common.report("mutate", "possible faults", len(faults))
+    for group in LOOKING:
+        those = [result for result in found if result.fault.group == group]
+        if not those:
+            continue
+        caught = sum(bool(result.by) for result in those)
+        common.report("mutate", f"faults caught in {group}", f"{caught} of {len(those)}")
+    common.report("mutate", "faults planted", len(found))
+    common.report("mutate", "faults caught", len(found) - len(survivors))
+    common.report("mutate", "faults caught by quick tests", sum(one.quickly for one in found))
+    if len(found) - len(survivors) < SHARE * len(found):
+        raise SystemExit(f"the tests miss more than {1 - SHARE:.0%} of the faults")
 
 
 if __name__ == "__main__":
-    arguments = [int(argument) for argument in sys.argv[1:]]
-    main(*(arguments + [40, 0][len(arguments) :]))
+    others = sys.argv[-1] == "others"
+    numbers = [int(argument) for argument in sys.argv[1 : len(sys.argv) - others]]
+    number, seed = numbers + [60, 0][len(numbers) :]
+    main(number, seed, others)

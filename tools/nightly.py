@@ -23,6 +23,7 @@ CHECKS = {
     "race": [PYTHON, "tools/race.py", "5000"],
     "valgrind": [PYTHON, "tools/valgrind.py"],
     "mutate": [PYTHON, "tools/mutate.py", "60"],
+    "mutate-others": [PYTHON, "tools/mutate.py", "20", "0", "others"],
 }
 LIMIT = 3 * 3600  # seconds that one check may take
 

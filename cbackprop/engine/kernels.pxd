@@ -1,33 +1,27 @@
-"""The elementwise kernels of vector/table.h, for Cython modules."""
+"""The tables of kernels of vector/table.h, one for each dtype; leaves.pxd picks between them."""
 
 from libc.stdint cimport int32_t
 
-from cbackprop.engine.plan cimport Rule
+from cbackprop.engine.plan cimport Rule, Step
 
 
 cdef extern from "vector/table.h":
-    enum Finish:
-        NOTHING
-        ADD
-        ADD_RELU
-        TIMES_LOGISTIC_DERIVATIVE
-        TIMES_TANH_DERIVATIVE
-        TIMES_RELU_DERIVATIVE
-
     ctypedef struct FloatKernels:
-        void (**activate)(float*, const float*, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (**derivative)(const float*, float*, Py_ssize_t) noexcept nogil
+        void (**activate)(float*, const float*, float*, Py_ssize_t, Py_ssize_t, double) noexcept nogil
+        void (**derivative)(const float*, float*, Py_ssize_t, double) noexcept nogil
         void (**output)(float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
-                        Py_ssize_t) noexcept nogil
-        void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*, double,
-                        double) noexcept nogil
+                        Py_ssize_t, const double*) noexcept nogil
+        double (**sklearns_loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
+                                 Py_ssize_t, const double*) noexcept nogil
+        void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*,
+                        const Step*) noexcept nogil
         void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*ask_for)(const float*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                         Py_ssize_t) noexcept nogil
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, float, const float*, Py_ssize_t,
-                       const float*, Py_ssize_t, float, float*, Py_ssize_t, Finish, const float*) noexcept nogil
+                       const float*, Py_ssize_t, float, float*, Py_ssize_t, int, const float*) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
         void (*clip)(float*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const float*, Py_ssize_t) noexcept nogil
@@ -36,19 +30,21 @@ cdef extern from "vector/table.h":
         void (*logarithm)(float*, Py_ssize_t) noexcept nogil
 
     ctypedef struct DoubleKernels:
-        void (**activate)(double*, const double*, Py_ssize_t, Py_ssize_t) noexcept nogil
-        void (**derivative)(const double*, double*, Py_ssize_t) noexcept nogil
+        void (**activate)(double*, const double*, double*, Py_ssize_t, Py_ssize_t, double) noexcept nogil
+        void (**derivative)(const double*, double*, Py_ssize_t, double) noexcept nogil
         void (**output)(double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
-                        Py_ssize_t) noexcept nogil
-        void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*, double,
-                        double) noexcept nogil
+                        Py_ssize_t, const double*) noexcept nogil
+        double (**sklearns_loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
+                                 Py_ssize_t, const double*) noexcept nogil
+        void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*,
+                        const Step*) noexcept nogil
         void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*ask_for)(const double*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                         Py_ssize_t) noexcept nogil
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, double, const double*, Py_ssize_t,
-                       const double*, Py_ssize_t, double, double*, Py_ssize_t, Finish, const double*) noexcept nogil
+                       const double*, Py_ssize_t, double, double*, Py_ssize_t, int, const double*) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
         void (*clip)(double*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const double*, Py_ssize_t) noexcept nogil

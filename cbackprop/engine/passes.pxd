@@ -10,6 +10,7 @@ cdef struct Task:
     # The model: a plan and a vector.
     const Layer* plan
     Py_ssize_t n_layers
+    const double* slopes            # (n_layers,), the activations' parameters, or NULL for the standard ones
     int output                      # a code of plan.h's enum Output
     void* parameters
     # The data. X is dense (n, n_features), or CSR with `indices` and `indptr` of index_size bytes each.
@@ -21,10 +22,14 @@ cdef struct Task:
     const void* targets             # (n, k), or NULL
     const void* sample_weight       # (n,), or NULL for all ones
     const Py_ssize_t* rows          # which rows, in which order; NULL: all, as they stand
-    # The workspace: blocks of `capacity` rows each, see `block`.
+    # The workspace: blocks of `capacity` rows each.
+    bint single                     # all is float32, and not float64
+    bint training                   # there are deltas, targets and weights, too
     void* workspace
     Py_ssize_t capacity
     double loss_scale               # the reported loss is this times the mean loss
+    bint sklearns_loss              # which is made as scikit-learn makes it
+    const double* loss_parameters   # as the loss's row says
 
 
 cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:
@@ -35,22 +40,24 @@ cdef inline int64_t index_at(const void* indices, int size, int64_t position) no
 
 
 # The workspace's blocks, one behind the other, `capacity` rows each: gathered rows A_0 (only if rows are picked from a
-# dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k).
+# dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k), and the derivatives f'(Z) of
+# those layers that keep them.
 cdef Py_ssize_t workspace_size(const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training,
                                Py_ssize_t capacity) noexcept nogil
-cdef floating* activations(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil
-cdef floating* deltas(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil
+cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
+cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
 
 # Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks.
-cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
+cdef void forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start,
+                  Py_ssize_t stop) noexcept nogil
 # Asks the memory for a part of rows first ... last of the task's order, if they are to be gathered.
-cdef void ask_for_rows(const Task* task, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece, Py_ssize_t pieces,
-                       floating* tag) noexcept nogil
-cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
-cdef double output_delta(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
-                         floating* tag) noexcept nogil
-cdef void backward(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil
-cdef double total_weight(const Task* task, Py_ssize_t first, Py_ssize_t m, floating* tag) noexcept nogil
+cdef void ask_for_rows(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece,
+                       Py_ssize_t pieces) noexcept nogil
+cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
+cdef double output_delta(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start,
+                         Py_ssize_t stop) noexcept nogil
+cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
+cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil
 
 # Gradient of one layer over m rows of the blocks, for rows low ... high of [W; b] (row n_in is the biases'):
 # out := keep * out + scale * (A^T D); keep_biases for the biases' row.

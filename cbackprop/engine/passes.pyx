@@ -4,58 +4,85 @@
     D_L = dC/dZ_L,             D_l = (D_{l+1} W_{l+1}^T) * f'(Z_l)            (BP1), (BP2)
     dC/dW_l = A_{l-1}^T D_l,   dC/db_l = sum of D_l over the rows             (BP4), (BP3)
 
-The functions are generic in float and double; a last argument `tag` that is not read picks the dtype. Ranges of rows do
-not touch each other, so threads run them side by side.
+The functions are generic in float and double: those of the workspace that they are given. Ranges of rows do not touch
+each other, so threads run them side by side.
 """
 
 from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from cbackprop.engine cimport kernels
-from cbackprop.engine.plan cimport IDENTITY, SOFTMAX_LOG_LOSS
-from cbackprop.engine.products cimport activate, backward_product, forward_product, gradient_product
+from cbackprop.engine cimport leaves
+from cbackprop.engine.plan cimport ACTIVATION_ROWS, DERIVATIVE_KEPT, IDENTITY, OUTPUT_ROWS, TARGETS_LABELS
+from cbackprop.engine.products cimport backward_product, forward_product, gradient_product
 
 
 cdef inline bint gathered(const Task* task) noexcept nogil:
     return task.rows != NULL and task.index_size == 0
 
 
+cdef inline double slope_of(const Task* task, Py_ssize_t index) noexcept nogil:
+    """The parameter of a layer's activation."""
+    if task.slopes != NULL:
+        return task.slopes[index]
+    return ACTIVATION_ROWS[task.plan[index].activation].standard
+
+
+cdef inline bint keeps_slopes(const Layer* plan, Py_ssize_t n_layers, Py_ssize_t index) noexcept nogil:
+    """Whether the hidden layer keeps its derivative beside A."""
+    return index + 1 < n_layers and ACTIVATION_ROWS[plan[index].activation].derivative == DERIVATIVE_KEPT
+
+
 cdef Py_ssize_t workspace_size(
     const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training, Py_ssize_t capacity
 ) noexcept nogil:
-    """Elements of a workspace for `capacity` rows; prediction needs neither deltas nor targets."""
+    """Elements of a workspace for `capacity` rows; prediction needs A alone."""
     cdef Py_ssize_t columns = plan[0].n_in if gathered else 0
     cdef Py_ssize_t layer
     for layer in range(n_layers):
         columns += plan[layer].n_out * (2 if training else 1)
+        if training and keeps_slopes(plan, n_layers, layer):
+            columns += plan[layer].n_out
     if training:
         columns += 2 * plan[n_layers - 1].n_out
     return columns * capacity
 
 
-cdef floating* activations(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil:
+cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
     """A_layer (capacity, n_out of the layer), layer 1 ... L; 0 is the gathered rows."""
     cdef Py_ssize_t columns = 0, before
     if layer > 0 and gathered(task):
         columns = task.plan[0].n_in
     for before in range(layer - 1):
         columns += task.plan[before].n_out
-    return <floating*>task.workspace + columns * task.capacity
+    return workspace + columns * task.capacity
 
 
-cdef floating* deltas(const Task* task, Py_ssize_t layer, floating* tag) noexcept nogil:
+cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
     """D_layer, the same shape as A_layer, layer 1 ... L; L + 1 is where the targets stand."""
-    cdef floating* block = activations(task, task.n_layers + 1, tag)
+    cdef floating* block = activations(task, workspace, task.n_layers + 1)
     cdef Py_ssize_t before
     for before in range(layer - 1):
         block += task.plan[before].n_out * task.capacity
     return block
 
 
-cdef const floating* inputs(const Task* task, Py_ssize_t first, floating* tag) noexcept nogil:
+cdef floating* kept(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
+    """f'(Z_layer), the same shape as A_layer, layer 1 ... L - 1; NULL where it is not kept."""
+    cdef floating* block
+    cdef Py_ssize_t before
+    if not task.training or not keeps_slopes(task.plan, task.n_layers, layer - 1):
+        return NULL
+    block = deltas(task, workspace, task.n_layers + 1) + 2 * task.plan[task.n_layers - 1].n_out * task.capacity
+    for before in range(layer - 1):
+        if keeps_slopes(task.plan, task.n_layers, before):
+            block += task.plan[before].n_out * task.capacity
+    return block
+
+
+cdef const floating* inputs(const Task* task, floating* workspace, Py_ssize_t first) noexcept nogil:
     """A_0 of dense rows: gathered, or X itself where rows are taken as they stand."""
     if gathered(task):
-        return activations(task, 0, tag)
+        return activations(task, workspace, 0)
     return <const floating*>task.X + first * task.plan[0].n_in
 
 
@@ -63,28 +90,15 @@ cdef inline Py_ssize_t row_of(const Task* task, Py_ssize_t position) noexcept no
     return task.rows[position] if task.rows != NULL else position
 
 
-cdef void gather(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
-    cdef Py_ssize_t n = task.plan[0].n_in
-    cdef floating* out = activations(task, 0, tag) + start * n
-    if floating is float:
-        kernels.of_float.gather(<const float*>task.X, task.rows + first + start, out, stop - start, n)
-    else:
-        kernels.of_double.gather(<const double*>task.X, task.rows + first + start, out, stop - start, n)
-
-
 cdef void ask_for_rows(
-    const Task* task, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece, Py_ssize_t pieces, floating* tag
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece, Py_ssize_t pieces
 ) noexcept nogil:
     cdef Py_ssize_t n = task.plan[0].n_in, lines
     if not gathered(task) or first >= last:
         return
     lines = (n * <Py_ssize_t>sizeof(floating) + 63) // 64
-    if floating is float:
-        kernels.of_float.ask_for(<const float*>task.X, task.rows + first, last - first, n, lines * piece // pieces,
-                                 lines * (piece + 1) // pieces)
-    else:
-        kernels.of_double.ask_for(<const double*>task.X, task.rows + first, last - first, n, lines * piece // pieces,
-                                  lines * (piece + 1) // pieces)
+    leaves.ask_for(<const floating*>task.X, task.rows + first, last - first, n, lines * piece // pieces,
+                   lines * (piece + 1) // pieces)
 
 
 cdef void add_sparse_product(
@@ -98,66 +112,66 @@ cdef void add_sparse_product(
         row = row_of(task, first + i)
         for at in range(index_at(task.indptr, task.index_size, row),
                         index_at(task.indptr, task.index_size, row + 1)):
-            if floating is float:
-                kernels.of_float.add_scaled(
-                    values[at], W + index_at(task.indices, task.index_size, at) * n_out, Z + (i - start) * n_out, n_out)
-            else:
-                kernels.of_double.add_scaled(
-                    values[at], W + index_at(task.indices, task.index_size, at) * n_out, Z + (i - start) * n_out, n_out)
+            leaves.add_scaled(
+                values[at], W + index_at(task.indices, task.index_size, at) * n_out, Z + (i - start) * n_out, n_out)
 
 
-cdef void forward(const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+cdef void forward(
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop
+) noexcept nogil:
     """A_1 ... A_{L-1}, and Z_L where A_L will stand."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
     cdef int64_t activation
     cdef const floating* a
     cdef floating* z
+    cdef floating* slopes_kept
     cdef const floating* parameters = <const floating*>task.parameters
     cdef const Layer* layer
     if m <= 0:
         return
     if gathered(task):
-        gather(task, first, start, stop, tag)
+        n_in = task.plan[0].n_in
+        leaves.gather(<const floating*>task.X, task.rows + first + start,
+                      activations(task, workspace, 0) + start * n_in, m, n_in)
     for index in range(task.n_layers):
         layer = &task.plan[index]
         n_in = layer.n_in
         n_out = layer.n_out
-        z = activations(task, index + 1, tag) + start * n_out
+        z = activations(task, workspace, index + 1) + start * n_out
+        slopes_kept = kept(task, workspace, index + 1)
+        if slopes_kept != NULL:
+            slopes_kept += start * n_out
         # The output's activation comes with its loss.
         activation = layer.activation if index + 1 < task.n_layers else IDENTITY
         if index == 0 and task.index_size != 0:
             memset(z, 0, m * n_out * sizeof(floating))
             add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
-            activate(activation, z, parameters + layer.biases, m, n_out)
+            leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, slope_of(task, index))
         else:
-            a = inputs(task, first, tag) if index == 0 else activations(task, index, tag)
+            a = inputs(task, workspace, first) if index == 0 else activations(task, workspace, index)
             forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, parameters + layer.biases,
-                            activation, z)
+                            activation, slope_of(task, index), z, slopes_kept)
 
 
-cdef void finish(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """Z_L becomes A_L, where no loss is asked for."""
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out
-    cdef floating* z = activations(task, task.n_layers, tag) + start * k
-    if floating is float:
-        kernels.of_float.output[task.output](z, stop - start, k)
-    else:
-        kernels.of_double.output[task.output](z, stop - start, k)
+    leaves.output(task.output, activations(task, workspace, task.n_layers) + start * k, stop - start, k)
 
 
 cdef double output_delta(
-    const Task* task, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, floating* tag
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop
 ) noexcept nogil:
     """Z_L becomes A_L, and D_L (BP1) stands beside it. Returns the sum of the rows' weighted losses."""
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m = stop - start, i, j, row
-    cdef floating* z = activations(task, task.n_layers, tag) + start * k
-    cdef floating* delta = deltas(task, task.n_layers, tag) + start * k
-    cdef floating* y = deltas(task, task.n_layers + 1, tag) + start * k
-    cdef floating* weights = deltas(task, task.n_layers + 1, tag) + (task.capacity + start) * k
+    cdef floating* z = activations(task, workspace, task.n_layers) + start * k
+    cdef floating* delta = deltas(task, workspace, task.n_layers) + start * k
+    cdef floating* y = deltas(task, workspace, task.n_layers + 1) + start * k
+    cdef floating* weights = deltas(task, workspace, task.n_layers + 1) + (task.capacity + start) * k
     cdef int32_t* labels = <int32_t*>y
     if m <= 0:
         return 0.0
-    if task.output == SOFTMAX_LOG_LOSS:
+    if OUTPUT_ROWS[task.output].targets == TARGETS_LABELS:
         for i in range(m):
             labels[i] = task.labels[row_of(task, first + start + i)]
     elif task.labels != NULL and k == 1:
@@ -179,29 +193,30 @@ cdef double output_delta(
             row = row_of(task, first + start + i)
             for j in range(k):
                 weights[i * k + j] = (<const floating*>task.sample_weight)[row]
-    if floating is float:
-        return kernels.of_float.loss[task.output](z, delta, y, labels, weights, m, k)
-    else:
-        return kernels.of_double.loss[task.output](z, delta, y, labels, weights, m, k)
+    return leaves.loss(task.output, task.sklearns_loss, z, delta, y, labels, weights, m, k, task.loss_parameters)
 
 
-cdef void backward(const Task* task, Py_ssize_t start, Py_ssize_t stop, floating* tag) noexcept nogil:
+cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
     """(BP2): D_{L-1} ... D_1 from D_L."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
     cdef floating* delta
+    cdef const floating* made_of
     cdef const floating* parameters = <const floating*>task.parameters
     if m <= 0:
         return
     for index in range(task.n_layers - 1, 0, -1):
         n_in = task.plan[index].n_in
         n_out = task.plan[index].n_out
-        delta = deltas(task, index, tag) + start * n_in
-        backward_product(m, n_in, n_out, deltas(task, index + 1, tag) + start * n_out,
+        delta = deltas(task, workspace, index) + start * n_in
+        made_of = kept(task, workspace, index)
+        if made_of == NULL:
+            made_of = activations(task, workspace, index)
+        backward_product(m, n_in, n_out, deltas(task, workspace, index + 1) + start * n_out,
                          parameters + task.plan[index].weights, task.plan[index - 1].activation,
-                         activations(task, index, tag) + start * n_in, delta)
+                         slope_of(task, index - 1), made_of + start * n_in, delta)
 
 
-cdef double total_weight(const Task* task, Py_ssize_t first, Py_ssize_t m, floating* tag) noexcept nogil:
+cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil:
     """What a mean over these rows divides by: their number, or the sum of their weights."""
     cdef double total = 0.0
     cdef Py_ssize_t i
@@ -233,10 +248,7 @@ cdef void sparse_gradient(
             column = index_at(task.indices, task.index_size, at)
             if column < low or column >= high:
                 continue
-            if floating is float:
-                kernels.of_float.add_scaled(<float>scale * values[at], delta + i * n_out, out + column * n_out, n_out)
-            else:
-                kernels.of_double.add_scaled(scale * values[at], delta + i * n_out, out + column * n_out, n_out)
+            leaves.add_scaled(<floating>(<floating>scale * values[at]), delta + i * n_out, out + column * n_out, n_out)
 
 
 cdef void layer_gradient(
@@ -246,17 +258,15 @@ cdef void layer_gradient(
     """(BP4) and (BP3) into a vector laid out like the parameters."""
     cdef Py_ssize_t n_in = task.plan[layer].n_in, n_out = task.plan[layer].n_out
     cdef Py_ssize_t stop = high if high < n_in else n_in
-    cdef const floating* delta = deltas(task, layer + 1, out)
+    cdef floating* workspace = <floating*>task.workspace
+    cdef const floating* delta = deltas(task, workspace, layer + 1)
     cdef const floating* a
     cdef floating* W = out + task.plan[layer].weights
     if low < stop:
         if layer == 0 and task.index_size != 0:
             sparse_gradient(task, first, m, low, stop, scale, keep, delta, W)
         else:
-            a = inputs(task, first, out) if layer == 0 else activations(task, layer, out)
+            a = inputs(task, workspace, first) if layer == 0 else activations(task, workspace, layer)
             gradient_product(stop - low, n_out, m, scale, a + low, n_in, delta, keep, W + low * n_out)
     if high > n_in:
-        if floating is float:
-            kernels.of_float.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)
-        else:
-            kernels.of_double.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)
+        leaves.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)

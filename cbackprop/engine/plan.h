@@ -5,19 +5,84 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum Activation { IDENTITY, LOGISTIC, TANH, RELU, N_ACTIVATIONS };
+/* The codes, and what is to be known of each function outside the kernels: rows of functions.def. */
+
+enum Activation {
+#define ACTIVATION(CODE, ...) CODE,
+#include "functions.def"
+    N_ACTIVATIONS
+};
 
 /* An output is an activation and the loss that looks at it: one code, because their derivatives are fused. */
 enum Output {
-    IDENTITY_SQUARED_ERROR,
-    LOGISTIC_SQUARED_ERROR,
-    LOGISTIC_LOG_LOSS,
-    SOFTMAX_LOG_LOSS,
-    EXP_POISSON,
+#define OUTPUT(CODE, ...) CODE,
+#include "functions.def"
     N_OUTPUTS
 };
 
-enum Optimizer { SGD, MOMENTUM, NESTEROV, ADAM, N_OPTIMIZERS };
+enum Optimizer {
+#define OPTIMIZER(CODE, ...) CODE,
+#include "functions.def"
+    N_OPTIMIZERS
+};
+
+/* What is done to the sums of a product while they are at hand. */
+enum Finish {
+    NOTHING,
+#define FINISH(CODE, ...) CODE,
+#include "functions.def"
+    N_FINISHES
+};
+
+enum { DERIVATIVE_MADE_OF_A, DERIVATIVE_KEPT };
+enum { BESIDE_ROW, BESIDE_NEIGHBOUR };
+enum { TARGETS_NUMBERS, TARGETS_LABELS };
+enum { PARAMETERS_ONE, PARAMETERS_EACH };
+
+typedef struct {
+    const char *name, *parameter;
+    int derivative, forward, backward; /* the last two are codes of Finish */
+    double standard;                 /* value of the parameter */
+} ActivationRow;
+
+typedef struct {
+    const char *activation, *loss, *parameter;
+    int targets, parameters;
+    double standard; /* value of the parameter */
+} OutputRow;
+
+typedef struct {
+    const char *name;
+    int vectors;
+} OptimizerRow;
+
+typedef struct {
+    const char *name;
+    int beside;
+} FinishRow;
+
+static const ActivationRow ACTIVATION_ROWS[] = {
+#define ACTIVATION(CODE, name, DERIVATIVE, FORWARD, BACKWARD, parameter, STANDARD)                                     \
+    [CODE] = {#name, parameter, DERIVATIVE_##DERIVATIVE, FORWARD, BACKWARD, STANDARD},
+#include "functions.def"
+};
+
+static const OutputRow OUTPUT_ROWS[] = {
+#define OUTPUT(CODE, activation, loss, TARGETS, SKLEARNS, parameter, STANDARD, PARAMETERS)                             \
+    [CODE] = {#activation, #loss, parameter, TARGETS_##TARGETS, PARAMETERS_##PARAMETERS, STANDARD},
+#include "functions.def"
+};
+
+static const OptimizerRow OPTIMIZER_ROWS[] = {
+#define OPTIMIZER(CODE, name, VECTORS) [CODE] = {#name, VECTORS},
+#include "functions.def"
+};
+
+static const FinishRow FINISH_ROWS[] = {
+    [NOTHING] = {"nothing", BESIDE_ROW},
+#define FINISH(CODE, name, BESIDE, ...) [CODE] = {#name, BESIDE_##BESIDE},
+#include "functions.def"
+};
 
 /* One layer, z = a W + b: a row of the plan, and of the NumPy structured array of the same layout.
    W (n_in, n_out) starts at `weights` in the flat vector, b (n_out) at `biases`, right behind it. */
@@ -31,11 +96,22 @@ typedef struct {
 typedef struct {
     int64_t optimizer;
     double learning_rate;
-    double momentum;              /* SGD */
-    double beta_1, beta_2, epsilon; /* Adam */
+    double momentum;              /* SGD, RMSprop */
+    double beta_1, beta_2, epsilon; /* Adam, AdamW; RMSprop has the last, too */
+    double rho;                   /* RMSprop */
+    double weight_decay;          /* AdamW, decoupled */
     double l2, l2_batch;
     double clip_value, clip_norm; /* bounds of the gradient, its L2 term included; 0 for none */
     int64_t step;                 /* Adam: updates made so far */
 } Rule;
+
+/* The numbers of a mini-batch's step, for weights or for biases: the Rule's, or the step's own, times the factors of
+   their group. */
+typedef struct {
+    double rate;  /* with the bias corrections of Adam and AdamW */
+    double decay; /* decoupled: the learning rate times the Rule's weight_decay */
+    double epsilon;
+    double l2; /* of the gradient's term l2 w */
+} Step;
 
 #endif

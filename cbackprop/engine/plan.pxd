@@ -4,10 +4,42 @@ from libc.stdint cimport int64_t
 
 
 cdef extern from "plan.h":
+    # The codes that compiled code itself asks for; all others are known by their rows.
     enum:
-        IDENTITY, LOGISTIC, TANH, RELU, N_ACTIVATIONS
-        IDENTITY_SQUARED_ERROR, LOGISTIC_SQUARED_ERROR, LOGISTIC_LOG_LOSS, SOFTMAX_LOG_LOSS, EXP_POISSON, N_OUTPUTS
-        SGD, MOMENTUM, NESTEROV, ADAM, N_OPTIMIZERS
+        IDENTITY, N_ACTIVATIONS
+        N_OUTPUTS
+        SGD, MOMENTUM, ADAM, ADAMW, N_OPTIMIZERS
+        NOTHING, N_FINISHES
+        DERIVATIVE_KEPT, BESIDE_ROW, PARAMETERS_EACH, TARGETS_LABELS
+
+    ctypedef struct ActivationRow:
+        const char* name
+        const char* parameter
+        int derivative
+        int forward
+        int backward
+        double standard
+
+    ctypedef struct OutputRow:
+        const char* activation
+        const char* loss
+        const char* parameter
+        int targets
+        int parameters
+        double standard
+
+    ctypedef struct OptimizerRow:
+        const char* name
+        int vectors
+
+    ctypedef struct FinishRow:
+        const char* name
+        int beside
+
+    const ActivationRow* ACTIVATION_ROWS
+    const OutputRow* OUTPUT_ROWS
+    const OptimizerRow* OPTIMIZER_ROWS
+    const FinishRow* FINISH_ROWS
 
     ctypedef struct Layer:
         int64_t n_in
@@ -23,8 +55,16 @@ cdef extern from "plan.h":
         double beta_1
         double beta_2
         double epsilon
+        double rho
+        double weight_decay
         double l2
         double l2_batch
         double clip_value
         double clip_norm
         int64_t step
+
+    ctypedef struct Step:
+        double rate
+        double decay
+        double epsilon
+        double l2

@@ -1,17 +1,36 @@
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from typing_extensions import disjoint_base
 
-ACTIVATIONS: Mapping[str, int]
+from cbackprop.engine.rows import (
+    ACTIVATIONS,
+    LAYER,
+    LOSS_PARAMETERS,
+    OPTIMIZERS,
+    OUTPUTS,
+    RULE,
+    SLOPES,
+    STATE_VECTORS,
+)
+
+__all__ = [
+    "ACTIVATIONS",
+    "LAYER",
+    "LOSS_PARAMETERS",
+    "MOST_THREADS",
+    "OPTIMIZERS",
+    "OUTPUTS",
+    "RULE",
+    "SLOPES",
+    "STATE_VECTORS",
+    "Task",
+    "Team",
+    "all_finite",
+]
+
 MOST_THREADS: int
-OUTPUTS: Mapping[tuple[str, str], int]
-OPTIMIZERS: Mapping[str, int]
-STATE_VECTORS: Mapping[int, int]
-LAYER: np.dtype[np.void]
-RULE: np.dtype[np.void]
 
 @disjoint_base
 class Team:
@@ -44,6 +63,9 @@ class Task:
         rows: NDArray[np.intp] | None = None,
         capacity: int = 256,
         loss_scale: float = 1.0,
+        sklearns_loss: bool = False,
+        slopes: ArrayLike | None = None,
+        loss_parameters: ArrayLike | None = None,
     ) -> Self: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(
@@ -60,6 +82,8 @@ class Task:
         team: Team | None = None,
         thread: int = 0,
         counter: Any = None,
+        numbers: NDArray[np.float64] | None = None,
+        groups: NDArray[np.float64] | None = None,
     ) -> float: ...
     def rehearse(
         self,
@@ -91,6 +115,8 @@ class Task:
         team: Team | None = None,
         thread: int = 0,
         counter: Any = None,
+        numbers: NDArray[np.float64] | None = None,
+        groups: NDArray[np.float64] | None = None,
     ) -> float: ...
     def views(self, rows: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
 

@@ -11,64 +11,20 @@ from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
-from cbackprop.engine cimport passes, steps
-from cbackprop.engine cimport kernels
+from cbackprop.engine cimport leaves, passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.plan cimport (
-    ADAM, EXP_POISSON, IDENTITY, IDENTITY_SQUARED_ERROR, LOGISTIC, LOGISTIC_LOG_LOSS, LOGISTIC_SQUARED_ERROR,
-    MOMENTUM, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, NESTEROV, RELU, SGD, SOFTMAX_LOG_LOSS, TANH, Layer, Rule,
+    ADAMW, MOMENTUM, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, SGD, TARGETS_LABELS, Layer,
+    Rule,
 )
+from cbackprop.engine.rows cimport check_plan
 
-ACTIVATIONS = {"identity": IDENTITY, "logistic": LOGISTIC, "tanh": TANH, "relu": RELU}
-OUTPUTS = {
-    ("identity", "squared_error"): IDENTITY_SQUARED_ERROR,
-    ("logistic", "squared_error"): LOGISTIC_SQUARED_ERROR,
-    ("logistic", "binary_log_loss"): LOGISTIC_LOG_LOSS,
-    ("softmax", "log_loss"): SOFTMAX_LOG_LOSS,
-    ("exp", "poisson"): EXP_POISSON,
-}
-OPTIMIZERS = {"sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "adam": ADAM}
-STATE_VECTORS = {SGD: 0, MOMENTUM: 1, NESTEROV: 1, ADAM: 2}
+from cbackprop.engine.rows import ACTIVATIONS, LAYER, LOSS_PARAMETERS, OPTIMIZERS, OUTPUTS, RULE, SLOPES, STATE_VECTORS
 
-LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
-RULE = np.dtype(
-    [("optimizer", np.int64)]
-    + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon")]
-    + [(name, np.float64) for name in ("l2", "l2_batch", "clip_value", "clip_norm")]
-    + [("step", np.int64)]
-)
-
-if LAYER.itemsize != sizeof(Layer) or RULE.itemsize != sizeof(Rule):
-    raise ImportError("cbackprop was built for a platform whose structs are laid out differently")
-
-
-cdef Py_ssize_t check_plan(Block plan) except -1:
-    """The number of parameters of a plan all of whose layers fit together."""
-    cdef const Layer* layers = <const Layer*>plan.view.buf
-    cdef const Layer* layer
-    cdef Py_ssize_t total = 0, index
-    if plan.length() < 1:
-        raise ValueError("plan must have at least one layer, got none")
-    for index in range(plan.length()):
-        layer = &layers[index]
-        if not (1 <= layer.n_in <= INT_MAX - 1 and 1 <= layer.n_out <= INT_MAX - 1):
-            raise ValueError(
-                f"plan: layer {index} must have between 1 and 2**31 - 2 units in and out, "
-                f"got {layer.n_in} and {layer.n_out}")
-        if index and layer.n_in != layers[index - 1].n_out:
-            raise ValueError(
-                f"plan: layer {index} takes {layer.n_in} units, but the layer before gives {layers[index - 1].n_out}")
-        if layer.weights != total or layer.biases != total + layer.n_in * layer.n_out:
-            raise ValueError(
-                f"plan: layer {index} must start at {total} of the vector, biases right behind its weights, "
-                f"got {layer.weights} and {layer.biases}")
-        if not 0 <= layer.activation < N_ACTIVATIONS:
-            raise ValueError(f"plan: layer {index} has the unknown activation code {layer.activation}")
-        total = layer.biases + layer.n_out
-        if total > (<Py_ssize_t>1 << 60):
-            raise ValueError("plan: the network has more than 2**60 parameters")
-    return total
-
+__all__ = [
+    "ACTIVATIONS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS", "RULE", "SLOPES",
+    "STATE_VECTORS", "Task", "Team", "all_finite",
+]
 
 MOST_THREADS = steps.TEAM_LARGEST       # of a team
 
@@ -113,11 +69,16 @@ cdef class Task:
         Rows that the workspace holds: the largest mini-batch, or the rows of a whole-data sweep's block.
     loss_scale : float
         Reported losses are the mean loss times this.
+    sklearns_loss : bool
+        Report losses as scikit-learn makes them: of the outputs, probabilities clipped at eps, and not of z.
+    slopes : float64 array (n_layers,), optional
+        The activations' parameters; what has none does not look. By default the standard ones.
+    loss_parameters : float64 array (1,) or (n_outputs,), optional
+        The loss's parameters, as LOSS_PARAMETERS says. By default the standard ones.
     """
 
     cdef passes.Task task
     cdef object blocks              # keeps the arrays' memory
-    cdef bint single                # float32
     cdef readonly Py_ssize_t n_rows
     cdef readonly Py_ssize_t n_parameters
     cdef readonly Py_ssize_t n_outputs
@@ -131,7 +92,8 @@ cdef class Task:
     cdef bint trainable
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
-                  Py_ssize_t capacity=256, double loss_scale=1.0):
+                  Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
+                  loss_parameters=None):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
@@ -140,7 +102,7 @@ cdef class Task:
         self.n_parameters = check_plan(plan_block)
         vector = Block(parameters, "parameters", "float32 float64", 1)
         dtype = vector.kind()
-        self.single = dtype == "float32"
+        self.task.single = dtype == "float32"
         if vector.length() != self.n_parameters:
             raise ValueError(f"parameters must have the plan's {self.n_parameters} elements, got {vector.length()}")
         if not 0 <= output < N_OUTPUTS:
@@ -155,6 +117,15 @@ cdef class Task:
         self.task.capacity = capacity
         self.task.loss_scale = loss_scale
         self.n_outputs = k = self.task.plan[self.task.n_layers - 1].n_out
+        self.task.sklearns_loss = sklearns_loss
+        if slopes is not None:
+            self.task.slopes = self._numbers("slopes", slopes, self.task.n_layers)
+        self.task.loss_parameters = &OUTPUT_ROWS[output].standard
+        each = OUTPUT_ROWS[output].parameters == PARAMETERS_EACH
+        if loss_parameters is not None or each:
+            given = OUTPUT_ROWS[output].standard if loss_parameters is None else loss_parameters
+            given = np.full(k, given) if np.ndim(given) == 0 else given
+            self.task.loss_parameters = self._numbers("loss_parameters", given, k if each else 1)
         self._take_rows(X, dtype)
         self.n_rows = self.n_stored
         if rows is not None:
@@ -162,9 +133,9 @@ cdef class Task:
             self.task.rows = <const Py_ssize_t*>order.view.buf
             self.n_rows = order.length()
             self.blocks.append(order)
-        self.trainable = y is not None
+        self.trainable = self.task.training = y is not None
         if y is not None:
-            if output == SOFTMAX_LOG_LOSS or getattr(y, "ndim", 0) == 1:
+            if OUTPUT_ROWS[output].targets == TARGETS_LABELS or getattr(y, "ndim", 0) == 1:
                 target = Block(y, "y", "int32", 1)
                 self.task.labels = <const int32_t*>target.view.buf
             else:
@@ -188,6 +159,13 @@ cdef class Task:
         work = Block(self.workspace, "workspace", dtype, 1, True)
         self.task.workspace = work.view.buf
         self.blocks.append(work)
+
+    cdef const double* _numbers(self, str name, given, Py_ssize_t n) except NULL:
+        cdef Block block = Block(np.array(given, dtype=np.float64), name, "float64", 1)
+        if block.length() != n:
+            raise ValueError(f"{name} must have {n} elements, got {block.length()}")
+        self.blocks.append(block)
+        return <const double*>block.view.buf
 
     cdef int _take_rows(self, X, dtype) except -1:
         cdef Block values, indices, indptr
@@ -219,9 +197,12 @@ cdef class Task:
         self.blocks.append(values)
         return 0
 
+    cdef str dtype(self):
+        return "float32" if self.task.single else "float64"
+
     cdef int64_t _n_labels(self):
         cdef int64_t k = self.task.plan[self.task.n_layers - 1].n_out
-        return 2 if k == 1 and self.task.output != SOFTMAX_LOG_LOSS else k
+        return 2 if k == 1 and OUTPUT_ROWS[self.task.output].targets != TARGETS_LABELS else k
 
     cdef int _check_kept(self) except -1:
         cdef Block block
@@ -275,16 +256,13 @@ cdef class Task:
     def predict(self, out, Py_ssize_t first=0, last=None):
         """Output activations of rows first ... last into out (last - first, n_outputs)."""
         cdef Py_ssize_t stop = self.n_rows if last is None else last
-        cdef Block target = Block(out, "out", "float32" if self.single else "float64", 2, True)
+        cdef Block target = Block(out, "out", self.dtype(), 2, True)
         cdef Py_ssize_t k = self.task.plan[self.task.n_layers - 1].n_out
         self._check_range(first, stop)
         if target.length(0) != stop - first or target.length(1) != k:
             raise ValueError(f"out must have shape {(stop - first, k)}, got {(target.length(0), target.length(1))}")
         with nogil:
-            if self.single:
-                steps.predict(&self.task, first, stop, <float*>target.view.buf)
-            else:
-                steps.predict(&self.task, first, stop, <double*>target.view.buf)
+            steps.predict(&self.task, first, stop, target.view.buf)
 
     def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None):
         """The weighted losses' sum over rows first ... last, divided by `weight`: the total weight of all rows.
@@ -301,23 +279,23 @@ cdef class Task:
             raise ValueError(f"the rows' total weight must be positive, got {weight}")
         self._check_range(first, last)
         if gradient is not None:
-            target = Block(gradient, "gradient", "float32" if self.single else "float64", 1, True)
+            target = Block(gradient, "gradient", self.dtype(), 1, True)
             if target.length() != self.n_parameters:
                 raise ValueError(f"gradient must have {self.n_parameters} elements, got {target.length()}")
             slope = target.view.buf
         with nogil:
-            if self.single:
-                loss = steps.loss_and_gradient(&self.task, first, last, weight, <float*>slope)
-            else:
-                loss = steps.loss_and_gradient(&self.task, first, last, weight, <double*>slope)
+            loss = steps.loss_and_gradient(&self.task, first, last, weight, slope)
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
-              Team team=None, Py_ssize_t thread=0, counter=None):
+              Team team=None, Py_ssize_t thread=0, counter=None, numbers=None, groups=None):
         """Train on rows first ... last in mini-batches; all threads of a team make this same call.
 
         `counter.n_steps`, if a counter is given, becomes the rule's step and the steps made: at once with them, so
         that no interrupt can come between.
+        `numbers` (mini-batches, 3), float64, has the learning rate, the decoupled decay and the dropout of each step,
+        instead of the rule's. `groups` (n_layers, 2, 3), float64, has factors of rate, decay and epsilon for every
+        layer's weights and biases.
         Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
         """
         cdef steps.Training training
@@ -329,18 +307,16 @@ cdef class Task:
                 f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, False)
         self._check_range(first, last)
+        held = self._take_numbers(&training, numbers, groups, (last - first + batch_size - 1) // batch_size)
         training.first = first
         training.last = last
         training.batch_size = batch_size
         with nogil:
-            if self.single:
-                losses = steps.train(&self.task, &training, <float*>NULL)
-            else:
-                losses = steps.train(&self.task, &training, <double*>NULL)
+            losses = steps.train(&self.task, &training)
         if thread == 0:
             self.n_trained = training.rows
             self._count(&training, team, counter)
-        del arrays      # not before: they hold the memory
+        del arrays, held        # not before: they hold the memory
         return losses
 
     def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Team team=None, Py_ssize_t thread=0):
@@ -356,10 +332,7 @@ cdef class Task:
             team = Team(1)
         arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
         with nogil:
-            if self.single:
-                losses = steps.rehearse(&self.task, &training, &sound, <float*>NULL)
-            else:
-                losses = steps.rehearse(&self.task, &training, &sound, <double*>NULL)
+            losses = steps.rehearse(&self.task, &training, &sound)
         if not sound:
             self.unsound = True
         del arrays
@@ -375,10 +348,7 @@ cdef class Task:
             raise ValueError("the rehearsal has shown that this step must not be made")
         arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
         with nogil:
-            if self.single:
-                steps.move_as_rehearsed(&self.task, &training, <float*>NULL)
-            else:
-                steps.move_as_rehearsed(&self.task, &training, <double*>NULL)
+            steps.move_as_rehearsed(&self.task, &training)
         if thread == 0:
             self._count(&training, team, counter)
         del arrays
@@ -387,9 +357,10 @@ cdef class Task:
     cdef object _prepare_rehearsed(self, steps.Training* training, rule, gradient, state, Py_ssize_t first,
                                    Py_ssize_t last, Team team, Py_ssize_t thread):
         arrays = self._prepare(training, rule, gradient, state, team, thread, True)
-        if (training.rule.optimizer not in (NESTEROV, ADAM)
+        if (training.rule.optimizer in (SGD, MOMENTUM)
                 or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0):
-            raise ValueError("only steps of Adam and of Nesterov's momentum can be rehearsed, and none that clips")
+            raise ValueError("steps without or with plain momentum, and those that clip, cannot be rehearsed")
+        self._take_numbers(training, None, None, 1)
         self._check_range(first, last)
         if last - first > self.task.capacity:
             raise ValueError(f"rows {first} to {last} are more than the task's capacity {self.task.capacity}")
@@ -398,10 +369,12 @@ cdef class Task:
         training.batch_size = last - first
         return arrays
 
-    def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None):
+    def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None,
+             numbers=None, groups=None):
         """One step of a mini-batch of total weight `weight`, whose gradient is given; all threads make this same call.
 
-        The gradient is that of the mean loss, L2 term not included: it is used up. `counter` is that of `train`.
+        The gradient is that of the mean loss, L2 term not included: it is used up. The last three arguments are
+        those of `train`; `numbers` has one row.
         Returns this thread's share of the L2 term.
         """
         cdef steps.Training training
@@ -411,15 +384,13 @@ cdef class Task:
         if not 0.0 < weight < INFINITY:
             raise ValueError(f"the rows' total weight must be positive, got {weight}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, True)
+        held = self._take_numbers(&training, numbers, groups, 1)
         self._check_kept()
         with nogil:
-            if self.single:
-                term = steps.step(&self.task, &training, weight, <float*>NULL)
-            else:
-                term = steps.step(&self.task, &training, weight, <double*>NULL)
+            term = steps.step(&self.task, &training, weight)
         if thread == 0:
             self._count(&training, team, counter)
-        del arrays
+        del arrays, held
         return term
 
     cdef object _prepare(self, steps.Training* training, rule, gradient, state, Team team, Py_ssize_t thread,
@@ -427,7 +398,7 @@ cdef class Task:
         """What training takes besides the rows, checked. Returns what holds its memory."""
         cdef Block rule_block = struct_block(rule, RULE, "rule", 0)
         cdef Block slope, memory
-        dtype = "float32" if self.single else "float64"
+        dtype = self.dtype()
         if not self.trainable:
             raise ValueError("a task without y cannot be trained")
         if not 0 <= thread < team.size:
@@ -435,7 +406,7 @@ cdef class Task:
         training.rule = <const Rule*>rule_block.view.buf
         if not 0 <= training.rule.optimizer < N_OPTIMIZERS:
             raise ValueError(f"rule has the unknown optimizer code {training.rule.optimizer}")
-        vectors = STATE_VECTORS[training.rule.optimizer]
+        vectors = OPTIMIZER_ROWS[training.rule.optimizer].vectors
         memory = Block(state, "state", dtype, 2, True)
         if memory.length(0) != vectors or memory.length(1) != self.n_parameters:
             raise ValueError(
@@ -455,6 +426,40 @@ cdef class Task:
         training.rows = 0
         training.n_threads = team.size
         return rule_block, slope, memory
+
+    cdef object _take_numbers(self, steps.Training* training, numbers, groups, Py_ssize_t n_steps):
+        """The numbers of every step and the factors of every group, checked. Returns what holds their memory."""
+        cdef Block of_steps = None, factors = None
+        cdef Py_ssize_t i
+        cdef const double* row
+        training.numbers = training.groups = NULL
+        if numbers is not None:
+            of_steps = Block(numbers, "numbers", "float64", 2)
+            if of_steps.length(0) != n_steps or of_steps.length(1) != 3:
+                raise ValueError(
+                    f"numbers must have shape {(n_steps, 3)}: a row for each step, learning rate, decay and dropout; "
+                    f"got {(of_steps.length(0), of_steps.length(1))}")
+            training.numbers = <const double*>of_steps.view.buf
+            for i in range(n_steps):
+                row = training.numbers + 3 * i
+                if not (0.0 <= row[0] < INFINITY and 0.0 <= row[1] < INFINITY and 0.0 <= row[2] < 1.0):
+                    raise ValueError(
+                        "numbers must be finite and at least 0, dropout less than 1, "
+                        f"got {(row[0], row[1], row[2])} for step {i}")
+                if row[1] != 0.0 and training.rule.optimizer != ADAMW:
+                    raise ValueError(f"numbers has the decay {row[1]} for step {i}, and only adamw decays")
+        if groups is not None:
+            factors = Block(groups, "groups", "float64", 3)
+            if factors.length(0) != self.task.n_layers or factors.length(1) != 2 or factors.length(2) != 3:
+                raise ValueError(
+                    f"groups must have shape {(self.task.n_layers, 2, 3)}: factors of rate, decay and epsilon for each "
+                    f"layer's weights and biases; got {(factors.length(0), factors.length(1), factors.length(2))}")
+            training.groups = <const double*>factors.view.buf
+            for i in range(6 * self.task.n_layers):
+                if not 0.0 <= training.groups[i] < INFINITY:
+                    raise ValueError(
+                        f"groups must be finite and at least 0, got {training.groups[i]} in layer {i // 6}")
+        return of_steps, factors
 
     cdef int _count(self, steps.Training* training, Team team, counter) except -1:
         self.n_steps = training.step - training.rule.step
@@ -489,7 +494,7 @@ def all_finite(x):
     cdef bint finite
     with nogil:
         if block.view.itemsize == 4:
-            finite = kernels.of_float.all_finite(<const float*>block.view.buf, n)
+            finite = leaves.all_finite(<const float*>block.view.buf, n)
         else:
-            finite = kernels.of_double.all_finite(<const double*>block.view.buf, n)
+            finite = leaves.all_finite(<const double*>block.view.buf, n)
     return finite

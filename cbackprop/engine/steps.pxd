@@ -1,7 +1,5 @@
 """Training: mini-batch after mini-batch, alone or in a team."""
 
-from cython cimport floating
-
 from cbackprop.engine.passes cimport Task
 from cbackprop.engine.plan cimport Rule
 
@@ -29,18 +27,20 @@ cdef struct Training:
     TeamBarrier* team
     Py_ssize_t thread
     Py_ssize_t n_threads
+    const double* numbers           # (mini-batches, 3): learning rate, decay, dropout of each; NULL for the rule's
+    const double* groups            # (n_layers, 2, 3): factors of rate, decay, epsilon; of weights, of biases; or NULL
 
 # The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
-cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil
+cdef double train(const Task* task, Training* training) noexcept nogil
 # One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the L2 term.
-cdef double step(const Task* task, Training* training, double weight, floating* tag) noexcept nogil
+cdef double step(const Task* task, Training* training, double weight) noexcept nogil
 # The same of one mini-batch, first ... last, whose gradient then stands; nothing moves. `sound`: whether the step would
 # leave this thread's parameters finite. Not for rules that clip, nor for SGD without or with plain momentum.
-cdef double rehearse(const Task* task, Training* training, bint* sound, floating* tag) noexcept nogil
+cdef double rehearse(const Task* task, Training* training, bint* sound) noexcept nogil
 # The step that was rehearsed.
-cdef void move_as_rehearsed(const Task* task, Training* training, floating* tag) noexcept nogil
+cdef void move_as_rehearsed(const Task* task, Training* training) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
 # gradients, divided likewise, is added to it. `capacity` rows at a time.
 cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,
-                              floating* gradient) noexcept nogil
-cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil
+                              void* gradient) noexcept nogil
+cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil

@@ -6,75 +6,37 @@ gradient there and moves the parameters. A barrier stands behind each half; noth
 repeatable.
 """
 
+from cython cimport floating
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
-from cbackprop.engine cimport kernels
+from cbackprop.engine.leaves cimport add_scaled, all_finite, clip, sum_of_squares, update
+from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group
 from cbackprop.engine.passes cimport (
     activations, ask_for_rows, backward, finish, forward, index_at, layer_gradient, output_delta, total_weight,
 )
-from cbackprop.engine.plan cimport ADAM, MOMENTUM, SGD
-
-
-cdef double power(double base, Py_ssize_t n) noexcept nogil:
-    """base^n by squaring: quicker than the library's, and no newer libm is needed."""
-    cdef double result = 1.0
-    while n > 0:
-        if n & 1:
-            result *= base
-        base *= base
-        n >>= 1
-    return result
-
-
-cdef inline double next_power(double last, double base, Py_ssize_t n) noexcept nogil:
-    """base^n from `last`, base^(n - 1). Taken anew every 64 steps: it depends on n alone, not on a slice's begin."""
-    return last * base if n & 63 else power(base, n)
-
-
-cdef double first_power(double base, Py_ssize_t n) noexcept nogil:
-    """base^n as `next_power` would have come to it."""
-    cdef Py_ssize_t _
-    cdef double result = power(base, n & ~<Py_ssize_t>63)
-    for _ in range(n & 63):
-        result *= base
-    return result
-
-
-cdef double rate_of_step(const Rule* rule, double power_1, double power_2) noexcept nogil:
-    """The factor before the update: Adam's bias corrections fold into it (Kingma and Ba, section 2)."""
-    if rule.optimizer != ADAM:
-        return rule.learning_rate
-    return rule.learning_rate * sqrt(1.0 - power_2) / (1.0 - power_1)
+from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
-    cdef double total
+    cdef double total = sum_of_squares(x, n)
     cdef Py_ssize_t i
-    if floating is float:
-        total = kernels.of_float.sum_of_squares(x, n)
-        if not isfinite(total):     # a square may be too large for float32 where its number is not
-            total = 0.0
-            for i in range(n):
-                total += <double>x[i] * <double>x[i]
-        return total
-    else:
-        return kernels.of_double.sum_of_squares(x, n)
+    if not isfinite(total):     # a square may be too large for float32 where its number is not
+        total = 0.0
+        for i in range(n):
+            total += <double>x[i] * <double>x[i]
+    return total
 
 
 cdef void move(
-    const Training* training, Py_ssize_t at, Py_ssize_t n, double rate, double l2, floating* parameters
+    const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, floating* parameters
 ) noexcept nogil:
     """The optimizer's step on n parameters from `at`, none if n is 0."""
     cdef floating* gradient = <floating*>training.gradient
     cdef floating* first = <floating*>training.state
-    cdef floating* second = first + (training.n_parameters if training.rule.optimizer == ADAM else 0)
-    if floating is float:
-        kernels.of_float.update[training.rule.optimizer](
-            parameters + at, gradient + at, first + at, second + at, n, training.rule, rate, l2)
-    else:
-        kernels.of_double.update[training.rule.optimizer](
-            parameters + at, gradient + at, first + at, second + at, n, training.rule, rate, l2)
+    cdef floating* second = first + (
+        training.n_parameters if OPTIMIZER_ROWS[training.rule.optimizer].vectors > 1 else 0)
+    update(training.rule, parameters + at, gradient + at, first + at, second + at, n, step)
 
 
 cdef struct Share:
@@ -112,10 +74,7 @@ cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index
 
 cdef void add(double factor, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
     """y += factor * x"""
-    if floating is float:
-        kernels.of_float.add_scaled(<float>factor, x, y, n)
-    else:
-        kernels.of_double.add_scaled(factor, x, y, n)
+    add_scaled(<floating>factor, x, y, n)
 
 
 cdef Py_ssize_t rows_at_once(
@@ -134,7 +93,7 @@ cdef Py_ssize_t rows_at_once(
 
 cdef double update_layer(
     const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t first, Py_ssize_t m,
-    double weight, double rate, double l2, floating* parameters
+    double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
     cdef Share share = share_of(task, training, index)
@@ -142,27 +101,51 @@ cdef double update_layer(
     cdef Py_ssize_t low = share.low, high = share.high, piece, pieces, next_first, next_m
     cdef double norm = 0.0
     if rows == 0 or high - low <= rows:
-        return update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
+        return update_share(task, training, index, share, first, m, weight, step, parameters)
     pieces = (high - low + rows - 1) // rows
     next_first = first + m
     next_m = training.last - next_first if training.last - next_first < training.batch_size else training.batch_size
     for piece in range(pieces):
         # The next mini-batch's rows are far away: the memory finds them while this one's gradient is computed.
         if index == 0 and next_m > 0:
-            ask_for_rows(task, next_first + part(next_m, training.thread, training.n_threads),
-                         next_first + part(next_m, training.thread + 1, training.n_threads), piece, pieces, parameters)
+            ask_for_rows(task, <floating*>task.workspace,
+                         next_first + part(next_m, training.thread, training.n_threads),
+                         next_first + part(next_m, training.thread + 1, training.n_threads), piece, pieces)
         share = share_of_rows(task, index, low, low + rows if high - low > rows else high)
-        norm += update_rows(task, training, index, share, first, m, weight, rate, l2, parameters)
+        norm += update_share(task, training, index, share, first, m, weight, step, parameters)
         low = share.high
+    return norm
+
+
+cdef double update_share(
+    const Task* task, const Training* training, Py_ssize_t index, Share share, Py_ssize_t first, Py_ssize_t m,
+    double weight, const Step* step, floating* parameters
+) noexcept nogil:
+    """Weights and biases together, or one after the other where their groups differ."""
+    cdef Py_ssize_t n_in = task.plan[index].n_in
+    cdef Step own
+    cdef double norm = 0.0
+    if training.groups == NULL:
+        return update_rows(task, training, index, share, first, m, weight, step, parameters)
+    if share.weights != 0:
+        own = step_of_group(training, step, index, False)
+        norm = update_rows(task, training, index,
+                           share_of_rows(task, index, share.low, share.high if share.high < n_in else n_in),
+                           first, m, weight, &own, parameters)
+    if share.biases != 0:
+        own = step_of_group(training, step, index, True)
+        update_rows(task, training, index, share_of_rows(task, index, n_in, n_in + 1), first, m, weight, &own,
+                    parameters)
     return norm
 
 
 cdef double update_rows(
     const Task* task, const Training* training, Py_ssize_t index, Share share, Py_ssize_t first, Py_ssize_t m,
-    double weight, double rate, double l2, floating* parameters
+    double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     cdef floating* velocity = <floating*>training.state
-    cdef double norm = 0.0
+    cdef double norm = 0.0, rate = step.rate, l2 = step.l2
+    cdef Step of_biases
     if l2 != 0.0:
         norm = squares(parameters + share.at, share.weights)
     if training.rule.optimizer == SGD:
@@ -179,18 +162,13 @@ cdef double update_rows(
         return norm
     layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
     if l2 == 0.0:       # the biases stand right behind the weights
-        move(training, share.at, share.weights + share.biases, rate, 0.0, parameters)
+        move(training, share.at, share.weights + share.biases, step, parameters)
     else:
-        move(training, share.at, share.weights, rate, l2, parameters)
-        move(training, share.at + share.weights, share.biases, rate, 0.0, parameters)
+        of_biases = step[0]
+        of_biases.l2 = 0.0
+        move(training, share.at, share.weights, step, parameters)
+        move(training, share.at + share.weights, share.biases, &of_biases, parameters)
     return norm
-
-
-cdef void clip(floating* gradient, Py_ssize_t n, double bound) noexcept nogil:
-    if floating is float:
-        kernels.of_float.clip(gradient, n, bound)
-    else:
-        kernels.of_double.clip(gradient, n, bound)
 
 
 cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
@@ -200,7 +178,7 @@ cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
 
 
 cdef double move_by_gradient(
-    const Task* task, const Training* training, double rate, double l2, floating* parameters
+    const Task* task, const Training* training, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's share of all layers, where the whole gradient of the losses stands: decayed, bounded, then the
     step. Returns as `update_layer`.
@@ -209,8 +187,10 @@ cdef double move_by_gradient(
     """
     cdef floating* gradient = <floating*>training.gradient
     cdef Share share
+    cdef Step own, decayed = step[0]
     cdef Py_ssize_t index, thread
-    cdef double norm = 0.0, length = 0.0, scale = 1.0
+    cdef double norm = 0.0, length = 0.0, scale = 1.0, l2 = step.l2
+    decayed.l2 = 0.0        # it is in the gradient by then
     for index in range(task.n_layers):
         share = share_of(task, training, index)
         if l2 != 0.0:
@@ -236,14 +216,16 @@ cdef double move_by_gradient(
         if scale != 1.0:
             multiply(gradient + share.at, share.weights, scale)
             multiply(gradient + task.plan[index].biases, share.biases, scale)
-        move(training, share.at, share.weights, rate, 0.0, parameters)
-        move(training, task.plan[index].biases, share.biases, rate, 0.0, parameters)
+        own = step_of_group(training, &decayed, index, False)
+        move(training, share.at, share.weights, &own, parameters)
+        own = step_of_group(training, &decayed, index, True)
+        move(training, task.plan[index].biases, share.biases, &own, parameters)
     return norm
 
 
 cdef double update_clipped(
     const Task* task, const Training* training, Py_ssize_t first, Py_ssize_t m,
-    double weight, double rate, double l2, floating* parameters
+    double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`."""
     cdef Share share
@@ -252,29 +234,30 @@ cdef double update_clipped(
         share = share_of(task, training, index)
         layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
                        <floating*>training.gradient)
-    return move_by_gradient(task, training, rate, l2, parameters)
+    return move_by_gradient(task, training, step, parameters)
 
 
-cdef double step(const Task* task, Training* training, double weight, floating* tag) noexcept nogil:
-    cdef double l2 = training.rule.l2 + training.rule.l2_batch / weight
+cdef double one_step(const Task* task, Training* training, double weight, floating* parameters) noexcept nogil:
+    cdef Step numbers
     training.step += 1
-    return 0.5 * l2 * move_by_gradient(
-        task, training, rate_of_step(training.rule, first_power(training.rule.beta_1, training.step),
-                                     first_power(training.rule.beta_2, training.step)),
-        l2, <floating*>task.parameters)
+    numbers = step_of(training, training.numbers, weight, first_power(training.rule.beta_1, training.step),
+                      first_power(training.rule.beta_2, training.step))
+    return 0.5 * numbers.l2 * move_by_gradient(task, training, &numbers, parameters)
 
 
-cdef double train(const Task* task, Training* training, floating* tag) noexcept nogil:
+cdef double mini_batches(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef Py_ssize_t first = training.first, m, index
     cdef Py_ssize_t start, stop
     cdef floating* parameters = <floating*>task.parameters
-    cdef double losses = 0.0, loss, norm, weight, l2, rate
+    cdef double losses = 0.0, loss, norm, weight
+    cdef const double* numbers = training.numbers
+    cdef Step step
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
     while first < training.last:
         m = training.batch_size if training.last - first > training.batch_size else training.last - first
-        weight = total_weight(task, first, m, tag)
+        weight = total_weight(task, workspace, first, m)
         if weight != 0.0:       # rows that weigh nothing say nothing: no loss, no step
             training.step += 1
             power_1 = next_power(power_1, training.rule.beta_1, training.step)
@@ -282,33 +265,34 @@ cdef double train(const Task* task, Training* training, floating* tag) noexcept 
             training.rows += m
             start = part(m, training.thread, training.n_threads)
             stop = part(m, training.thread + 1, training.n_threads)
-            forward(task, first, start, stop, tag)
-            loss = output_delta(task, first, start, stop, tag)
-            backward(task, start, stop, tag)
+            forward(task, workspace, first, start, stop)
+            loss = output_delta(task, workspace, first, start, stop)
+            backward(task, workspace, start, stop)
             if not team_wait(training.team):
                 return losses
-            l2 = training.rule.l2 + training.rule.l2_batch / weight
-            rate = rate_of_step(training.rule, power_1, power_2)
+            step = step_of(training, numbers, weight, power_1, power_2)
             norm = 0.0
             if clipped:
-                norm = update_clipped(task, training, first, m, weight, rate, l2, parameters)
+                norm = update_clipped(task, training, first, m, weight, &step, parameters)
             else:
                 for index in range(task.n_layers):
-                    norm += update_layer(task, training, index, first, m, weight, rate, l2, parameters)
-            losses += m * (task.loss_scale * loss / weight + 0.5 * l2 * norm)
+                    norm += update_layer(task, training, index, first, m, weight, &step, parameters)
+            losses += m * (task.loss_scale * loss / weight + 0.5 * step.l2 * norm)
             if not team_wait(training.team):
                 return losses
+        if numbers != NULL:     # those of a mini-batch that weighs nothing are passed over, too
+            numbers += 3
         first += m
     return losses
 
 
 cdef bint stays_finite(
-    const Training* training, Py_ssize_t at, Py_ssize_t n, double rate, double l2, const floating* parameters
+    const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, const floating* parameters
 ) noexcept nogil:
     """Whether `move` would leave n parameters from `at` finite: it is tried on copies, a cacheful at a time."""
     cdef floating[4 * 512] copies       # parameters, gradient, and the state's vectors, if there are as many
     cdef Training trial = training[0]
-    cdef Py_ssize_t size, vector, vectors = 2 if training.rule.optimizer == ADAM else 1
+    cdef Py_ssize_t size, vector, vectors = OPTIMIZER_ROWS[training.rule.optimizer].vectors
     trial.gradient = copies + 512
     trial.state = copies + 2 * 512
     trial.n_parameters = 512
@@ -319,11 +303,8 @@ cdef bint stays_finite(
         for vector in range(vectors):
             memcpy(copies + (2 + vector) * 512, <floating*>training.state + vector * training.n_parameters + at,
                    size * sizeof(floating))
-        move(&trial, 0, size, rate, l2, copies)
-        if floating is float:
-            if not kernels.of_float.all_finite(copies, size):
-                return False
-        elif not kernels.of_double.all_finite(copies, size):
+        move(&trial, 0, size, step, copies)
+        if not all_finite(copies, size):
             return False
         at += size
         n -= size
@@ -353,7 +334,15 @@ cdef Py_ssize_t rows_of_gradient(
     return rows if rows < share.high - share.low else 0
 
 
-cdef double rehearse(const Task* task, Training* training, bint* sound, floating* tag) noexcept nogil:
+cdef Step next_step(const Training* training, double weight) noexcept nogil:
+    """The numbers of the next step, as `train` comes to them."""
+    cdef Py_ssize_t n = training.step
+    return step_of(training, training.numbers, weight,
+                   next_power(first_power(training.rule.beta_1, n), training.rule.beta_1, n + 1),
+                   next_power(first_power(training.rule.beta_2, n), training.rule.beta_2, n + 1))
+
+
+cdef double rehearsal(const Task* task, Training* training, bint* sound, floating* workspace) noexcept nogil:
     """What `train` does with one mini-batch, but that no parameter moves."""
     cdef floating* parameters = <floating*>task.parameters
     cdef Training trial = training[0]
@@ -362,17 +351,19 @@ cdef double rehearse(const Task* task, Training* training, bint* sound, floating
     cdef Py_ssize_t first = training.first, m = training.last - training.first, index, rows
     cdef Py_ssize_t start = part(m, training.thread, training.n_threads)
     cdef Py_ssize_t stop = part(m, training.thread + 1, training.n_threads)
-    cdef double weight = total_weight(task, first, m, tag), norm = 0.0, of_layer, loss, l2, rate
+    cdef double weight = total_weight(task, workspace, first, m), norm = 0.0, of_layer, loss, l2
+    cdef Step step, of_biases
     sound[0] = weight != 0.0
     if not sound[0]:
         return 0.0
-    forward(task, first, start, stop, tag)
-    loss = output_delta(task, first, start, stop, tag)
-    backward(task, start, stop, tag)
+    forward(task, workspace, first, start, stop)
+    loss = output_delta(task, workspace, first, start, stop)
+    backward(task, workspace, start, stop)
     if not team_wait(training.team):
         return 0.0
-    l2 = training.rule.l2 + training.rule.l2_batch / weight
-    rate = rate_of_next(training)
+    step = of_biases = next_step(training, weight)
+    of_biases.l2 = 0.0
+    l2 = step.l2
     for index in range(task.n_layers):
         whole = rest = share_of(task, training, index)
         rows = rows_of_gradient(task, index, first, m, whole)
@@ -390,28 +381,22 @@ cdef double rehearse(const Task* task, Training* training, bint* sound, floating
                            <floating*>trial.gradient)
             if l2 != 0.0 and not dropped:
                 of_layer += squares(parameters + share.at, share.weights)
-            if not (stays_finite(&trial, share.at, share.weights, rate, l2, parameters)
-                    and stays_finite(&trial, share.at + share.weights, share.biases, rate, 0.0, parameters)):
+            if not (stays_finite(&trial, share.at, share.weights, &step, parameters)
+                    and stays_finite(&trial, share.at + share.weights, share.biases, &of_biases, parameters)):
                 sound[0] = False
             rest.low = share.high
         norm += of_layer
     return m * (task.loss_scale * loss / weight + 0.5 * l2 * norm)
 
 
-cdef double rate_of_next(const Training* training) noexcept nogil:
-    """The rate of the next step, as `train` comes to it."""
-    cdef Py_ssize_t n = training.step
-    return rate_of_step(training.rule, next_power(first_power(training.rule.beta_1, n), training.rule.beta_1, n + 1),
-                        next_power(first_power(training.rule.beta_2, n), training.rule.beta_2, n + 1))
-
-
-cdef void move_as_rehearsed(const Task* task, Training* training, floating* tag) noexcept nogil:
+cdef void rehearsed_move(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef floating* parameters = <floating*>task.parameters
     cdef Py_ssize_t first = training.first, m = training.last - training.first, index, rows
-    cdef double weight = total_weight(task, first, m, tag), rate = rate_of_next(training)
-    cdef double l2 = training.rule.l2 + training.rule.l2_batch / weight
+    cdef double weight = total_weight(task, workspace, first, m)
+    cdef Step step = next_step(training, weight), of_biases = step
     cdef Training piece = training[0]
     cdef Share share, rest, whole
+    of_biases.l2 = 0.0
     if not team_wait(training.team):        # all of them are here, or nobody moves
         return
     training.step += 1
@@ -425,36 +410,80 @@ cdef void move_as_rehearsed(const Task* task, Training* training, floating* tag)
                 piece.gradient = <floating*>training.gradient + (whole.at - share.at)
                 layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
                                <floating*>piece.gradient)
-            move(&piece, share.at, share.weights, rate, l2, parameters)
-            move(&piece, share.at + share.weights, share.biases, rate, 0.0, parameters)
+            move(&piece, share.at, share.weights, &step, parameters)
+            move(&piece, share.at + share.weights, share.biases, &of_biases, parameters)
             rest.low = share.high
         piece.gradient = training.gradient
     team_wait(training.team)
 
 
-cdef double loss_and_gradient(
-    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
+cdef double sum_of_blocks(
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
 ) noexcept nogil:
     cdef Py_ssize_t m, index
     cdef double loss = 0.0
     while first < last:
         m = task.capacity if last - first > task.capacity else last - first
-        forward(task, first, 0, m, gradient)
-        loss += output_delta(task, first, 0, m, gradient)
+        forward(task, workspace, first, 0, m)
+        loss += output_delta(task, workspace, first, 0, m)
         if gradient != NULL:
-            backward(task, 0, m, gradient)
+            backward(task, workspace, 0, m)
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
         first += m
     return task.loss_scale * loss / weight
 
 
-cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, floating* out) noexcept nogil:
+cdef void outputs(
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, floating* out
+) noexcept nogil:
     """The outputs (last - first, k) of these rows, `capacity` at a time."""
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m, done = first
     while done < last:
         m = task.capacity if last - done > task.capacity else last - done
-        forward(task, done, 0, m, out)
-        finish(task, 0, m, out)
-        memcpy(out + (done - first) * k, activations(task, task.n_layers, out), m * k * sizeof(floating))
+        forward(task, workspace, done, 0, m)
+        finish(task, workspace, 0, m)
+        memcpy(out + (done - first) * k, activations(task, workspace, task.n_layers), m * k * sizeof(floating))
         done += m
+
+
+# The door's calls, for the dtype that the task has.
+
+cdef double train(const Task* task, Training* training) noexcept nogil:
+    if task.single:
+        return mini_batches(task, training, <float*>task.workspace)
+    return mini_batches(task, training, <double*>task.workspace)
+
+
+cdef double rehearse(const Task* task, Training* training, bint* sound) noexcept nogil:
+    if task.single:
+        return rehearsal(task, training, sound, <float*>task.workspace)
+    return rehearsal(task, training, sound, <double*>task.workspace)
+
+
+cdef void move_as_rehearsed(const Task* task, Training* training) noexcept nogil:
+    if task.single:
+        rehearsed_move(task, training, <float*>task.workspace)
+    else:
+        rehearsed_move(task, training, <double*>task.workspace)
+
+
+cdef double step(const Task* task, Training* training, double weight) noexcept nogil:
+    if task.single:
+        return one_step(task, training, weight, <float*>task.parameters)
+    return one_step(task, training, weight, <double*>task.parameters)
+
+
+cdef double loss_and_gradient(
+    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient
+) noexcept nogil:
+    if task.single:
+        return sum_of_blocks(task, <float*>task.workspace, first, last, weight, <float*>gradient)
+    return sum_of_blocks(task, <double*>task.workspace, first, last, weight, <double*>gradient)
+
+
+cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil:
+    if task.single:
+        outputs(task, <float*>task.workspace, first, last, <float*>out)
+    else:
+        outputs(task, <double*>task.workspace, first, last, <double*>out)

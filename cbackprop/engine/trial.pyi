@@ -4,8 +4,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 FINISHES: Mapping[str, int]
+FINISHES_OF: Mapping[str, tuple[str, str]]
+KEPT: list[str]
 
-def apply_kernel(name: str, x: NDArray[Any]) -> NDArray[Any]: ...
+def apply_kernel(name: str, x: NDArray[Any], slope: float | None = None) -> NDArray[Any]: ...
+def apply_derivative(name: str, z: NDArray[Any], slope: float | None = None) -> NDArray[Any]: ...
 def apply_product(
     a: NDArray[Any],
     b: NDArray[Any],

@@ -23,12 +23,15 @@ from cbackprop.callbacks.protocol import (
     not_within_itself,
     without_fit,
 )
+from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
-from cbackprop.estimators.stopping import curves, record_of
+from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
+from cbackprop.estimators.targets import Targets
 from cbackprop.files.savable import Savable
+from cbackprop.functions.activations import Activation
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.training.history import History
@@ -37,16 +40,6 @@ from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import check_sign, engine_rows, in_dtype
 from cbackprop.validation.columns import explained
-
-# What an earlier fit has left, and the next one must not find: its curves, and its optimizer.
-CURVES = (
-    "loss_curve_",
-    "validation_scores_",
-    "best_validation_score_",
-    "best_loss_",
-    "_no_improvement_count",
-)
-OPTIMIZERS = ("_optimizer", "_schedule", "_loss_before")
 
 
 def _hidden_layer_sizes(estimator: MLP) -> list:
@@ -64,11 +57,12 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
 class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstimator):
     """What the two estimators share."""
 
+    _targets: ClassVar[Targets]
     # Callbacks are for the one call of fit: meta-estimators have nothing to route.
     __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "activation": [StrOptions(set(run.ACTIVATIONS)), Activation, "array-like"],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -243,7 +237,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
         check_given("X", X)
         check_given("y", y, numbers=not is_classifier(self))
-        X, y = self._validate_input(X, y, incremental, reset=first_pass)
+        X, y = self._targets.check(self, X, y, incremental, reset=first_pass)
         if sample_weight is not None:
             check_given("sample_weight", sample_weight)
             sample_weight = check_sign(_check_sample_weight(sample_weight, X))
@@ -255,11 +249,11 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         else:
             network = self.network_.writable()
             if self.solver == "lbfgs":
-                for name in OPTIMIZERS:
-                    self.__dict__.pop(name, None)
+                forget_optimizer(self)
                 network = self.network_ = network.astype(np.float64)
         dtype = network.dtype
-        X, y = engine_rows(X, dtype), self._engine_targets(y, dtype)
+        X, y = engine_rows(X, dtype), self._targets.for_engine(y, dtype)
+        y = network.loss_function.spread(y, network.layer_sizes[-1])
         if sample_weight is not None:
             sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
         data = X, y, sample_weight
@@ -281,9 +275,9 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
 
     def _start(self, n_features, hidden, y, dtype, rng) -> Network:
         """A new network and the attributes of a fit that begins."""
-        self.n_outputs_ = self._n_outputs(y)
+        self.n_outputs_ = self._targets.n_outputs(self, y)
         self.n_layers_ = len(hidden) + 2
-        self.out_activation_, loss = self._output()
+        self.out_activation_, loss = self._targets.output(self)
         self.network_ = Network(
             [n_features, *hidden, self.n_outputs_],
             activation=self.activation,
@@ -292,10 +286,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             dtype=dtype,
             random_state=rng,
         )
-        self.n_iter_ = 0
-        self.t_ = 0
-        for name in (*CURVES, *OPTIMIZERS):
-            self.__dict__.pop(name, None)
+        forget(self)
         return self.network_
 
     # What a checkpoint asks for.

@@ -5,14 +5,19 @@ The explicit parameters, and their documentation here and in MLPRegressor, are s
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import ClassVar
+
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.callbacks.protocol import not_within_itself
+from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
@@ -22,7 +27,7 @@ from cbackprop.validation.naming import named, public
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPClassifier(ClassifierMixin, Labels):
+class MLPClassifier(ClassifierMixin, MLP):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -33,8 +38,9 @@ class MLPClassifier(ClassifierMixin, Labels):
     ----------
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
         Units of every hidden layer; ``()`` for none.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden layers.
+    activation : str, Activation or list of them, default='relu'
+        Of the hidden layers, or a list of one for each: scikit-learn's 'identity', 'logistic',
+        'tanh' and 'relu', and those that `Network` names besides.
     solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
         SciPy's L-BFGS over all rows, or mini-batches with SGD or Adam.
     alpha : float, default=0.0001
@@ -85,6 +91,9 @@ class MLPClassifier(ClassifierMixin, Labels):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
+    label_smoothing : float, optional
+        In [0, 1): how much of a label's 1 is shared by all classes alike (Szegedy and others,
+        2016). Not in scikit-learn.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -141,6 +150,12 @@ class MLPClassifier(ClassifierMixin, Labels):
     True
     """
 
+    _targets: ClassVar[Labels] = Labels()
+    _parameter_constraints: ClassVar[dict] = {
+        **MLP._parameter_constraints,
+        "label_smoothing": [None, Interval(Real, 0, 1, closed="left")],
+    }
+
     def __init__(
         self,
         hidden_layer_sizes=(100,),
@@ -169,6 +184,7 @@ class MLPClassifier(ClassifierMixin, Labels):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        label_smoothing=None,
         n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -196,6 +212,7 @@ class MLPClassifier(ClassifierMixin, Labels):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.label_smoothing = label_smoothing
         self.n_jobs = n_jobs
 
     def predict(self, X):
@@ -223,7 +240,7 @@ class MLPClassifier(ClassifierMixin, Labels):
             return self._label_binarizer.inverse_transform(outputs)
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, outputs.shape[0])
-        return self.classes_[self._positions(outputs)]
+        return self.classes_[self._targets.positions(self, outputs)]
 
     def predict_proba(self, X):
         """Probability of every class.
@@ -296,7 +313,7 @@ class MLPClassifier(ClassifierMixin, Labels):
             If X is not finite or has other features than in `fit`, or if y does not fit it.
         """
         check_is_fitted(self)
-        return super().score(X, self._true(y), sample_weight=sample_weight)
+        return super().score(X, self._targets.true(self, y), sample_weight=sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
     @not_within_itself

@@ -27,6 +27,7 @@ from cbackprop.files.values import (
     labels_to_json,
     to_json,
 )
+from cbackprop.functions import losses
 from cbackprop.network.network import Network
 from cbackprop.training.schedules import Schedule
 
@@ -68,7 +69,7 @@ OUTPUTS = {
     "multiclass": {("softmax", "log_loss")},
     "binary": {("logistic", "binary_log_loss")},
     "multilabel-indicator": {("logistic", "binary_log_loss")},
-    "numbers": {("identity", "squared_error"), ("exp", "poisson")},
+    "numbers": {(losses.as_loss(name).outputs[0], name) for name in losses.OF_NUMBERS},
 }
 
 
@@ -129,7 +130,8 @@ class EstimatorDescription(Description):
         if issubclass(self.cls, ClassifierMixin):
             values |= _labels(about["labels"], sizes[-1], reader)
             targets = about["labels"]["type"]
-        output = about["network"]["output_activation"], about["network"]["loss"]
+        loss = losses.from_json(about["network"]["loss"])
+        output = about["network"]["output_activation"], loss.name
         if output not in OUTPUTS[targets]:
             raise ModelFileError(
                 f"a network for targets of type {targets!r} cannot end in {output}"

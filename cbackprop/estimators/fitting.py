@@ -58,7 +58,7 @@ def prepare_stochastic(
     batch_size = _batch_size(estimator, X.shape[0] if rows is None else rows.size)
     if not incremental or not hasattr(estimator, "_loss_before"):
         some = np.arange(batch_size) if rows is None else rows[:batch_size]
-        first = Sweep(network, X, y=y, rows=some, execution=execution)
+        first = Sweep(network, X, y=y, rows=some, sklearns_loss=True, execution=execution)
         estimator._loss_before = finite(first.loss())
     begin_curves(estimator)
     state = FitState(
@@ -70,6 +70,7 @@ def prepare_stochastic(
         held_out=held_out,
         n_rows=X.shape[0],
         data=data,
+        has_end=not incremental,
     )
     state.record = record_of(estimator, state)
     if estimator.early_stopping and first_pass:
@@ -106,6 +107,7 @@ def fit_stochastic(
                     batch_size=batch_size,
                     l2_batch=estimator.alpha,
                     loss_scale=loss_scale(estimator),
+                    sklearns_loss=True,
                 )
             except KeyboardInterrupt:
                 state.interrupted = True
@@ -190,6 +192,7 @@ def fit_lbfgs(
             y,
             sample_weight=sample_weight,
             l2_batch=estimator.alpha,
+            sklearns_loss=True,
             max_iter=estimator.max_iter,
             max_fun=estimator.max_fun,
             tol=estimator.tol,

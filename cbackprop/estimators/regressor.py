@@ -13,13 +13,14 @@ from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.targets import Numbers
 from cbackprop.files.registry import saved_by
+from cbackprop.functions.losses import OF_NUMBERS, Loss
 from cbackprop.validation.naming import named, public
 
 
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPRegressor(RegressorMixin, Numbers):
+class MLPRegressor(RegressorMixin, MLP):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -27,12 +28,17 @@ class MLPRegressor(RegressorMixin, Numbers):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error, or half the Poisson deviance, whose output is exponential.
+    loss : str or Loss, default='squared_error'
+        scikit-learn's 'squared_error', half of it, and 'poisson', half the deviance, whose output
+        is exponential; and 'absolute_error', 'huber', 'log_cosh', 'quantile', and 'gamma', half the
+        deviance of positive y, whose output is exponential. The classes of
+        `cbackprop.functions.losses` take parameters: ``Huber(delta=2.0)``, or
+        ``Quantile([0.05, 0.5, 0.95])``, with which `predict` has a column for each quantile.
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
         Units of every hidden layer; ``()`` for none.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden layers.
+    activation : str, Activation or list of them, default='relu'
+        Of the hidden layers, or a list of one for each: scikit-learn's 'identity', 'logistic',
+        'tanh' and 'relu', and those that `Network` names besides.
     solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
         SciPy's L-BFGS over all rows, or mini-batches with SGD or Adam.
     alpha : float, default=0.0001
@@ -140,8 +146,10 @@ class MLPRegressor(RegressorMixin, Numbers):
 
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [StrOptions(set(OF_NUMBERS)), Loss],
     }
+
+    _targets: ClassVar[Numbers] = Numbers()
 
     def __init__(
         self,

@@ -33,6 +33,24 @@ SHOWN = {
 }
 
 
+# And what it keeps beside them: the curves, and what steps are made by.
+CURVES = {"loss_curve_", "validation_scores_"}
+OPTIMIZER = {"_optimizer", "_schedule", "_loss_before"}
+
+
+def forget(estimator: Any) -> None:
+    """What an earlier fit has left, and a new one must not find."""
+    for name in {*SHOWN, *CURVES, *OPTIMIZER} - {"loss_"}:
+        vars(estimator).pop(name, None)
+    estimator.n_iter_ = estimator.t_ = 0
+
+
+def forget_optimizer(estimator: Any) -> None:
+    """For a fit that goes on without it: by L-BFGS."""
+    for name in OPTIMIZER:
+        vars(estimator).pop(name, None)
+
+
 def show(estimator: Any, record: Record) -> None:
     """The record as the estimator's attributes, all at once: no interrupt can come between."""
     values = {name: getattr(record, entry) for name, entry in SHOWN.items()}
@@ -184,7 +202,7 @@ class Stopping(Watch):
         assert self.validation is not None
         record, (X, y, weight) = self.state.record, self.validation
         outputs = self.network._predict(X, self.execution)
-        score = self.estimator._validation_score(outputs, y, weight)
+        score = self.estimator._targets.score(self.estimator, outputs, y, weight)
         self.state.history.record(evaluation_score=score)
         self._say(f"Validation score: {score:f}")
         worse = score < record.best_score + self.estimator.tol

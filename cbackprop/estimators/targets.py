@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import LabelBinarizer
@@ -9,12 +12,12 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
-from cbackprop.estimators.base import MLP
+from cbackprop.functions.losses import OF_NUMBERS, BinaryLogLoss, LogLoss, Loss, as_loss
 from cbackprop.validation.checks import in_dtype
 from cbackprop.validation.columns import explained
 
 
-def _checked(estimator: MLP, X, y, reset, y_numeric=False):
+def _checked(estimator: Any, X, y, reset, y_numeric=False):
     """X as scikit-learn validates it, and y (n,) or (n, n_outputs), not (n, 1)."""
     numbers = {"X": X, "y": y} if y_numeric else {"X": X}
     with explained(**numbers):
@@ -53,7 +56,8 @@ def as_indicator(y):
     y = y.tocsr() if hasattr(y, "tocsr") else y
     stored = y.data if hasattr(y, "tocsr") else y
     lowest, highest = (stored.min(), stored.max()) if stored.size else (0, 0)
-    if lowest < 0 or 0 < lowest < highest:
+    has_zeros = stored.size < np.prod(y.shape) or not stored.all()
+    if lowest < 0 < highest or (lowest != highest and not has_zeros):
         instead = "y != 0" if highest <= 0 else f"y == {highest}"
         raise ValueError(
             "y must be 0 where a row does not have a class, and 1 where it has, got "
@@ -64,115 +68,144 @@ def as_indicator(y):
     return some.toarray() if hasattr(some, "toarray") else some
 
 
-class Labels(MLP):
+class Targets(ABC):
+    """What an estimator asks of its targets; they keep what they learn in its attributes."""
+
+    @abstractmethod
+    def n_outputs(self, estimator: Any, y) -> int:
+        """Units of the last layer."""
+
+    @abstractmethod
+    def output(self, estimator: Any) -> tuple[str, Loss]:
+        """The output's activation, and the loss."""
+
+    @abstractmethod
+    def check(self, estimator: Any, X, y, incremental: bool, reset: bool):
+        """X and y, checked."""
+
+    @abstractmethod
+    def for_engine(self, y, dtype):
+        """Checked y as the engine takes it."""
+
+    @abstractmethod
+    def score(self, estimator: Any, outputs, y, weight) -> float:
+        """How good outputs are, for early stopping: y as `check` made it."""
+
+
+class Labels(Targets):
     """Targets that are classes: their positions in `classes_`, or indicators of several."""
 
-    def _n_outputs(self, y) -> int:
+    def n_outputs(self, estimator, y) -> int:
         if y.ndim == 2:
             return y.shape[1]
-        return len(self.classes_) if self._label_binarizer.y_type_ == "multiclass" else 1
+        return len(estimator.classes_) if estimator._label_binarizer.y_type_ == "multiclass" else 1
 
-    def _output(self) -> tuple[str, str]:
-        if self._label_binarizer.y_type_ == "multiclass":
-            return "softmax", "log_loss"
-        return "logistic", "binary_log_loss"
+    def output(self, estimator) -> tuple[str, Loss]:
+        smoothing = estimator.label_smoothing or 0.0
+        if estimator._label_binarizer.y_type_ == "multiclass":
+            return "softmax", LogLoss(smoothing)
+        return "logistic", BinaryLogLoss(smoothing)
 
-    def _validate_input(self, X, y, incremental, reset):
+    def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y as labels' positions in classes_ (n,) or an indicator (n, n_classes)."""
-        X, y = _checked(self, X, y, reset)
+        X, y = _checked(estimator, X, y, reset)
         y = plain_indicator(y)
-        if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
+        if not hasattr(estimator, "classes_") or (not estimator.warm_start and not incremental):
+            estimator._label_binarizer = LabelBinarizer().fit(y)
+            estimator.classes_ = estimator._label_binarizer.classes_
         else:
-            self._check_kind(y)
+            self._check_kind(estimator, y)
             classes = unique_labels(y)
-            given, known = set(classes.tolist()), set(self.classes_.tolist())
-            if self.warm_start:
+            given, known = set(classes.tolist()), set(estimator.classes_.tolist())
+            if estimator.warm_start:
                 if given != known:
                     raise ValueError(
                         "warm_start can only be used where `y` has the same "
                         "classes as in the previous call to fit. Previously "
-                        f"got {self.classes_}, `y` has {classes}"
+                        f"got {estimator.classes_}, `y` has {classes}"
                     )
             elif not given <= known:
                 raise ValueError(
                     "`y` has classes not in `self.classes_`. "
-                    f"`self.classes_` has {self.classes_}. 'y' has {classes}."
+                    f"`self.classes_` has {estimator.classes_}. 'y' has {classes}."
                 )
-        return X, self._indicator(y) if self._multilabel else np.searchsorted(self.classes_, y)
+        if self.is_multilabel(estimator):
+            return X, self._indicator(estimator, y)
+        return X, np.searchsorted(estimator.classes_, y)
 
-    @property
-    def _multilabel(self) -> bool:
-        return self._label_binarizer.y_type_.startswith("multilabel")
+    def is_multilabel(self, estimator) -> bool:
+        return estimator._label_binarizer.y_type_.startswith("multilabel")
 
-    def _check_kind(self, y) -> None:
+    def _check_kind(self, estimator, y) -> None:
         """y of a fit that goes on: labels where the model knows labels."""
-        if not self._multilabel and y.ndim == 2:
+        if not self.is_multilabel(estimator) and y.ndim == 2:
             raise ValueError(
                 "y must be labels of shape (n,), as those that the model knows, got an indicator "
                 f"of shape {y.shape}: if its rows have one 1 each, pass "
                 "model.classes_[y.argmax(axis=1)]"
             )
 
-    def _indicator(self, y):
+    def _indicator(self, estimator, y):
         """y for a multilabel model: an indicator, or labels, each of them its row's only one."""
         if y.ndim == 1:
-            return y[:, np.newaxis] == self.classes_
-        if y.shape[1] != len(self.classes_):
+            return y[:, np.newaxis] == estimator.classes_
+        if y.shape[1] != len(estimator.classes_):
             raise ValueError(
-                f"y must be an indicator of shape (n, {len(self.classes_)}), as the one that the "
-                f"model knows, got shape {y.shape}: a column a class, 1 where a row has it, "
+                f"y must be an indicator of shape (n, {len(estimator.classes_)}), as the one that "
+                f"the model knows, got shape {y.shape}: a column a class, 1 where a row has it, "
                 "otherwise 0"
             )
         return as_indicator(y)
 
-    def _true(self, y):
+    def true(self, estimator, y):
         """y as scores compare it with predictions: an indicator is read as `fit` reads it."""
-        if not self._multilabel or np.ndim(y) == 1:
+        if not self.is_multilabel(estimator) or np.ndim(y) == 1:
             return y
-        return self._indicator(plain_indicator(y if hasattr(y, "tocsr") else np.asarray(y)))
+        given = y if hasattr(y, "tocsr") else np.asarray(y)
+        return self._indicator(estimator, plain_indicator(given))
 
-    def _engine_targets(self, y, dtype):
+    def for_engine(self, y, dtype):
         return np.ascontiguousarray(y, dtype=np.int32 if y.ndim == 1 else dtype)
 
-    def _positions(self, outputs):
+    def positions(self, estimator, outputs):
         """Output activations as positions in classes_ (n,), or as an indicator (n, n_classes)."""
-        if self.out_activation_ == "softmax":
+        if estimator.out_activation_ == "softmax":
             return outputs.argmax(axis=1)
-        if len(self.classes_) == 1 and outputs.shape[1] == 1:
+        if len(estimator.classes_) == 1 and outputs.shape[1] == 1:
             return np.zeros(outputs.shape[0], dtype=np.intp)  # there is no other
         chosen = outputs > 0.5
-        return chosen if self.n_outputs_ > 1 else chosen[:, 0].astype(np.intp)
+        return chosen if estimator.n_outputs_ > 1 else chosen[:, 0].astype(np.intp)
 
-    def _validation_score(self, outputs, y, weight) -> float:
+    def score(self, estimator, outputs, y, weight) -> float:
         """Accuracy; a multilabel row counts only if all its labels are right."""
-        right = self._positions(outputs) == y
+        right = self.positions(estimator, outputs) == y
         return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=weight))
 
 
-class Numbers(MLP):
+class Numbers(Targets):
     """Targets that are numbers, one or several a row."""
 
-    def _n_outputs(self, y) -> int:
-        return 1 if y.ndim == 1 else y.shape[1]
+    def n_outputs(self, estimator, y) -> int:
+        return as_loss(estimator.loss).n_outputs(1 if y.ndim == 1 else y.shape[1])
 
-    def _output(self) -> tuple[str, str]:
-        return ("exp" if self.loss == "poisson" else "identity"), self.loss
+    def output(self, estimator) -> tuple[str, Loss]:
+        loss = as_loss(estimator.loss)
+        if loss.name not in OF_NUMBERS:
+            raise ValueError(f"loss must be one of {OF_NUMBERS} for numbers, got {loss!r}")
+        return loss.outputs[0], loss
 
-    def _validate_input(self, X, y, incremental, reset):
+    def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
-        X, y = _checked(self, X, y, reset, y_numeric=True)
+        X, y = _checked(estimator, X, y, reset, y_numeric=True)
         y = y.toarray() if hasattr(y, "toarray") else y
-        if self.loss == "poisson" and y.min() < 0:
-            raise ValueError(f"y must not be negative for the Poisson loss, got {y.min()}")
+        as_loss(estimator.loss).check(y)
         return X, y
 
-    def _engine_targets(self, y, dtype):
+    def for_engine(self, y, dtype):
         y = in_dtype("y", y, dtype)
         return y.reshape(-1, 1) if y.ndim == 1 else y
 
-    def _validation_score(self, outputs, y, weight) -> float:
+    def score(self, estimator, outputs, y, weight) -> float:
         """R squared; NaN for outputs that are not finite."""
         if not np.isfinite(outputs).all():
             return np.nan

@@ -41,7 +41,7 @@ def load(path: PathLike) -> Any:
 
     Returns
     -------
-    MLPClassifier, MLPRegressor, Network, SGD or Adam
+    MLPClassifier, MLPRegressor, Network or optimizer
         An object of its own: nothing in it refers to the file.
 
     Raises

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,15 @@ MT19937_WORDS = 624
 NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 DEEPEST = DEPTH // 2  # a value, in a description that adds some levels
 LARGEST_CODE_POINT = 0x10FFFF
+
+
+OBJECTS: dict[str, Any] = {}  # classes whose objects are values: losses, activations
+
+
+def kept_by_fields(cls: Any) -> Any:
+    """A decorator that lets objects of a dataclass be kept: they are their fields."""
+    OBJECTS[cls.__name__] = cls
+    return cls
 
 
 def to_json(value: Any, what: str) -> Any:
@@ -57,6 +67,9 @@ def _to_json(value: Any, what: str) -> Any:
         return {"dict": items}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf":
         return {"array": _to_json(value.tolist(), what), "dtype": value.dtype.name}
+    if type(value) is OBJECTS.get(type(value).__name__):
+        kept = {f.name: _to_json(getattr(value, f.name), what) for f in fields(value)}
+        return {"object": type(value).__name__, "fields": kept}
     if isinstance(value, np.random.RandomState):
         return {"RandomState": random_state_to_json(value, what)}
     raise TypeError(
@@ -82,6 +95,8 @@ def from_json(value: Any) -> Any:
             return _array(from_json(items), name)
         case {"RandomState": dict(state)}:
             return random_state_from_json(state)
+        case {"object": str(name), "fields": dict(kept)} if name in OBJECTS:
+            return OBJECTS[name](**{key: from_json(item) for key, item in kept.items()})
     raise ModelFileError(f"the description holds an unknown value {str(value)[:60]}")
 
 

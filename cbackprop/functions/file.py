@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from cbackprop.files.container import Declared, ModelFileError, Reader
 from cbackprop.files.registry import FLOATS, Description, is_count
-from cbackprop.files.values import to_json
+from cbackprop.files.values import from_json, to_json
+from cbackprop.functions import schedules
+from cbackprop.functions.groups import Group, Groups
+from cbackprop.functions.schedules import OfTime, Schedule
+
+# Those that a file can hold: a function of one's own it cannot.
+SCHEDULES = {kind.__name__: kind for kind in schedules.KINDS if kind is not OfTime}
+NEW = "schedule", "groups"  # left out where they are None: earlier versions read the file, too
 
 
 class OptimizerDescription(Description):
@@ -18,10 +25,13 @@ class OptimizerDescription(Description):
     part = "optimizer"
 
     def describe(self, model: Any, about: dict[str, Any], tensors: dict[str, NDArray]) -> None:
-        names = inspect.signature(self.cls).parameters
+        params = {
+            name: _plain(name, getattr(model, name))
+            for name in inspect.signature(self.cls).parameters
+        }
         about["optimizer"] = {
             "kind": self.cls.__name__,
-            "params": {name: to_json(getattr(model, name), name) for name in names},
+            "params": {k: v for k, v in params.items() if k not in NEW or v is not None},
             "n_steps": int(model.n_steps),
             "state": None,
         }
@@ -41,7 +51,9 @@ class OptimizerDescription(Description):
         about = reader.description["optimizer"]
         if about["kind"] != self.cls.__name__:
             raise ModelFileError(f"a {self.cls.__name__} is described as a {about['kind']!r}")
-        optimizer = self.cls(**self.arguments(about["params"]))
+        kept = dict(about["params"])
+        made = {name: MAKE[name](kept.pop(name)) for name in NEW if name in kept}
+        optimizer = self.cls(**self.arguments(kept), **made)
         if not is_count(about["n_steps"]):
             raise ModelFileError(f"the optimizer cannot have made {about['n_steps']!r} steps")
         optimizer.n_steps = about["n_steps"]
@@ -56,3 +68,43 @@ def _check_state(optimizer: Any) -> None:
         raise ModelFileError(
             f"{optimizer!r} needs {optimizer.n_vectors} state vectors, got {len(optimizer.state)}"
         )
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A parameter of an optimizer in JSON's types."""
+    if name == "groups" and value is not None:
+        return to_json([[list(group) for group in pair] for pair in value], name)
+    if isinstance(value, Schedule):
+        return _plain_schedule(value)
+    return to_json(value, name)
+
+
+def _plain_schedule(schedule: Schedule) -> dict[str, Any]:
+    kind = type(schedule)
+    if SCHEDULES.get(kind.__name__) is not kind:
+        raise TypeError(
+            f"{schedule!r} cannot be saved, as it is made of code: save the optimizer with one of "
+            f"{sorted(SCHEDULES)}, or set its schedule to None first and give it back when loaded"
+        )
+    names = inspect.signature(kind).parameters
+    return {
+        "kind": kind.__name__,
+        "params": {name: to_json(getattr(schedule, name), name) for name in names},
+    }
+
+
+def _schedule(about: Any) -> Schedule | None:
+    match about:
+        case {"kind": str(kind), "params": dict(params)} if kind in SCHEDULES:
+            return SCHEDULES[kind](**{name: from_json(value) for name, value in params.items()})
+    raise ModelFileError(f"holds a schedule that this cbackprop does not know: {str(about)[:60]}")
+
+
+def _groups(about: Any) -> Groups:
+    try:
+        return tuple((Group(*weights), Group(*biases)) for weights, biases in from_json(about))
+    except (TypeError, ValueError):
+        raise ModelFileError(f"holds groups that are none: {str(about)[:60]}") from None
+
+
+MAKE = {"schedule": _schedule, "groups": _groups}

@@ -337,6 +337,9 @@ class OfTime(Schedule):
         return factors
 
 
+KINDS = Schedule, Constant, InverseScaling, Exponential, Steps, Cosine, OneCycle, OfTime
+
+
 def check_schedule(schedule: Any) -> Schedule | None:
     """A schedule, or None; a function of t becomes one."""
     if schedule is None or isinstance(schedule, Schedule):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cbackprop.files.container import Declared, Reader
 from cbackprop.files.registry import FLOATS, Description
+from cbackprop.functions import activations, losses
 from cbackprop.validation.checks import check_layer_sizes
 
 
@@ -20,9 +21,9 @@ class NetworkDescription(Description):
     def describe(self, model: Any, about: dict[str, Any], tensors: dict[str, NDArray]) -> None:
         about["network"] = {
             "layer_sizes": list(model.layer_sizes),
-            "activation": model.activation,
+            "activation": activations.to_json(model.activation),
             "output_activation": model.output_activation,
-            "loss": model.loss_name,
+            "loss": losses.to_json(model.loss_function),
             "init": model.init,
             "dtype": model.dtype.name,
         }
@@ -36,6 +37,8 @@ class NetworkDescription(Description):
     def make(self, reader: Reader, parameters: str = "parameters") -> Any:
         about = reader.description["network"]
         options = {name: value for name, value in about.items() if name != "dtype"}
+        options["activation"] = activations.from_json(about["activation"])
+        options["loss"] = losses.from_json(about["loss"])
         network = object.__new__(self.cls)
         network._configure(**options)
         network._own(reader.tensor(parameters))

@@ -73,7 +73,7 @@ def fit(
     check_number("l2", l2, 0.0, np.inf, open_high=True)
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be SGD or Adam, got {optimizer!r}")
+        raise TypeError(f"optimizer must be SGD, Adam, AdamW or RMSprop, got {optimizer!r}")
     if said := comes_from_another(optimizer, network):
         warn(said)
     if isinstance(metrics, str) and metrics == "auto":
@@ -174,7 +174,7 @@ class Measures(Watch):
 
     def trained(self, loss: float, seconds: float) -> Record:
         state = self.state
-        rate = 0.0 if state.optimizer is None else state.optimizer.learning_rate
+        rate = 0.0 if state.optimizer is None else state.optimizer.last_rate
         state.history.record(cost=loss, learning_rate=rate, seconds=seconds)
         samples = state.record.samples + state.epoch_rows
         return state.note(epochs=state.epoch + 1, samples=samples, loss=loss, learning_rate=rate)

@@ -50,16 +50,21 @@ def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
     )
 
 
-def make_plan(layer_sizes: Sequence[int], activation: str) -> NDArray:
-    """One row a layer: units in and out, where its weights and biases start, its activation."""
+def make_plan(layer_sizes: Sequence[int], activation: str | Sequence[str]) -> NDArray:
+    """One row a layer: units in and out, where its weights and biases start, its activation.
+
+    The activation is that of all hidden layers, or a list of one for each.
+    """
     if sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)) > 2**60:
         raise ValueError(f"a network of layers {tuple(layer_sizes)} has more than 2**60 parameters")
     plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
-    code, at = run.ACTIVATIONS[activation], 0
-    for row, (n_in, n_out) in zip(plan, pairwise(layer_sizes), strict=True):
-        row["n_in"], row["n_out"], row["activation"] = n_in, n_out, code
+    hidden = [activation] * (len(plan) - 1) if isinstance(activation, str) else list(activation)
+    at = 0
+    for row, (n_in, n_out), name in zip(
+        plan, pairwise(layer_sizes), [*hidden, "identity"], strict=True
+    ):
+        row["n_in"], row["n_out"], row["activation"] = n_in, n_out, run.ACTIVATIONS[name]
         row["weights"], row["biases"] = at, at + n_in * n_out
         at += (n_in + 1) * n_out
-    plan[-1]["activation"] = run.ACTIVATIONS["identity"]
     plan.flags.writeable = False
     return plan

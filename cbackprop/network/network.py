@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from sklearn.utils import check_random_state
 
-from cbackprop.engine import run
 from cbackprop.files.registry import saved_by
 from cbackprop.files.savable import Savable
+from cbackprop.functions import activations
+from cbackprop.functions.activations import Activation
+from cbackprop.functions.losses import LOSSES, Loss, as_loss, settings_of
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.network import glance
 from cbackprop.network.file import NetworkDescription
@@ -29,7 +31,6 @@ from cbackprop.validation.checks import (
     check_layer_sizes,
     check_number,
     check_option,
-    check_output,
     check_rows,
     check_targets,
     check_weight,
@@ -89,15 +90,19 @@ class Network(Savable, Parameters):
     ----------
     layer_sizes : sequence of int
         Units of every layer, the input's first: ``(784, 30, 10)``. At least two.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden layers.
+    activation : str, Activation or list of them, default='relu'
+        Of the hidden layers, or a list of one for each: 'identity', 'logistic', 'tanh', 'relu',
+        'leaky_relu', 'elu', 'selu', 'softplus', 'silu', 'gelu', 'gelu_tanh' (gelu by tanh) or
+        'mish'. `cbackprop.functions.activations.Activation` is for another slope of leaky_relu.
     output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
         Of the last layer. It must go with the loss; an error names the pairs that do.
-    loss : {'squared_error', 'log_loss', 'binary_log_loss', 'poisson'}, default='squared_error'
-        The mean over the rows of: half the squared distance, summed over the outputs (with an
-        identity or logistic output, the latter the book's quadratic cost); the log loss of the
-        softmax; the log loss of logistic outputs, summed over them (the book's cross-entropy);
-        the Poisson deviance, halved, of exponential outputs.
+    loss : str or Loss, default='squared_error'
+        The mean over the rows of, summed over the outputs: 'squared_error', half the squared
+        distance (with an identity or logistic output, the latter the book's quadratic cost);
+        'absolute_error', 'huber', 'log_cosh' or 'quantile' (identity); 'poisson' or 'gamma', half
+        the deviance (exp); 'binary_log_loss' (logistic, the book's cross-entropy); or 'log_loss'
+        (softmax). Those of `cbackprop.functions.losses` take parameters: ``Huber(delta=2.0)``,
+        ``Quantile([0.05, 0.5, 0.95])``, ``LogLoss(label_smoothing=0.1)``.
     init : {'glorot_uniform', 'normal', 'scaled_normal'}, default='glorot_uniform'
         As scikit-learn draws it; N(0, 1); or weights N(0, 1/fan_in). The last two have N(0, 1)
         biases, as in Nielsen's book, chapters 1 and 3.
@@ -150,9 +155,9 @@ class Network(Savable, Parameters):
         self,
         layer_sizes: Sequence[int],
         *,
-        activation: str = "relu",
+        activation: str | Activation | Sequence[str | Activation] = "relu",
         output_activation: str = "identity",
-        loss: str = "squared_error",
+        loss: str | Loss = "squared_error",
         init: str = "glorot_uniform",
         dtype: DTypeLike = np.float64,
         random_state: Any = None,
@@ -165,12 +170,20 @@ class Network(Savable, Parameters):
     def _configure(self, layer_sizes, activation, output_activation, loss, init) -> None:
         """Everything but the vector: checked options, and the plan."""
         self.layer_sizes = check_layer_sizes(layer_sizes)
-        self.activation = check_option("activation", activation, run.ACTIVATIONS)
-        check_output(output_activation, loss)
-        self.output_activation, self.loss_name = output_activation, loss
+        hidden = activations.as_activations(activation, len(self.layer_sizes) - 2)
+        self.activation = activations.kept(activation)
+        loss = as_loss(loss)
+        self.output = loss.code(output_activation)
+        self.output_activation, self.loss_name = output_activation, loss.name
+        self._loss_settings = settings_of(loss)
         self.init = check_option("init", init, INITIALIZERS)
-        self.plan = make_plan(self.layer_sizes, activation)
-        self.output = run.OUTPUTS[output_activation, loss]
+        self.plan = make_plan(self.layer_sizes, [f.name for f in hidden])
+        numbers = loss.engine_parameters(self.layer_sizes[-1])
+        self.function_parameters: dict[str, Any] = {}  # but for those that are standard
+        if any(f.slope is not None for f in hidden):
+            self.function_parameters["slopes"] = np.array([*(f.parameter for f in hidden), 0.0])
+        if self._loss_settings:
+            self.function_parameters["loss_parameters"] = numbers
 
     def initialize(self, random_state: Any = None) -> Network:
         """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
@@ -193,27 +206,43 @@ class Network(Savable, Parameters):
         True
         """
         rng = check_random_state(random_state)
-        for weights, biases in zip(self._weights, self._biases, strict=True):
-            drawn = INITIALIZERS[self.init](rng, *weights.shape, self.activation)
+        names = self._names_of_activations()
+        for weights, biases, name in zip(self._weights, self._biases, names, strict=True):
+            drawn = INITIALIZERS[self.init](rng, *weights.shape, name)
             weights[...], biases[...] = drawn
         return self
 
     def __getstate__(self) -> dict:
         state = super().__getstate__()
-        del state["plan"], state["output"]  # made anew of the options
+        for name in ("plan", "output", "function_parameters"):
+            del state[name]  # made anew of the options
         return state
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self._configure(
-            self.layer_sizes, self.activation, self.output_activation, self.loss_name, self.init
-        )
+        options = self.layer_sizes, self.activation, self.output_activation, self.loss_function
+        self._configure(*options, self.init)
         self._own(state["_parameters"])
 
+    @property
+    def loss_function(self) -> Loss:
+        """The loss with its parameters: one of `cbackprop.functions.losses`."""
+        return LOSSES[self.loss_name](**self._loss_settings)
+
+    def _names_of_activations(self) -> list[str]:
+        """Those of the hidden layers, and for the last layer that of the one before it."""
+        if isinstance(self.activation, str):
+            return [self.activation] * (len(self.layer_sizes) - 1)
+        hidden = activations.as_activations(self.activation, len(self.layer_sizes) - 2)
+        names = [f.name for f in hidden]
+        return [*names, names[-1] if names else "identity"]
+
     def __repr__(self) -> str:
+        loss = self.loss_function
+        shown = repr(loss.name if loss == type(loss)() else loss)
         return (
             f"Network({list(self.layer_sizes)}, activation={self.activation!r}, "
-            f"output_activation={self.output_activation!r}, loss={self.loss_name!r}, "
+            f"output_activation={self.output_activation!r}, loss={shown}, "
             f"dtype={self.dtype.name})"
         )
 
@@ -451,7 +480,7 @@ class Network(Savable, Parameters):
             Rows of finite numbers; taken as the network's dtype.
         y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
-        optimizer : SGD or Adam, default=SGD()
+        optimizer : SGD, Adam, AdamW or RMSprop, default=SGD()
             It keeps its velocity or moments: pass it again to go on where it was, with this
             network. Another network gets an optimizer of its own.
         epochs : int, default=30
@@ -564,7 +593,7 @@ class Network(Savable, Parameters):
             2  (30, 10)   (10,)   identity           310    2,480
         total                                     23,860  190,880
         """
-        hidden = [self.activation] * (len(self.layer_sizes) - 2)
+        hidden = self._names_of_activations()[:-1]
         return Summary(self.plan, [*hidden, self.output_activation], self.dtype.itemsize)
 
     # What a checkpoint asks for.
@@ -617,7 +646,9 @@ class Network(Savable, Parameters):
 
     def _check_y(self, y, X) -> NDArray:
         n_outputs = self.layer_sizes[-1]
-        return check_targets(y, X, n_outputs, self.output_activation, self.loss_name, self.dtype)
+        return check_targets(
+            y, X, n_outputs, self.output_activation, self.loss_function, self.dtype
+        )
 
     def _check_weight(self, sample_weight, X) -> NDArray | None:
         return check_weight(sample_weight, X, self.dtype)

@@ -10,7 +10,9 @@ arrays (fan_out,).  Examples are rows, so a layer is ``z = a W + b``; Nielsen's 
 his w is our W transposed.  These options are shared by all functions:
 
 ``activation``
-    f of the hidden layers: "identity", "logistic", "tanh" or "relu".
+    f of the hidden layers: "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu",
+    "softplus", "silu", "gelu", "gelu_tanh" or "mish"; ``("leaky_relu", slope)`` for a slope that
+    is not 0.01; or a list of these, one for each hidden layer.
 ``output_activation`` and ``loss``
     One of these pairs, a being the output and y the target; losses are summed over outputs.
 
@@ -22,130 +24,62 @@ his w is our W transposed.  These options are shared by all functions:
     "logistic"          "binary_log_loss"   -(y log a + (1 - y) log(1 - a)), y in [0, 1]
     "softmax"           "log_loss"          -log a[y], y an integer label
     "exp"               "poisson"           y log(y / a) - y + a, y at least 0
+    "exp"               "gamma"             log(a / y) + y / a - 1, y positive
+    "identity"          "absolute_error"    abs(a - y)
+    "identity"          "huber"             (a - y)^2 / 2 up to delta, linear from there on
+    "identity"          "log_cosh"          log cosh(a - y)
+    "identity"          "quantile"          q (y - a) where a < y, (1 - q) (a - y) elsewhere
     =================== =================== ================================================
+``loss_parameters``
+    Of the loss, its standard ones by default: the share of label smoothing for the two log losses
+    (0), delta for "huber" (1), q for "quantile" (0.5), or one for each output.
 ``sample_weight`` and ``alpha``
     The weights w_x of the examples, ones by default, and the L2 penalty, which spares the biases:
     the cost is ``C = (sum_x w_x C_x + alpha/2 sum_l ||W_l||^2) / sum_x w_x``.
 
 Everything is computed in float32 if weights, biases and X are, otherwise in float64; losses are
-summed in float64.  As in scikit-learn the log losses (not their deltas) clip a to [eps, 1 - eps]
-of its dtype.  "exp" is NumPy's: past z = 709 (88 in float32) it warns and is inf.  What does not
-fit, be it options, shapes or values, is named in a ValueError.
+summed in float64.  Losses are made of z, so that they are right where a is 0 or 1 to rounding:
+scikit-learn clips a.  "exp" is NumPy's: past z = 709 (88 in float32) it warns and is inf.  What
+does not fit, be it options, shapes or values, is named in a ValueError.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cbackprop.reference.functions import (
+    ACTIVATIONS,
+    DERIVATIVES,
+    DOMAINS,
+    PAIRS,
+    logistic,
+    losses_and_deltas,
+    softmax,
+)
+
 __all__ = [
-    *("forward", "cost", "Gradients", "backprop_example", "backprop_loop", "backprop"),
-    *("numerical_gradient", "SGD", "Adam", "train", "logistic", "softmax"),
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Gradients",
+    "RMSprop",
+    "backprop",
+    "backprop_example",
+    "backprop_loop",
+    "cost",
+    "forward",
+    "logistic",
+    "numerical_gradient",
+    "softmax",
+    "train",
 ]
 
 Array: TypeAlias = NDArray[Any]
 Arrays: TypeAlias = Sequence[ArrayLike]
-
-
-# Activations f(z), and the hidden layers' derivatives f'(z) written in a = f(z).
-
-
-def logistic(z: Array) -> Array:
-    """Return 1 / (1 + exp(-z)) of every element, without overflow.
-
-    Parameters
-    ----------
-    z : array of floats
-        Of any shape.
-
-    Returns
-    -------
-    array of the same shape
-        From 0 to 1.
-
-    Examples
-    --------
-    >>> logistic(np.array([-1000.0, 0.0, 1000.0])).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    e = np.exp(-np.abs(z))  # in [0, 1], whatever the sign of z
-    return np.asarray(np.where(z >= 0, 1, e) / (1 + e))
-
-
-def softmax(z: Array) -> Array:
-    """Return exp(z) / sum(exp(z)) along the last axis, without overflow.
-
-    Parameters
-    ----------
-    z : array (..., k)
-        Weighted inputs.
-
-    Returns
-    -------
-    array of the same shape
-        Sums to 1 along the last axis.
-
-    Examples
-    --------
-    >>> softmax(np.array([0.0, 1000.0, 1000.0])).tolist()
-    [0.0, 0.5, 0.5]
-    """
-    e = np.exp(z - z.max(axis=-1, keepdims=True))  # the shift cancels in the quotient
-    return np.asarray(e / e.sum(axis=-1, keepdims=True))
-
-
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "identity": lambda z: z,
-    "logistic": logistic,
-    "tanh": np.tanh,
-    "relu": lambda z: np.maximum(z, 0),
-    "softmax": softmax,
-    "exp": np.exp,
-}
-DERIVATIVES: dict[str, Callable[[Array], Array]] = {
-    "identity": np.ones_like,
-    "logistic": lambda a: a * (1 - a),
-    "tanh": lambda a: (1 - a) * (1 + a),
-    "relu": lambda a: (a > 0).astype(a.dtype),  # 0 at the kink
-}
-PAIRS = (
-    ("identity", "squared_error"),
-    ("logistic", "squared_error"),
-    ("logistic", "binary_log_loss"),
-    ("softmax", "log_loss"),
-    ("exp", "poisson"),
-)
-
-
-# Losses: of outputs a and targets y, both (..., n_outputs).
-
-
-def _losses(a: Array, y: Array, loss: str) -> Array:
-    """C_x of every example, (...)."""
-    eps = np.finfo(a.dtype).eps
-    p = np.clip(a, eps, 1 - eps)
-    if loss == "squared_error":
-        terms = (a - y) ** 2 / 2
-    elif loss == "log_loss":
-        terms = -y * np.log(p)  # y is 1 at the label, 0 elsewhere
-    elif loss == "binary_log_loss":
-        terms = -(y * np.log(p) + (1 - y) * np.log1p(-p))
-    else:  # poisson; y log(y / a) is 0 where y is
-        terms = y * np.log(np.where(y > 0, y, 1) / np.where(y > 0, a, 1)) - y + a
-    return np.asarray(terms.sum(axis=-1, dtype=np.float64))
-
-
-def _output_delta(a: Array, y: Array, output_activation: str, loss: str) -> Array:
-    """(BP1) delta^L = nabla_a C * f'(z^L).
-
-    The quadratic cost has nabla_a C = a - y.  In every other pair f' cancels against the loss's
-    own derivative, and a - y is all that is left (chapter 3).
-    """
-    if loss == "squared_error":
-        return np.asarray((a - y) * DERIVATIVES[output_activation](a))
-    return np.asarray(a - y)
+Activation: TypeAlias = str | tuple[str, float] | Sequence[Any]
 
 
 def _l2(weights: list[Array], alpha: float) -> float:
@@ -212,13 +146,17 @@ def _targets(y: ArrayLike, outputs: Array, loss: str) -> Array:
         if np.any((y < 0) | (y >= k)):
             raise ValueError(f"labels y must be 0 to {k - 1}, got {y.min()} to {y.max()}")
         return np.asarray(np.eye(k, dtype=outputs.dtype)[y])
+    if loss == "quantile" and y.shape == rows:  # the same target for each of several quantiles
+        y = np.repeat(y[..., np.newaxis], k, axis=-1)
     if y.shape != outputs.shape and (k, y.shape) != (1, rows):
         raise ValueError(f"y must have shape {outputs.shape}, got {y.shape}")
     y = y.astype(outputs.dtype).reshape(outputs.shape)
-    upper = {"binary_log_loss": 1.0, "poisson": np.inf}
-    if loss in upper and not np.all((y >= 0) & (y <= upper[loss])):
-        expected = f"[0, {upper[loss]}] for {loss!r}"
+    low, high = DOMAINS.get(loss, (-np.inf, np.inf))
+    if not np.all((y >= low) & (y <= high)):
+        expected = f"[{low:g}, {high}] for {loss!r}"
         raise ValueError(f"y must be in {expected}, got {y.min()} to {y.max()}")
+    if loss == "gamma" and not np.all(y > 0):
+        raise ValueError(f"y must be positive for 'gamma', got {y.min()}")
     return y
 
 
@@ -227,7 +165,7 @@ def _targets(y: ArrayLike, outputs: Array, loss: str) -> Array:
 
 def forward(
     weights: Arrays, biases: Arrays, X: ArrayLike, *,
-    activation: str = "relu", output_activation: str = "identity",
+    activation: Activation = "relu", output_activation: str = "identity",
 ) -> list[Array]:  # fmt: skip
     """Compute the activations of all layers, a = f(a W + b), first to last.
 
@@ -237,7 +175,7 @@ def forward(
         W_1 ... W_L and b_1 ... b_L.
     X : array (n, n_features), or (n_features,) for one example
         Examples, a row each.
-    activation, output_activation : str
+    activation, output_activation : str, or as said there
         See the module's docstring.
 
     Returns
@@ -257,22 +195,52 @@ def forward(
     [[[1.0], [-2.0]], [[1.0, 0.0], [0.0, 2.0]], [[2.5], [6.5]]]
     """
     outputs = tuple(dict.fromkeys(output for output, _ in PAIRS))
-    if activation not in DERIVATIVES:
-        raise ValueError(f"activation must be one of {tuple(DERIVATIVES)}, got {activation!r}")
     if output_activation not in outputs:
         raise ValueError(f"output_activation must be one of {outputs}, got {output_activation!r}")
     weights, biases, X = _network(weights, biases, X, ndim=1 if np.ndim(X) == 1 else 2)
+    return _forward(weights, biases, X, activation, output_activation)[1]
 
-    activations = [X]
-    functions = [activation] * (len(weights) - 1) + [output_activation]
-    for W, b, f in zip(weights, biases, functions, strict=True):
-        activations.append(ACTIVATIONS[f](activations[-1] @ W + b))
-    return activations
+
+def _forward(
+    weights: list[Array], biases: list[Array], X: Array, activation: Activation,
+    output_activation: str,
+) -> tuple[list[Array], list[Array]]:  # fmt: skip
+    """The weighted inputs z of all layers, first to last, and the activations, X before them."""
+    zs, activations = [], [X]
+    hidden = [(f, rest) for f, *rest in _hidden(activation, len(weights) - 1)]
+    for W, b, (f, rest) in zip(weights, biases, [*hidden, (output_activation, [])], strict=True):
+        zs.append(activations[-1] @ W + b)
+        activations.append(ACTIVATIONS[f](zs[-1], *rest))
+    return zs, activations
+
+
+def _hidden(activation: Activation, n_hidden: int) -> list[tuple]:
+    """The hidden layers' activations, each a name, and its slope if it is given."""
+    one = isinstance(activation, str) or (
+        isinstance(activation, tuple)
+        and len(activation) == 2
+        and not isinstance(activation[1], str)
+    )
+    listed = [activation] * n_hidden if one else list(activation)
+    if len(listed) != n_hidden:
+        raise ValueError(f"activation must be one, or {n_hidden} of them, got {activation!r}")
+    named = [(item,) if isinstance(item, str) else tuple(item) for item in listed]
+    for name, *_ in [*named, *([(activation,)] if isinstance(activation, str) else [])]:
+        if name not in DERIVATIVES:
+            raise ValueError(f"activation must be one of {tuple(DERIVATIVES)}, got {name!r}")
+    return named
+
+
+def _slopes(zs: list[Array], activation: Activation) -> list[Array]:
+    """f'(z) of the hidden layers."""
+    hidden = _hidden(activation, len(zs) - 1)
+    return [DERIVATIVES[f](z, *rest) for z, (f, *rest) in zip(zs[:-1], hidden, strict=True)]
 
 
 def cost(
-    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: str,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
+    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
 ) -> float:  # fmt: skip
     """Compute C, the number that training makes small.
 
@@ -284,7 +252,7 @@ def cost(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss : str
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -310,8 +278,8 @@ def cost(
     _check_pair(output_activation, loss)
     weights, biases, X = _network(weights, biases, X, ndim=2)
     y, w = _rows(y, sample_weight, len(X))
-    a = forward(weights, biases, X, activation=activation, output_activation=output_activation)[-1]
-    losses = _losses(a, _targets(y, a, loss), loss)
+    z = _forward(weights, biases, X, activation, output_activation)[0][-1]
+    losses, _ = losses_and_deltas(z, _targets(y, z, loss), output_activation, loss, loss_parameters)
     return float((w @ losses + _l2(weights, alpha)) / w.sum())
 
 
@@ -349,8 +317,8 @@ class Gradients:
 
 
 def backprop_example(
-    weights: Arrays, biases: Arrays, x: ArrayLike, y: ArrayLike, *, activation: str,
-    output_activation: str, loss: str,
+    weights: Arrays, biases: Arrays, x: ArrayLike, y: ArrayLike, *, activation: Activation,
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of C_x, the loss of one example: the book's algorithm, in vectors.
 
@@ -362,7 +330,7 @@ def backprop_example(
         The example.
     y : int, float or array (n_outputs,)
         Its label, for "softmax", or its target.
-    activation, output_activation, loss : str
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
 
     Returns
@@ -388,21 +356,22 @@ def backprop_example(
     """
     _check_pair(output_activation, loss)
     weights, biases, x = _network(weights, biases, x, ndim=1)
-    a = forward(weights, biases, x, activation=activation, output_activation=output_activation)
+    z, a = _forward(weights, biases, x, activation, output_activation)
     target = _targets(y, a[-1], loss)
-    f_prime = DERIVATIVES[activation]
 
-    deltas = [_output_delta(a[-1], target, output_activation, loss)]  # (BP1)
-    for W, a_l in zip(weights[:0:-1], a[-2:0:-1], strict=True):  # last layer to second
-        deltas.insert(0, (W @ deltas[0]) * f_prime(a_l))  # (BP2)
+    C_x, delta = losses_and_deltas(z[-1], target, output_activation, loss, loss_parameters)
+    deltas = [delta]  # (BP1)
+    for W, slopes in zip(weights[:0:-1], _slopes(z, activation)[::-1], strict=True):
+        deltas.insert(0, (W @ deltas[0]) * slopes)  # (BP2), last layer to second
     nabla_b = [delta.copy() for delta in deltas]  # (BP3)
     nabla_W = [np.outer(a_l, delta) for a_l, delta in zip(a[:-1], deltas, strict=True)]  # (BP4)
-    return Gradients(float(_losses(a[-1], target, loss)), a, deltas, nabla_W, nabla_b)
+    return Gradients(float(C_x), a, deltas, nabla_W, nabla_b)
 
 
 def backprop_loop(
-    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: str,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
+    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
 
@@ -414,7 +383,7 @@ def backprop_loop(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss : str
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -451,6 +420,7 @@ def backprop_loop(
         one = backprop_example(
             weights, biases, x, y_x,
             activation=activation, output_activation=output_activation, loss=loss,
+            loss_parameters=loss_parameters,
         )  # fmt: skip
         total += w_x * one.loss
         activations.append(one.activations)
@@ -469,8 +439,9 @@ def backprop_loop(
 
 
 def backprop(
-    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: str,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
+    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
 
@@ -482,7 +453,7 @@ def backprop(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss : str
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -513,34 +484,34 @@ def backprop(
     _check_pair(output_activation, loss)
     weights, biases, X = _network(weights, biases, X, ndim=2)
     y, w = _rows(y, sample_weight, len(X))
-    A = forward(weights, biases, X, activation=activation, output_activation=output_activation)
+    Z, A = _forward(weights, biases, X, activation, output_activation)
     Y = _targets(y, A[-1], loss)
-    f_prime, w_sum = DERIVATIVES[activation], float(w.sum())
+    w_sum = float(w.sum())
 
     # D: the deltas of one layer, a row an example; each is linear in the one after it, so the
     # examples' weights are multiplied in but once.
-    D = _output_delta(A[-1], Y, output_activation, loss)  # (BP1)
+    losses, D = losses_and_deltas(Z[-1], Y, output_activation, loss, loss_parameters)  # (BP1)
     deltas = [w.astype(D.dtype)[:, np.newaxis] * D]
-    for W, A_l in zip(weights[:0:-1], A[-2:0:-1], strict=True):  # last layer to second
-        deltas.insert(0, (deltas[0] @ W.T) * f_prime(A_l))  # (BP2)
+    for W, slopes in zip(weights[:0:-1], _slopes(Z, activation)[::-1], strict=True):
+        deltas.insert(0, (deltas[0] @ W.T) * slopes)  # (BP2), last layer to second
     nabla_b = [D.sum(axis=0) / w_sum for D in deltas]  # (BP3)
     nabla_W = [
         (A_l.T @ D + alpha * W) / w_sum  # (BP4)
         for A_l, D, W in zip(A[:-1], deltas, weights, strict=True)
     ]
-    total = float(w @ _losses(A[-1], Y, loss)) + _l2(weights, alpha)
+    total = float(w @ losses) + _l2(weights, alpha)
     return Gradients(total / w_sum, A, deltas, nabla_W, nabla_b)
 
 
 def numerical_gradient(
-    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: str,
-    output_activation: str, loss: str, sample_weight: ArrayLike | None = None, alpha: float = 0.0,
-    step: float = 1e-5,
+    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
+    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, step: float = 1e-5,
 ) -> tuple[list[Array], list[Array]]:  # fmt: skip
     """Compute the gradient of `cost` by moving one parameter at a time by ``step`` to either side.
 
-    Slow, and wrong where relu's kink or a clipped log loss is within a step; but it knows nothing
-    of backpropagation, which makes it the judge.
+    Slow, and wrong where a kink is within a step; but it knows nothing of backpropagation, which
+    makes it the judge.
 
     Parameters
     ----------
@@ -550,7 +521,7 @@ def numerical_gradient(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss : str
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -590,6 +561,7 @@ def numerical_gradient(
                 costs.append(cost(
                     Ws, bs, X, y, activation=activation, output_activation=output_activation,
                     loss=loss, sample_weight=sample_weight, alpha=alpha,
+                    loss_parameters=loss_parameters,
                 ))  # fmt: skip
             parameter[index] = here
             nabla[index] = (costs[0] - costs[1]) / (2 * step)
@@ -723,12 +695,133 @@ class Adam:
             w -= rate * m / (np.sqrt(v) + self.epsilon)
 
 
+@dataclass
+class AdamW(Adam):
+    """Adam with decoupled decay (Loshchilov and Hutter, 2019, arXiv:1711.05101), as in PyTorch.
+
+    ``w <- (1 - learning_rate weight_decay) w``, then with m and v of `Adam`
+    ``w <- w - learning_rate m^ / (sqrt(v^) + epsilon)``, where ``m^ = m / (1 - beta_1^t)`` and
+    ``v^ = v / (1 - beta_2^t)``: epsilon stands inside the bias correction.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+        > 0.
+    beta_1, beta_2 : float, default 0.9 and 0.999
+        Decay rates of m and v, in [0, 1).
+    epsilon : float, default 1e-8
+        > 0.
+    weight_decay : float, default 0.01
+        At least 0.
+
+    Examples
+    --------
+    >>> w = np.array([1.0])
+    >>> AdamW(learning_rate=0.25, weight_decay=0.5).step([w], [np.array([100.0])])
+    >>> w.round(6).tolist()  # 1 - 0.25 * 0.5 - 0.25
+    [0.625]
+    """
+
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must be at least 0, got {self}")
+
+    def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
+        """Change a list of arrays in place, by gradients of the same shapes.
+
+        Parameters
+        ----------
+        parameters, gradients : sequences of arrays
+            As many of the one as of the other.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        _check_gradients(parameters, gradients)
+        self.ms = self.ms or [np.zeros_like(p) for p in parameters]
+        self.vs = self.vs or [np.zeros_like(p) for p in parameters]
+        self.t += 1
+        for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
+            m = self.ms[i] = self.beta_1 * self.ms[i] + (1 - self.beta_1) * g
+            v = self.vs[i] = self.beta_2 * self.vs[i] + (1 - self.beta_2) * g**2
+            m_hat, v_hat = m / (1 - self.beta_1**self.t), v / (1 - self.beta_2**self.t)
+            w *= 1 - self.learning_rate * self.weight_decay
+            w -= self.learning_rate * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+
+@dataclass
+class RMSprop:
+    """RMSprop (Tieleman and Hinton, 2012, lecture 6.5), as in PyTorch.
+
+    ``v <- rho v + (1 - rho) g^2``, ``u <- momentum u + g / (sqrt(v) + epsilon)``, then
+    ``w <- w - learning_rate u``.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.01
+        > 0.
+    rho : float, default 0.99
+        Decay rate of v, in [0, 1).
+    momentum : float, default 0.0
+        In [0, 1].
+    epsilon : float, default 1e-8
+        > 0.
+
+    Examples
+    --------
+    >>> w = np.array([1.0, 1.0])
+    >>> RMSprop(learning_rate=0.25, rho=0.75).step([w], [np.array([100.0, -0.01])])
+    >>> w.round(3).tolist()  # whatever the gradient's size: 0.25 / sqrt(1 - rho)
+    [0.5, 1.5]
+    """
+
+    learning_rate: float = 0.01
+    rho: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
+    vs: list[Array] = field(default_factory=list, init=False, repr=False)
+    us: list[Array] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (self.learning_rate > 0 and self.epsilon > 0):
+            raise ValueError(f"learning_rate and epsilon must be > 0, got {self}")
+        if not (0 <= self.rho < 1 and 0 <= self.momentum <= 1):
+            raise ValueError(f"rho must be in [0, 1) and momentum in [0, 1], got {self}")
+
+    def step(self, parameters: Sequence[Array], gradients: Sequence[Array]) -> None:
+        """Change a list of arrays in place, by gradients of the same shapes.
+
+        Parameters
+        ----------
+        parameters, gradients : sequences of arrays
+            As many of the one as of the other.
+
+        Raises
+        ------
+        ValueError
+            If the shapes differ.
+        """
+        _check_gradients(parameters, gradients)
+        self.vs = self.vs or [np.zeros_like(p) for p in parameters]
+        self.us = self.us or [np.zeros_like(p) for p in parameters]
+        for i, (w, g) in enumerate(zip(parameters, gradients, strict=True)):
+            v = self.vs[i] = self.rho * self.vs[i] + (1 - self.rho) * g**2
+            self.us[i] = self.momentum * self.us[i] + g / (np.sqrt(v) + self.epsilon)
+            w -= self.learning_rate * self.us[i]
+
+
 def train(
     weights: Sequence[Array], biases: Sequence[Array], X: ArrayLike, y: ArrayLike, *,
-    optimizer: SGD | Adam, epochs: int, batch_size: int,
+    optimizer: SGD | Adam | RMSprop, epochs: int, batch_size: int,
     permutations: Iterable[ArrayLike] | None = None,
     random_state: int | np.random.Generator | None = None,
-    activation: str, output_activation: str, loss: str,
+    activation: Activation, output_activation: str, loss: str,
+    loss_parameters: Sequence[float] = (),
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, method: str = "matrix",
 ) -> list[float]:  # fmt: skip
     """Train by mini-batches; weights and biases, which must be float arrays, change in place.
@@ -741,7 +834,7 @@ def train(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         As for `backprop`.
-    optimizer : SGD or Adam
+    optimizer : SGD, Adam, AdamW or RMSprop
         It keeps its velocities or moments.
     epochs, batch_size : int
         At least 1.  The last mini-batch of an epoch may be smaller.
@@ -749,7 +842,7 @@ def train(
         The order of the rows in each epoch, to repeat the shuffles of another run.
     random_state : int or Generator, optional
         Draws the orders with `numpy.random.default_rng` where permutations are not given.
-    activation, output_activation, loss : str
+    activation, output_activation, loss, loss_parameters : str, or as said there
         See the module's docstring.
     sample_weight : array (n,), optional
         With a positive sum.
@@ -807,6 +900,7 @@ def train(
             nabla = methods[method](
                 weights, biases, X[batch], y[batch], sample_weight=w[batch], alpha=alpha,
                 activation=activation, output_activation=output_activation, loss=loss,
+                loss_parameters=loss_parameters,
             )  # fmt: skip
             optimizer.step(parameters, [*nabla.weights, *nabla.biases])
             total += nabla.loss * len(batch)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 
 class Model(Protocol):
-    """A plan, an output code and one flat vector."""
+    """A plan, an output code, what the functions are to be told, and one flat vector."""
 
     @property
     def plan(self) -> NDArray: ...
@@ -18,3 +18,6 @@ class Model(Protocol):
 
     @property
     def parameters(self) -> NDArray: ...
+
+    @property
+    def function_parameters(self) -> dict[str, Any]: ...

@@ -24,8 +24,8 @@ class Sweep:
 
     Parameters
     ----------
-    model : Network, or anything with its plan, output and parameters
-    X, y, sample_weight, rows, loss_scale
+    model : Network, or anything with what `Model` asks for
+    X, y, sample_weight, rows, loss_scale, sklearns_loss
         As for `cbackprop.engine.run.Task`.
     block_rows : int, optional
         Rows that go through together; by default as many as suit the cache.
@@ -42,6 +42,7 @@ class Sweep:
         sample_weight: NDArray | None = None,
         rows: NDArray | None = None,
         loss_scale: float = 1.0,
+        sklearns_loss: bool = False,
         block_rows: int | None = None,
         execution: Execution,
     ):
@@ -74,6 +75,8 @@ class Sweep:
                 rows=rows,
                 capacity=self.block_rows,
                 loss_scale=loss_scale,
+                sklearns_loss=sklearns_loss,
+                **model.function_parameters,
             )
             for _ in range(n_threads)
         ]

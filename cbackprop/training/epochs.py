@@ -39,16 +39,19 @@ def epochs(
     l2: float = 0.0,
     l2_batch: float = 0.0,
     loss_scale: float = 1.0,
+    sklearns_loss: bool = False,
     n_jobs: int | None = None,
+    first_epoch: int = 0,
+    total_epochs: int | None = None,
 ) -> Generator[float, None, None]:
     """Train the network in place, an epoch at every ``next``.
 
     Parameters
     ----------
-    model : Network, or anything with its plan, output and parameters
+    model : Network, or anything with what `Model` asks for
     X : C-contiguous array or CSR matrix of shape (n, n_features), of the network's dtype
     y : int32 labels (n,), or numbers (n, n_outputs)
-    optimizer : SGD or Adam
+    optimizer : Optimizer
         Its learning rate may be changed between epochs.
     batch_size : int
         Rows of a mini-batch; the last one of an epoch may be smaller.
@@ -67,8 +70,13 @@ def epochs(
         learning rate: the book's lambda / n, and scikit-learn's alpha.
     loss_scale : float
         Reported losses are the mean loss times this, plus the L2 term.
+    sklearns_loss : bool
+        Report the losses as scikit-learn makes them, which differ next to certainty.
     n_jobs : int or None
         Threads; None for as many as pay off.
+    first_epoch, total_epochs : int
+        Which epoch of the fit comes first, and how many the whole fit has: for schedules. None:
+        the fit has no end, and steps are counted from the optimizer's first.
 
     Yields
     ------
@@ -89,6 +97,9 @@ def epochs(
         l2=l2,
         l2_batch=l2_batch,
         loss_scale=loss_scale,
+        sklearns_loss=sklearns_loss,
+        first_epoch=first_epoch,
+        total_epochs=total_epochs,
         execution=Execution(n_jobs),
     )
 
@@ -108,7 +119,10 @@ def passes(
     l2: float = 0.0,
     l2_batch: float = 0.0,
     loss_scale: float = 1.0,
+    sklearns_loss: bool = False,
     execution: Execution,
+    first_epoch: int = 0,
+    total_epochs: int | None = None,
     undo: Undo | None = None,
 ) -> Generator[float, None, None]:
     """What `epochs` does, by a call that was told how to work.
@@ -119,16 +133,23 @@ def passes(
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
-    state = optimizer._ready(model.parameters)
-    data = {"y": y, "sample_weight": sample_weight, "rows": order, "loss_scale": loss_scale}
+    state, factors = optimizer._ready(model.parameters), optimizer._factors(len(model.plan))
+    data = {
+        "y": y,
+        "sample_weight": sample_weight,
+        "rows": order,
+        "loss_scale": loss_scale,
+        "sklearns_loss": sklearns_loss,
+    }
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
     threads = execution.threads(step_flops * model.parameters.itemsize / 4)
+    clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
     kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
-    steps = kind(model, X, data, optimizer, state, batch_size, threads)
+    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads)
     with Team(steps.n_threads) as team:
-        for _ in range(max_epochs):
+        for epoch in range(max_epochs):
             if rng is not None and order is not None:
                 # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
                 shuffle(rng, order)
@@ -136,42 +157,63 @@ def passes(
             with blas_held_to_one_thread():
                 if undo is not None and undo.is_waiting:
                     left = None
-                    if max_epochs == 1 and n <= batch_size:
+                    plain = factors is None and optimizer._numbers(*clock.steps(epoch, 0, n)) is None
+                    if plain and max_epochs == 1 and n <= batch_size:
                         left = steps.rehearse(team, optimizer._rule(l2, l2_batch), n, undo)
                     if left is None:
                         undo.copy()
                     else:
                         total, trained = left, n
                 for first in range(trained, n, steps.rows):
+                    last = min(n, first + steps.rows)
                     rule = optimizer._rule(l2, l2_batch)
-                    loss, seen = steps.train(team, rule, first, min(n, first + steps.rows))
+                    numbers = optimizer._numbers(*clock.steps(epoch, first, last))
+                    loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss
                     trained += seen
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)
 
 
+class _Clock:
+    """Where in a fit its steps are."""
+
+    def __init__(self, n_rows, batch_size, first_epoch, total_epochs, optimizer):
+        self.batch_size, self.an_epoch = batch_size, -(-n_rows // batch_size)
+        self.total = None if total_epochs is None else total_epochs * self.an_epoch
+        self.begin = optimizer.n_steps if self.total is None else first_epoch * self.an_epoch
+
+    def steps(self, epoch: int, first: int, last: int) -> tuple[int, int, int | None]:
+        """The steps of these rows of an epoch: from the first to before the last, of how many."""
+        begin = self.begin + epoch * self.an_epoch
+        stop = begin + -(-last // self.batch_size)
+        return begin + first // self.batch_size, stop, self.total
+
+
 class _Whole:
     """Slices of whole mini-batches, each trained on in one compiled call."""
 
-    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
         self.task = run.Task(
-            model.plan, model.output, model.parameters, X, capacity=batch_size, **data
-        )
+            model.plan, model.output, model.parameters, X, capacity=batch_size,
+            **model.function_parameters, **data,
+        )  # fmt: skip
         self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
-        self.n_threads = n_threads
+        self.n_threads, self.factors = n_threads, factors
         keeps_gradient = state.shape[0] > 0 or optimizer._clips
         size = model.parameters.size if keeps_gradient else 0
         self.gradient = np.empty(size, dtype=model.parameters.dtype)
         self.rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
 
-    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+    def train(
+        self, team: Team, rule: NDArray, numbers: NDArray | None, first: int, last: int
+    ) -> tuple[float, int]:
         """The sum over mini-batches of their losses times their rows, and the rows trained on."""
 
         def call(barrier: run.Team, thread: int) -> float:
             return self.task.train(
                 rule, self.gradient, self.state, first, last, self.batch_size,
-                barrier, thread, self.optimizer,
+                barrier, thread, self.optimizer, numbers, self.factors,
             )  # fmt: skip
 
         return team.together(call), self.task.n_trained
@@ -201,13 +243,15 @@ class _Whole:
 class _Divided:
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
 
-    def __init__(self, model, X, data, optimizer, state, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
         self.sweep = Sweep(model, X, execution=Execution(n_threads), **data)
         self.optimizer, self.state, self.rows = optimizer, state, batch_size
-        self.n_threads = len(self.sweep.tasks)
+        self.n_threads, self.factors = len(self.sweep.tasks), factors
         self.gradient = np.empty_like(model.parameters)
 
-    def train(self, team: Team, rule: NDArray, first: int, last: int) -> tuple[float, int]:
+    def train(
+        self, team: Team, rule: NDArray, numbers: NDArray | None, first: int, last: int
+    ) -> tuple[float, int]:
         """The mini-batch's loss times its rows, and its rows."""
         weight = self.sweep.total_weight(first, last)
         if weight == 0.0:
@@ -216,8 +260,9 @@ class _Divided:
 
         def call(barrier: run.Team, thread: int) -> float:
             return self.sweep.tasks[0].step(
-                rule, self.gradient, self.state, weight, barrier, thread, self.optimizer
-            )
+                rule, self.gradient, self.state, weight,
+                barrier, thread, self.optimizer, numbers, self.factors,
+            )  # fmt: skip
 
         return (last - first) * (loss + team.together(call)), last - first
 

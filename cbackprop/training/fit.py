@@ -120,6 +120,8 @@ def run_epochs(
         y,
         state.optimizer,
         max_epochs=state.epochs_left,
+        first_epoch=state.epoch,
+        total_epochs=state.max_epochs if state.has_end else None,
         rng=state.rng,
         order=state.order,
         sample_weight=sample_weight,

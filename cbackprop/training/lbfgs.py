@@ -30,6 +30,7 @@ def lbfgs(
     *,
     sample_weight: NDArray | None = None,
     l2_batch: float = 0.0,
+    sklearns_loss: bool = False,
     max_iter: int = 200,
     max_fun: int = 15000,
     tol: float = 1e-4,
@@ -52,7 +53,9 @@ def lbfgs(
     """
     vector = model.parameters
     accepted = vector.copy()
-    sweep = Sweep(model, X, y=y, sample_weight=sample_weight, execution=execution)
+    sweep = Sweep(
+        model, X, y=y, sample_weight=sample_weight, sklearns_loss=sklearns_loss, execution=execution
+    )
 
     loss, iterations = 0.0, 0
     known = list(evaluations or ())[::-1]

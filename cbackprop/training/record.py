@@ -88,6 +88,8 @@ class FitState:
         Everything L-BFGS was told, if somebody asks for it: see `cbackprop.training.lbfgs`.
     record : Record
         The books of the last whole epoch.
+    has_end : bool
+        Whether this fit is whole: a partial one is a part of one without end.
     interrupted : bool
         Whether the parameters are those of the middle of an epoch.
     """
@@ -106,6 +108,7 @@ class FitState:
     start: NDArray | None = None
     evaluations: list[tuple[float, NDArray]] | None = None
     record: Record = field(default_factory=Record)
+    has_end: bool = True
     interrupted: bool = False
 
     @property

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -26,18 +26,6 @@ def check_option(name: str, value: Any, options: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} must be one of {sorted(options)}, got {value!r}")
     return value
-
-
-def check_output(output_activation: Any, loss: Any) -> None:
-    """An output activation and a loss that go together."""
-    check_option("output_activation", output_activation, {output for output, _ in run.OUTPUTS})
-    check_option("loss", loss, {name for _, name in run.OUTPUTS})
-    if (output_activation, loss) not in run.OUTPUTS:
-        allowed = ", ".join(f"{output} with {name}" for output, name in run.OUTPUTS)
-        raise ValueError(
-            f"the output activation {output_activation!r} does not go with the loss {loss!r}; "
-            f"these do: {allowed}"
-        )
 
 
 def check_number(
@@ -187,12 +175,23 @@ def one_index_type(X: Any) -> Any:
     return type(X)(tuple(parts), shape=X.shape)
 
 
+class Loss(Protocol):
+    """What is asked of a loss about its targets: `cbackprop.functions.losses` has them."""
+
+    @property
+    def takes_labels(self) -> bool: ...
+
+    def spread(self, y: NDArray, n_outputs: int) -> NDArray: ...
+
+    def check(self, y: NDArray) -> None: ...
+
+
 def check_targets(
-    y: Any, X: Any, n_outputs: int, output_activation: str, loss: str, dtype: np.dtype
+    y: Any, X: Any, n_outputs: int, output_activation: str, loss: Loss, dtype: np.dtype
 ) -> NDArray:
     """y as int32 labels (n,) or numbers (n, n_outputs) that the loss is defined for."""
     check_given("y", y)
-    if loss == "log_loss":
+    if loss.takes_labels:
         return _check_labels(softmax_labels(y, n_outputs), X, n_outputs)
     labels_too = output_activation == "logistic" and n_outputs > 1
     if labels_too and not hasattr(y, "tocsr"):
@@ -203,20 +202,14 @@ def check_targets(
     if values.ndim == 1:
         values = values.reshape(-1, 1)
     check_consistent_length(X, values)
+    values = loss.spread(values, n_outputs)
     if values.ndim != 2 or values.shape[1] != n_outputs:
         more = ", or be integer labels" if labels_too else ""
         raise ValueError(
             f"y must have the shape (n, {n_outputs}) for {n_outputs} outputs{more}, got "
             f"{np.shape(y)}"
         )
-    lowest, highest = values.min(), values.max()
-    if loss == "poisson" and lowest < 0:
-        raise ValueError(f"y must not be negative for the Poisson loss, got {lowest}")
-    if loss == "binary_log_loss" and (lowest < 0 or highest > 1):
-        raise ValueError(
-            f"y must lie between 0 and 1 for the binary log loss, got {lowest} to {highest}: take "
-            "y != 0 or y > 0, whichever tells what is on from what is off"
-        )
+    loss.check(values)
     return _aligned(values)
 
 

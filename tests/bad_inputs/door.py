@@ -16,6 +16,7 @@ SIZE = (3 + 1) * 4 + (4 + 1) * 2
 SSIZE_MAX = np.iinfo(np.intp).max
 
 plan = make_plan((FEATURES, 4, OUTPUTS), "tanh")
+ONES = np.ones((2, 2, 3))  # groups that change nothing
 
 
 def changed_plan(layer, **fields):
@@ -165,7 +166,7 @@ BAD_ARGUMENTS = {
     "plan: unknown activation": (
         {"plan": changed_plan(1, activation=len(run.ACTIVATIONS))},
         ValueError,
-        "layer 1 has the unknown activation code 4",
+        f"layer 1 has the unknown activation code {len(run.ACTIVATIONS)}",
     ),
     "plan: activation that an int would hold as 0": (
         {"plan": changed_plan(0, activation=2**32)},
@@ -176,7 +177,7 @@ BAD_ARGUMENTS = {
     "output: too large": (
         {"output": len(run.OUTPUTS)},
         ValueError,
-        "output must be one of the codes in OUTPUTS, got 5",
+        f"output must be one of the codes in OUTPUTS, got {len(run.OUTPUTS)}",
     ),
     "output: a name": ({"output": "softmax"}, TypeError, "int"),
     "output: None": ({"output": None}, TypeError, "int"),
@@ -230,6 +231,13 @@ BAD_ARGUMENTS = {
     ),
     "capacity: largest": ({"capacity": SSIZE_MAX}, ValueError, f"got {SSIZE_MAX}"),
     "capacity: float": ({"capacity": 2.0}, TypeError, "float"),
+    "slopes: too few": ({"slopes": [0.1]}, ValueError, "slopes must have 2 elements, got 1"),
+    "slopes: words": ({"slopes": ["a", "b"]}, ValueError, "float"),
+    "loss_parameters: too many": (
+        {"loss_parameters": [0.1, 0.2]},
+        ValueError,
+        "loss_parameters must have 1 elements, got 2",
+    ),
     "loss_scale: None": ({"loss_scale": None}, TypeError, "(real number|float)"),
     "X: None": ({"X": None}, ValueError, "X must be .*got NoneType"),
     "X: list": ({"X": [[1.0] * FEATURES] * N}, ValueError, "X must be .*got list"),
@@ -510,8 +518,50 @@ BAD_TRAINING = {
         ValueError,
         "thread must be between 0 and 1, got 2",
     ),
+    "groups: list": ({"groups": ONES.tolist()}, ValueError, "groups must be .*got list"),
+    "groups: float32": (
+        {"groups": ONES.astype("f4")},
+        TypeError,
+        "groups must be an array of float64, got float32",
+    ),
+    "groups: a row a layer": (
+        {"groups": ONES[:, 0]},
+        ValueError,
+        "groups must be a C-contiguous array",
+    ),
+    "groups: flat": ({"groups": np.ones((2, 6))}, ValueError, "3 dimension.*got 2"),
+    "groups: of fewer layers": (
+        {"groups": ONES[:1]},
+        ValueError,
+        r"groups must have shape \(2, 2, 3\).*got \(1, 2, 3\)",
+    ),
+    "groups: of rates alone": ({"groups": np.ones((2, 2, 1))}, ValueError, r"got \(2, 2, 1\)"),
+    "groups: negative": ({"groups": -ONES}, ValueError, "at least 0, got -1.0 in layer 0"),
+    "groups: NaN": (
+        {"groups": np.array([[[1.0] * 3] * 2, [[1.0] * 3, [1.0, 1.0, np.nan]]])},
+        ValueError,
+        "finite and at least 0, got nan in layer 1",
+    ),
+    "groups: infinite": ({"groups": ONES * np.inf}, ValueError, "got inf in layer 0"),
     "team: a number": ({"team": 2}, TypeError, "team"),
     "team: another class": ({"team": object()}, TypeError, "team"),
+}
+
+# --- the numbers of every step: those of one step, the error, what its message says ---
+
+BAD_NUMBERS = {
+    "list": (lambda n: [[0.1, 0.0, 0.0]] * n, ValueError, "numbers must be .*got list"),
+    "integers": (lambda n: np.ones((n, 3), int), TypeError, "numbers must be an array of float64"),
+    "a vector": (lambda n: np.ones(n), ValueError, "numbers must have 2 dimension.*got 1"),
+    "one step more": (lambda n: np.zeros((n + 1, 3)), ValueError, "a row for each step"),
+    "no step": (lambda n: np.zeros((0, 3)), ValueError, r"got \(0, 3\)"),
+    "rates alone": (lambda n: np.zeros((n, 1)), ValueError, r"numbers must have shape .*, 1\)"),
+    "by columns": (lambda n: np.zeros((n, 6))[:, ::2], ValueError, "C-contiguous"),
+    "negative rate": (lambda n: np.full((n, 3), -0.1), ValueError, "at least 0.*for step 0"),
+    "rate NaN": (lambda n: np.full((n, 3), np.nan), ValueError, "finite.*got .nan"),
+    "rate infinite": (lambda n: np.full((n, 3), np.inf), ValueError, "finite.*got .inf"),
+    "dropout of all": (lambda n: np.tile([0.1, 0.0, 1.0], (n, 1)), ValueError, "less than 1"),
+    "decay of SGD": (lambda n: np.tile([0.1, 0.5, 0.0], (n, 1)), ValueError, "only adamw decays"),
 }
 
 # --- CSR matrices that lie about their bounds: the matrix, and what the message says ---
@@ -620,6 +670,17 @@ def _calling():
                 f"step: {name}",
                 lambda changes=changes: _given(changes=changes),
                 lambda given: step(task(parameters=given.parameters), **given.changes),
+                error,
+                words,
+            )
+    for name, (make, error, words) in BAD_NUMBERS.items():
+        for call, (does, n) in {"train": (train, 3), "step": (step, 1)}.items():
+            yield Bad(
+                f"{call}: numbers {name}",
+                lambda make=make, n=n: _given(numbers=make(n)),
+                lambda given, does=does: does(
+                    task(parameters=given.parameters), numbers=given.numbers
+                ),
                 error,
                 words,
             )

@@ -1,5 +1,5 @@
 /* Adam's step where a square root takes as long as everything else together: the processor makes it of an estimate
-   meanwhile, beside its division. Bit for bit the result of the plain loop in body.h. Included there. */
+   meanwhile, beside its division. Bit for bit the result of the plain loop in optimizers.h. Included there. */
 
 #if defined(T_IS_FLOAT)
 #define BITS_OF(x) _mm512_castps_si512(x)
@@ -34,22 +34,23 @@ static ALWAYS_INLINE V FN(square_root)(V x)
     return others == 0 ? s : OP(mask_sqrt)(s, others, x);
 }
 
-static void FN(adam_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT mean, T *RESTRICT square,
-                            ptrdiff_t n, const Rule *rule, double rate, double l2)
+static ALWAYS_INLINE void FN(adam_step)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT mean, T *RESTRICT square,
+                                        ptrdiff_t n, const Rule *rule, const Step *step, int decays)
 {
-    const V eta = EVERY((T)rate), decay = EVERY((T)l2), epsilon = EVERY((T)rule->epsilon);
+    const V eta = EVERY((T)step->rate), l2 = EVERY((T)step->l2), epsilon = EVERY((T)step->epsilon);
+    const V decay = EVERY((T)step->decay);
     const V beta_1 = EVERY((T)rule->beta_1), rest_1 = EVERY((T)(1.0 - rule->beta_1));
     const V beta_2 = EVERY((T)rule->beta_2), rest_2 = EVERY((T)(1.0 - rule->beta_2));
     for (ptrdiff_t i = 0; i < n; i += WIDTH) {
         const MASK mask = n - i < WIDTH ? MASK_OF(n - i) : (MASK)-1;
         const V weight = LOAD_LAST(w + i, mask);
-        const V g = PLUS(LOAD_LAST(gradient + i, mask), MULTIPLY(decay, weight));
+        const V g = PLUS(LOAD_LAST(gradient + i, mask), MULTIPLY(l2, weight));
         const V m = PLUS(MULTIPLY(beta_1, LOAD_LAST(mean + i, mask)), MULTIPLY(rest_1, g));
         const V v = PLUS(MULTIPLY(beta_2, LOAD_LAST(square + i, mask)), MULTIPLY(rest_2, MULTIPLY(g, g)));
-        const V step = OP(div)(MULTIPLY(eta, m), PLUS(FN(square_root)(v), epsilon));
+        const V move = OP(div)(MULTIPLY(eta, m), PLUS(FN(square_root)(v), epsilon));
         STORE_LAST(mean + i, mask, m);
         STORE_LAST(square + i, mask, v);
-        STORE_LAST(w + i, mask, MINUS(weight, step));
+        STORE_LAST(w + i, mask, MINUS(weight, decays ? PLUS(MULTIPLY(decay, weight), move) : move));
     }
 }
 

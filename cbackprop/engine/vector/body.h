@@ -163,198 +163,8 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
     }
 }
 
-/* Activations f and their derivatives, which f' = g(a) gives in terms of a = f(z). */
-
-static inline T FN(videntity)(T z)
-{
-    return z;
-}
-
-static inline T FN(vrelu)(T z)
-{
-    return z < C(0.0) ? C(0.0) : z; /* NaN stays */
-}
-
-/* z (m, n) becomes f(z + b). Several narrow rows make one long one, with b repeated along it. */
-#define ACTIVATION(NAME, F)                                                                                            \
-    static void FN(NAME)(T *RESTRICT z, const T *RESTRICT b, ptrdiff_t m, ptrdiff_t n)                                 \
-    {                                                                                                                  \
-        T repeated[128];                                                                                               \
-        ptrdiff_t rows = n <= 64 ? 128 / n : 1, width = rows * n, i = 0;                                               \
-        if (rows > m) rows = 1, width = n;                                                                             \
-        if (rows > 1) {                                                                                                \
-            for (ptrdiff_t r = 0; r < rows; r++)                                                                       \
-                for (ptrdiff_t j = 0; j < n; j++) repeated[r * n + j] = b[j];                                          \
-            for (; i + rows <= m; i += rows)                                                                           \
-                for (ptrdiff_t j = 0; j < width; j++) z[i * n + j] = F(z[i * n + j] + repeated[j]);                    \
-        }                                                                                                              \
-        for (; i < m; i++)                                                                                             \
-            for (ptrdiff_t j = 0; j < n; j++) z[i * n + j] = F(z[i * n + j] + b[j]);                                   \
-    }
-
-ACTIVATION(identity, FN(videntity))
-ACTIVATION(logistic, FN(vlogistic))
-ACTIVATION(tanh, FN(vtanh))
-ACTIVATION(relu, FN(vrelu))
-
-static NOINLINE void FN(exponential)(T *x, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) x[i] = FN(vexp)(x[i]);
-}
-
-static void FN(logarithm)(T *x, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) x[i] = FN(vlog)(x[i]);
-}
-
-static void FN(identity_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
-{
-    (void)a, (void)delta, (void)n;
-}
-
-static void FN(logistic_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) delta[i] *= a[i] * (C(1.0) - a[i]);
-}
-
-static void FN(tanh_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) delta[i] *= C(1.0) - a[i] * a[i];
-}
-
-static void FN(relu_derivative)(const T *RESTRICT a, T *RESTRICT delta, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) delta[i] = a[i] == C(0.0) ? C(0.0) : delta[i];
-}
-
-/* Outputs: activation alone. */
-
-static void FN(identity_output)(T *z, ptrdiff_t m, ptrdiff_t k)
-{
-    (void)z, (void)m, (void)k;
-}
-
-static void FN(logistic_output)(T *z, ptrdiff_t m, ptrdiff_t k)
-{
-    for (ptrdiff_t i = 0; i < m * k; i++) z[i] = FN(vlogistic)(z[i]);
-}
-
-static void FN(exp_output)(T *z, ptrdiff_t m, ptrdiff_t k)
-{
-    FN(exponential)(z, m * k);
-}
-
-/* e^(z - max z) / sum, for `rows` <= LANES rows of a transposed tile (k, LANES) */
-static NOINLINE void FN(softmax_tile)(T *RESTRICT tile, ptrdiff_t k)
-{
-    T highest[LANES], total[LANES];
-    for (ptrdiff_t r = 0; r < LANES; r++) highest[r] = tile[r], total[r] = 0;
-    for (ptrdiff_t c = 1; c < k; c++)
-        for (ptrdiff_t r = 0; r < LANES; r++)
-            highest[r] = tile[c * LANES + r] > highest[r] ? tile[c * LANES + r] : highest[r];
-    for (ptrdiff_t c = 0; c < k; c++)
-        for (ptrdiff_t r = 0; r < LANES; r++) tile[c * LANES + r] -= highest[r];
-    FN(exponential)(tile, k * LANES);
-    for (ptrdiff_t c = 0; c < k; c++)
-        for (ptrdiff_t r = 0; r < LANES; r++) total[r] += tile[c * LANES + r];
-    for (ptrdiff_t c = 0; c < k; c++)
-        for (ptrdiff_t r = 0; r < LANES; r++) tile[c * LANES + r] /= total[r];
-}
-
-static void FN(softmax_row)(T *z, ptrdiff_t k)
-{
-    T highest = z[0];
-    for (ptrdiff_t j = 1; j < k; j++) highest = z[j] > highest ? z[j] : highest;
-    for (ptrdiff_t j = 0; j < k; j++) z[j] -= highest;
-    FN(exponential)(z, k);
-    T total = (T)FN(sum)(z, k);
-    for (ptrdiff_t j = 0; j < k; j++) z[j] /= total;
-}
-
-static void FN(softmax_output)(T *z, ptrdiff_t m, ptrdiff_t k)
-{
-    T tile[TILE_COLUMNS * LANES];
-    if (k > TILE_COLUMNS) {
-        for (ptrdiff_t i = 0; i < m; i++) FN(softmax_row)(z + i * k, k);
-        return;
-    }
-    for (ptrdiff_t i = 0; i < m; i += LANES) {
-        ptrdiff_t rows = m - i < LANES ? m - i : LANES;
-        FN(transpose)(z + i * k, rows, k, k, tile, LANES);
-        for (ptrdiff_t r = rows; r < LANES; r++)
-            for (ptrdiff_t c = 0; c < k; c++) tile[c * LANES + r] = tile[c * LANES];
-        FN(softmax_tile)(tile, k);
-        FN(transpose)(tile, k, rows, LANES, z + i * k, k);
-    }
-}
-
-/* Outputs with their losses: z becomes a, delta = dC/dz, and the losses' sum is returned.
-   Probabilities are kept eps away from 0 and 1 in the logarithms alone. */
-
-static inline T FN(clipped)(T p)
-{
-    p = p < EPS ? EPS : p;
-    return p > C(1.0) - EPS ? C(1.0) - EPS : p;
-}
-
-#define ELEMENTWISE_LOSS(NAME, ACTIVATION, LOSS, DELTA)                                                                \
-    static double FN(NAME)(T *RESTRICT z, T *RESTRICT delta, const T *RESTRICT y, const int32_t *labels,               \
-                           const T *RESTRICT weights, ptrdiff_t m, ptrdiff_t k)                                        \
-    {                                                                                                                  \
-        T losses[BLOCK];                                                                                               \
-        double total = 0.0;                                                                                            \
-        (void)labels;                                                                                                  \
-        for (ptrdiff_t start = 0; start < m * k; start += BLOCK) {                                                     \
-            ptrdiff_t n = m * k - start < BLOCK ? m * k - start : BLOCK;                                               \
-            for (ptrdiff_t i = 0; i < n; i++) {                                                                        \
-                T target = y[start + i], a = ACTIVATION(z[start + i]);                                                 \
-                losses[i] = LOSS;                                                                                      \
-                delta[start + i] = DELTA;                                                                              \
-                z[start + i] = a;                                                                                      \
-            }                                                                                                          \
-            if (weights != NULL)                                                                                       \
-                for (ptrdiff_t i = 0; i < n; i++) {                                                                    \
-                    losses[i] *= weights[start + i];                                                                   \
-                    delta[start + i] *= weights[start + i];                                                            \
-                }                                                                                                      \
-            total += FN(sum)(losses, n);                                                                               \
-        }                                                                                                              \
-        return total;                                                                                                  \
-    }
-
-ELEMENTWISE_LOSS(identity_squared_error, , C(0.5) * (a - target) * (a - target), a - target)
-ELEMENTWISE_LOSS(logistic_squared_error, FN(vlogistic), C(0.5) * (a - target) * (a - target),
-                 (a - target) * a * (C(1.0) - a))
-ELEMENTWISE_LOSS(logistic_log_loss, FN(vlogistic),
-                 -(FN(vxlogy)(target, FN(clipped)(a)) +
-                   FN(vxlogy)(C(1.0) - target, C(1.0) - FN(clipped)(a))),
-                 a - target)
-ELEMENTWISE_LOSS(exp_poisson, FN(vexp), FN(vxlogy)(target, target / a) - target + a, a - target)
-
-static double FN(softmax_log_loss)(T *RESTRICT z, T *RESTRICT delta, const T *y, const int32_t *labels,
-                                   const T *weights, ptrdiff_t m, ptrdiff_t k)
-{
-    T losses[BLOCK];
-    double total = 0.0;
-    (void)y;
-    FN(softmax_output)(z, m, k);
-    memcpy(delta, z, (size_t)(m * k) * sizeof(T));
-    for (ptrdiff_t start = 0; start < m; start += BLOCK) {
-        ptrdiff_t n = m - start < BLOCK ? m - start : BLOCK;
-        for (ptrdiff_t i = 0; i < n; i++) {
-            ptrdiff_t at = (start + i) * k + labels[start + i];
-            losses[i] = z[at];
-            delta[at] -= C(1.0);
-        }
-        for (ptrdiff_t i = 0; i < n; i++) losses[i] = -FN(vlog)(FN(clipped)(losses[i]));
-        if (weights != NULL)
-            for (ptrdiff_t i = 0; i < n; i++) losses[i] *= weights[(start + i) * k];
-        total += FN(sum)(losses, n);
-    }
-    if (weights != NULL)
-        for (ptrdiff_t i = 0; i < m * k; i++) delta[i] *= weights[i];
-    return total;
-}
+#include "activations.h"
+#include "losses.h"
 
 static void FN(clip)(T *x, ptrdiff_t n, double bound)
 {
@@ -365,58 +175,7 @@ static void FN(clip)(T *x, ptrdiff_t n, double bound)
     }
 }
 
-/* Optimizers, one step on a slice: g = gradient + l2 w first, then the method's own rule. SGD, without or with
-   plain momentum, comes here only where its gradient is clipped: its step is one gemm otherwise (steps.pyx). */
-
-static void FN(sgd_update)(T *RESTRICT w, const T *RESTRICT gradient, T *first, T *second, ptrdiff_t n,
-                           const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2;
-    (void)first, (void)second, (void)rule;
-    for (ptrdiff_t i = 0; i < n; i++) w[i] -= eta * (gradient[i] + decay * w[i]);
-}
-
-static void FN(momentum_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT velocity, T *second,
-                                ptrdiff_t n, const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2, mu = (T)rule->momentum;
-    (void)second;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        velocity[i] = mu * velocity[i] - eta * (gradient[i] + decay * w[i]);
-        w[i] += velocity[i];
-    }
-}
-
-static void FN(nesterov_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT velocity, T *second,
-                                ptrdiff_t n, const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2, mu = (T)rule->momentum;
-    (void)second;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        T step = eta * (gradient[i] + decay * w[i]);
-        velocity[i] = mu * velocity[i] - step;
-        w[i] += mu * velocity[i] - step;
-    }
-}
-
-/* rate holds the bias corrections: eta sqrt(1 - beta_2^t) / (1 - beta_1^t) */
-#if ISA_BITS == 512
-#include "adam.h"
-#else
-static void FN(adam_update)(T *RESTRICT w, const T *RESTRICT gradient, T *RESTRICT mean, T *RESTRICT square,
-                            ptrdiff_t n, const Rule *rule, double rate, double l2)
-{
-    const T eta = (T)rate, decay = (T)l2, epsilon = (T)rule->epsilon;
-    const T beta_1 = (T)rule->beta_1, rest_1 = (T)(1.0 - rule->beta_1);
-    const T beta_2 = (T)rule->beta_2, rest_2 = (T)(1.0 - rule->beta_2);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        T g = gradient[i] + decay * w[i];
-        mean[i] = beta_1 * mean[i] + rest_1 * g;
-        square[i] = beta_2 * square[i] + rest_2 * (g * g);
-        w[i] -= eta * mean[i] / (SQRT(square[i]) + epsilon);
-    }
-}
-#endif
+#include "optimizers.h"
 
 #if ISA_BITS
 #include "product.h"
@@ -432,22 +191,23 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
 #endif
 
 static const TABLE FN(table) = {
-    {FN(identity), FN(logistic), FN(tanh), FN(relu)},
-    {FN(identity_derivative), FN(logistic_derivative), FN(tanh_derivative), FN(relu_derivative)},
-    {FN(identity_output), FN(logistic_output), FN(logistic_output), FN(softmax_output), FN(exp_output)},
-    {FN(identity_squared_error), FN(logistic_squared_error), FN(logistic_log_loss), FN(softmax_log_loss),
-     FN(exp_poisson)},
-    {FN(sgd_update), FN(momentum_update), FN(nesterov_update), FN(adam_update)},
-    FN(column_sums),
-    FN(gather),
-    FN(ask_for),
-    FN(product),
-    FN(sum_of_squares),
-    FN(clip),
-    FN(all_finite),
-    FN(add_scaled),
-    FN(exponential),
-    FN(logarithm),
+#define ACTIVATION(CODE, name, ...) .activate[CODE] = FN(name), .derivative[CODE] = FN(name##_derivative),
+#include "../functions.def"
+#define OUTPUT(CODE, FUNCTION, LOSS, TARGETS, SKLEARNS, ...)                                                           \
+    .output[CODE] = FN(FUNCTION##_output), .loss[CODE] = FN(FUNCTION##_##LOSS), .sklearns_loss[CODE] = FN(SKLEARNS),
+#include "../functions.def"
+#define OPTIMIZER(CODE, name, ...) .update[CODE] = FN(name##_update),
+#include "../functions.def"
+    .column_sums = FN(column_sums),
+    .gather = FN(gather),
+    .ask_for = FN(ask_for),
+    .product = FN(product),
+    .sum_of_squares = FN(sum_of_squares),
+    .clip = FN(clip),
+    .all_finite = FN(all_finite),
+    .add_scaled = FN(add_scaled),
+    .exponential = FN(exponential),
+    .logarithm = FN(logarithm),
 };
 
 #undef BITS
@@ -472,7 +232,9 @@ static const TABLE FN(table) = {
 #undef BLOCK
 #undef TILE_COLUMNS
 #undef ELEMENTWISE_LOSS
-#undef ACTIVATION
+#undef EACH_UNIT
+#undef MADE_OF_A
+#undef LOOPS_WITH_KEPT
 #if ISA_BITS
 #undef COPIED_VECTORS
 #undef COPY_BYTES

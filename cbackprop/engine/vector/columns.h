@@ -4,13 +4,14 @@
 static inline void FN(settle)(T *c, T sum, T scale, T keep, enum Finish finish, const T *with)
 {
     T x = keep == C(0.0) ? scale * sum : scale * sum + keep * *c;
-    switch (finish) {
-    case NOTHING: break;
-    case ADD: x += *with; break;
-    case ADD_RELU: x = FN(vrelu)(x + *with); break;
-    case TIMES_LOGISTIC_DERIVATIVE: x *= *with * (C(1.0) - *with); break;
-    case TIMES_TANH_DERIVATIVE: x *= C(1.0) - *with * *with; break;
-    case TIMES_RELU_DERIVATIVE: x = *with == C(0.0) ? C(0.0) : x; break;
+    if (finish != NOTHING) {
+        const T w = *with;
+        switch (finish) {
+#define FINISH(CODE, name, BESIDE, SCALAR, VECTOR)                                                                     \
+    case CODE: x = SCALAR; break;
+#include "../functions.def"
+        default: break;
+        }
     }
     *c = x;
 }
@@ -85,7 +86,7 @@ static int FN(thin_product)(int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t
                             const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish, const T *with)
 {
     T turned[THIN_NUMBERS];
-    const ptrdiff_t with_row = finish == ADD || finish == ADD_RELU ? 0 : ldc;
+    const ptrdiff_t with_row = FINISH_ROWS[finish].beside * ldc;
     if (!transpose_b) {
         if (n * k > THIN_NUMBERS) return 0;
         for (ptrdiff_t j = 0; j < n; j++)

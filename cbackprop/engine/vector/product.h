@@ -43,29 +43,22 @@ static ALWAYS_INLINE void FN(tile)(const int R, const int N, const FN(Panel) *pa
         UNROLL(4) for (int g = 0; g < (R + 3) / 4; g++) fours[g] += a_inner;
         b += ldb;
     }
-    const V scale = EVERY(panel->scale), keep = EVERY(panel->keep), one = EVERY(C(1.0));
+    const V scale = EVERY(panel->scale), keep = EVERY(panel->keep);
     /* All rows are read before one is written: a masked read right behind a masked write next to it is slow. */
     if (panel->keep == C(1.0)) EACH sums[r][v] = MULTIPLY_ADD(scale, sums[r][v], LOAD_VECTOR(c + r * ldc));
     else if (panel->keep != C(0.0))
         EACH sums[r][v] = MULTIPLY_ADD(scale, sums[r][v], MULTIPLY(keep, LOAD_VECTOR(c + r * ldc)));
     else if (panel->scale != C(1.0)) EACH sums[r][v] = MULTIPLY(scale, sums[r][v]);
     switch (panel->finish) {
-    case NOTHING: break;
-    case ADD: EACH sums[r][v] = PLUS(sums[r][v], LOAD_VECTOR(with)); break;
-    case ADD_RELU: EACH sums[r][v] = LARGER(ZERO(), PLUS(sums[r][v], LOAD_VECTOR(with))); break;
-    case TIMES_LOGISTIC_DERIVATIVE:
-        EACH {
-            V f = LOAD_VECTOR(with + r * ldc);
-            sums[r][v] = MULTIPLY(sums[r][v], MULTIPLY(f, MINUS(one, f)));
-        }
+#define FINISH(CODE, name, BESIDE, SCALAR, VECTOR)                                                                     \
+    case CODE:                                                                                                         \
+        EACH {                                                                                                         \
+            const V x = sums[r][v], w = LOAD_VECTOR(with + BESIDE_##BESIDE * r * ldc);                                 \
+            sums[r][v] = VECTOR;                                                                                       \
+        }                                                                                                              \
         break;
-    case TIMES_TANH_DERIVATIVE:
-        EACH {
-            V f = LOAD_VECTOR(with + r * ldc);
-            sums[r][v] = MULTIPLY(sums[r][v], MINUS(one, MULTIPLY(f, f)));
-        }
-        break;
-    case TIMES_RELU_DERIVATIVE: EACH sums[r][v] = WHERE_NOT_ZERO(LOAD_VECTOR(with + r * ldc), sums[r][v]); break;
+#include "../functions.def"
+    default: break;
     }
     EACH if (v + 1 < N || OVERLAPS(N)) STORE(AT(c + r * ldc), sums[r][v]);
     else STORE_LAST(AT(c + r * ldc), panel->mask, sums[r][v]);
@@ -126,7 +119,7 @@ static void FN(product_of_panels)(const FN(Shape) *shape, ptrdiff_t k, T scale, 
         const ptrdiff_t columns = n - first < width * WIDTH ? n - first : width * WIDTH;
         const ptrdiff_t ldb = shape->copied ? width * WIDTH : shape->ldb;
         const ptrdiff_t last = OVERLAPS(width) ? columns - WIDTH : (width - 1) * WIDTH;
-        const ptrdiff_t with_row = finish == NOTHING || finish == ADD || finish == ADD_RELU ? 0 : shape->ldc;
+        const ptrdiff_t with_row = FINISH_ROWS[finish].beside * shape->ldc;
         const FN(Panel) panel = {k,     shape->a_row, shape->a_inner, ldb, shape->ldc, with_row,
                                  scale, keep,         last,           MASK_OF(columns - (width - 1) * WIDTH), finish};
         /* The rows in as few tiles as can be, `high` of them a row higher than the others. */

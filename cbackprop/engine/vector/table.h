@@ -6,32 +6,26 @@
 
 #include "../plan.h"
 
-/* What is done to the sums of a product while they are at hand, x being one of them. */
-enum Finish {
-    NOTHING,
-    ADD,                       /* x + with[j], a row of biases */
-    ADD_RELU,                  /* relu(x + with[j]) */
-    TIMES_LOGISTIC_DERIVATIVE, /* x f'(z), where with[i, j] = f(z) and lies as C does */
-    TIMES_TANH_DERIVATIVE,
-    TIMES_RELU_DERIVATIVE
-};
-
 #define CBACKPROP_TABLE(NAME, T)                                                                                       \
     typedef struct {                                                                                                   \
-        /* z (m, n) becomes f(z + b), b (n), by Activation */                                                          \
-        void (*activate[N_ACTIVATIONS])(T *z, const T *b, ptrdiff_t m, ptrdiff_t n);                                   \
-        /* delta (n) becomes delta * f'(z), where a = f(z), by Activation */                                           \
-        void (*derivative[N_ACTIVATIONS])(const T *a, T *delta, ptrdiff_t n);                                          \
+        /* z (m, n) becomes f(z + b), b (n), by Activation; if the derivative is kept and `kept` (m, n) is not NULL, it\
+           becomes f'(z + b). `parameter` is the activation's, if it has one */                                        \
+        void (*activate[N_ACTIVATIONS])(T *z, const T *b, T *kept, ptrdiff_t m, ptrdiff_t n, double parameter);        \
+        /* delta (n) becomes delta * f'(z), by Activation: `from` is a = f(z), or f'(z) where that is kept */          \
+        void (*derivative[N_ACTIVATIONS])(const T *from, T *delta, ptrdiff_t n, double parameter);                     \
         /* z (m, k) becomes the output, by Output */                                                                   \
         void (*output[N_OUTPUTS])(T *z, ptrdiff_t m, ptrdiff_t k);                                                     \
         /* the same, and delta (m, k) = dC/dz; returns the sum of the weighted losses. y (m, k), or labels (m) for     \
-           softmax; weights (m, k), each row's repeated, or NULL */                                                    \
+           softmax; weights (m, k), each row's repeated, or NULL; the loss's parameters, as its row says */            \
         double (*loss[N_OUTPUTS])(T *z, T *delta, const T *y, const int32_t *labels, const T *weights, ptrdiff_t m,    \
-                                  ptrdiff_t k);                                                                        \
+                                  ptrdiff_t k, const double *parameters);                                              \
+        /* the same but for the number returned, which is scikit-learn's */                                            \
+        double (*sklearns_loss[N_OUTPUTS])(T *z, T *delta, const T *y, const int32_t *labels, const T *weights,        \
+                                           ptrdiff_t m, ptrdiff_t k, const double *parameters);                        \
         /* one step on a slice of the vector, by Optimizer: w (n), its gradient, its state. For SGD, without or   \
            with plain momentum, only where the gradient is clipped: the step is one gemm otherwise */                  \
         void (*update[N_OPTIMIZERS])(T *w, const T *gradient, T *first, T *second, ptrdiff_t n, const Rule *rule,      \
-                                     double rate, double l2);                                                          \
+                                     const Step *step);                                                                \
         /* out (n) = keep * out + scale * (sum over the rows of d (m, n)); with keep 0 out is not read */              \
         void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \

@@ -15,7 +15,7 @@
 #define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer, left in the low bits */
 #define LN2_HI 0.693359375f
 #define LN2_LO -2.12194440e-4f
-#define EXP_LOWEST -104.0f
+#define EXP_LOWEST -120.0f /* times 10^7 it is still nothing */
 #define EXP_HIGHEST 89.0f
 #define TANH_ONE 9.1f
 #define SMALLEST_NORMAL 1.17549435e-38f
@@ -34,7 +34,7 @@
 #define ROUND_MAGIC 6755399441055744.0 /* 1.5 * 2^52 */
 #define LN2_HI 6.93147180369123816490e-01
 #define LN2_LO 1.90821492927058770002e-10
-#define EXP_LOWEST -746.0
+#define EXP_LOWEST -780.0
 #define EXP_HIGHEST 710.0
 #define TANH_ONE 19.1
 #define SMALLEST_NORMAL 2.2250738585072014e-308
@@ -49,13 +49,18 @@
 static inline BITS FN(bits)(T x) { BITS b; memcpy(&b, &x, sizeof b); return b; }
 static inline T FN(unbits)(BITS b) { T x; memcpy(&x, &b, sizeof x); return x; }
 
-/* x = n ln2 + r; returns e^r - 1, and n in *n. |r| <= ln2 / 2. */
-static inline T FN(reduced_expm1)(T x, BITS *n)
+/* x = n ln2 + r, |r| <= ln2 / 2; returns r, and n in *n. */
+static inline T FN(reduced)(T x, BITS *n)
 {
     T shifted = x * C(1.44269504088896340736) + ROUND_MAGIC;
     T whole = shifted - ROUND_MAGIC;
-    T r = (x - whole * LN2_HI) - whole * LN2_LO;
     *n = FN(bits)(shifted) - FN(bits)(ROUND_MAGIC);
+    return (x - whole * LN2_HI) - whole * LN2_LO;
+}
+
+/* e^r - 1 for |r| <= ln2 / 2 */
+static inline T FN(short_expm1)(T r)
+{
 #if defined(T_IS_FLOAT)
     T p = 0.0013926177501f;
     p = p * r + 0.0083631741802f;
@@ -77,16 +82,36 @@ static inline T FN(reduced_expm1)(T x, BITS *n)
     return r + r * r * p;
 }
 
-static inline T FN(vexp)(T x)
+/* x = n ln2 + r; returns e^r - 1, and n in *n. */
+static inline T FN(reduced_expm1)(T x, BITS *n)
+{
+    T r = FN(reduced)(x, n);
+    return FN(short_expm1)(r);
+}
+
+/* 2^n in two factors, so that neither the subnormals nor the largest numbers need a case of their own */
+static inline T FN(power_of_two)(BITS n, T *second)
+{
+    UBITS u = (UBITS)(n + 2 * (EXPONENT_BIAS + 1)), half = u >> 1;
+    *second = FN(unbits)((BITS)((u - half - 1) << MANTISSA_BITS));
+    return FN(unbits)((BITS)((half - 1) << MANTISSA_BITS));
+}
+
+/* e^x = y first second, for EXP_LOWEST <= x <= EXP_HIGHEST; returns y, between 0.7 and 1.5. y first is a normal number:
+   what is small multiplies it before `second`, and nothing is lost to the subnormals on the way. */
+static inline T FN(exp_parts)(T x, T *first, T *second)
 {
     BITS n;
+    T y = C(1.0) + FN(reduced_expm1)(x, &n);
+    *first = FN(power_of_two)(n, second);
+    return y;
+}
+
+static inline T FN(vexp)(T x)
+{
     x = x < EXP_LOWEST ? EXP_LOWEST : x;
     x = x > EXP_HIGHEST ? EXP_HIGHEST : x;
-    T y = C(1.0) + FN(reduced_expm1)(x, &n);
-    /* y 2^n in two factors, so that neither the subnormals nor the largest numbers need a case of their own */
-    UBITS u = (UBITS)(n + 2 * (EXPONENT_BIAS + 1)), half = u >> 1;
-    T first = FN(unbits)((BITS)((half - 1) << MANTISSA_BITS));
-    T second = FN(unbits)((BITS)((u - half - 1) << MANTISSA_BITS));
+    T first, second, y = FN(exp_parts)(x, &first, &second);
     return y * first * second;
 }
 
@@ -110,14 +135,12 @@ static inline T FN(vtanh)(T x)
 }
 
 /* log x = k ln2 + log(1 + f), 1 + f in [sqrt(1/2), sqrt(2)) */
-static inline T FN(vlog)(T x)
+static inline T FN(log_of_normal)(T normal, T shift)
 {
-    T tiny = x < SMALLEST_NORMAL ? C(1.0) : C(0.0);
-    T normal = x < SMALLEST_NORMAL ? x * TO_NORMAL : x;
     UBITS u = (UBITS)FN(bits)(normal) - (UBITS)SQRT_HALF_BITS;
     /* The exponent as a number, without an integer conversion: put it in the mantissa of ROUND_MAGIC. */
     BITS exponent = (BITS)((u + ((UBITS)EXPONENT_BIAS << MANTISSA_BITS)) >> MANTISSA_BITS);
-    T k = FN(unbits)(FN(bits)(ROUND_MAGIC) + exponent) - ROUND_MAGIC - (T)EXPONENT_BIAS - tiny * (T)TINY_SHIFT;
+    T k = FN(unbits)(FN(bits)(ROUND_MAGIC) + exponent) - ROUND_MAGIC - (T)EXPONENT_BIAS - shift;
     T mantissa = FN(unbits)((BITS)((u & (((UBITS)1 << MANTISSA_BITS) - 1)) + (UBITS)SQRT_HALF_BITS));
     T f = mantissa - C(1.0), s = f / (C(2.0) + f), z = s * s;
 #if defined(T_IS_FLOAT)
@@ -134,10 +157,24 @@ static inline T FN(vlog)(T x)
     R = R * z + 0.66666666666666696882;
 #endif
     T half_square = C(0.5) * f * f;
-    T y = k * LN2_HI - ((half_square - (s * (half_square + z * R) + k * LN2_LO)) - f);
+    return k * LN2_HI - ((half_square - (s * (half_square + z * R) + k * LN2_LO)) - f);
+}
+
+static inline T FN(vlog)(T x)
+{
+    T tiny = x < SMALLEST_NORMAL ? C(1.0) : C(0.0);
+    T normal = x < SMALLEST_NORMAL ? x * TO_NORMAL : x;
+    T y = FN(log_of_normal)(normal, tiny * (T)TINY_SHIFT);
     y = x == C(0.0) ? -(T)INFINITY : y;
     y = x < C(0.0) ? (T)NAN : y;
     return x < (T)INFINITY ? y : x; /* inf and NaN are their own logarithms here */
+}
+
+/* log(1 + x) for 0 <= x <= 1, or somewhat less than 0: what 1 + x loses is put back, and with it NaN */
+static inline T FN(vlog1p)(T x)
+{
+    T u = C(1.0) + x;
+    return FN(log_of_normal)(u, C(0.0)) + (x - (u - C(1.0))) / u;
 }
 
 /* x log(y), 0 where x is 0 whatever y is */

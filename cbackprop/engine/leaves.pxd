@@ -1,0 +1,167 @@
+"""The leaves that everything is computed in: a kernel or BLAS, for the dtype of its arguments.
+
+Here alone is asked what `floating` is.
+"""
+
+from cython cimport floating
+from libc.stdint cimport int32_t, int64_t
+from scipy.linalg.cython_blas cimport dgemm, sgemm
+
+from cbackprop.engine.kernels cimport of_double, of_float
+from cbackprop.engine.plan cimport Rule, Step
+
+
+cdef inline void activate(int64_t activation, floating* z, const floating* b, floating* kept, Py_ssize_t m,
+                          Py_ssize_t n, double slope) noexcept nogil:
+    """Z (m, n) becomes f(Z + b), and `kept` f'(Z + b), if f keeps it and there is room."""
+    if floating is float:
+        of_float.activate[activation](z, b, kept, m, n, slope)
+    else:
+        of_double.activate[activation](z, b, kept, m, n, slope)
+
+
+cdef inline void derivative(int64_t activation, const floating* made_of, floating* delta, Py_ssize_t n,
+                            double slope) noexcept nogil:
+    """D (n) becomes D * f'; `made_of` is A, or f' itself where that is kept."""
+    if floating is float:
+        of_float.derivative[activation](made_of, delta, n, slope)
+    else:
+        of_double.derivative[activation](made_of, delta, n, slope)
+
+
+cdef inline void output(int code, floating* z, Py_ssize_t m, Py_ssize_t k) noexcept nogil:
+    """Z (m, k) becomes A."""
+    if floating is float:
+        of_float.output[code](z, m, k)
+    else:
+        of_double.output[code](z, m, k)
+
+
+cdef inline double loss(int code, bint sklearns, floating* z, floating* delta, const floating* y,
+                        const int32_t* labels, const floating* weights, Py_ssize_t m, Py_ssize_t k,
+                        const double* parameters) noexcept nogil:
+    """Z (m, k) becomes A, and D = dC/dZ; the sum of the weighted losses, if asked for as scikit-learn has it."""
+    if floating is float:
+        if sklearns:
+            return of_float.sklearns_loss[code](z, delta, y, labels, weights, m, k, parameters)
+        return of_float.loss[code](z, delta, y, labels, weights, m, k, parameters)
+    else:
+        if sklearns:
+            return of_double.sklearns_loss[code](z, delta, y, labels, weights, m, k, parameters)
+        return of_double.loss[code](z, delta, y, labels, weights, m, k, parameters)
+
+
+cdef inline void update(const Rule* rule, floating* w, const floating* gradient, floating* first, floating* second,
+                        Py_ssize_t n, const Step* step) noexcept nogil:
+    """The optimizer's step on w (n)."""
+    if floating is float:
+        of_float.update[rule.optimizer](w, gradient, first, second, n, rule, step)
+    else:
+        of_double.update[rule.optimizer](w, gradient, first, second, n, rule, step)
+
+
+cdef inline void column_sums(const floating* d, floating* out, Py_ssize_t m, Py_ssize_t n, double scale,
+                             double keep) noexcept nogil:
+    """out (n) := keep out + scale (sum over the rows of D (m, n))."""
+    if floating is float:
+        of_float.column_sums(d, out, m, n, scale, keep)
+    else:
+        of_double.column_sums(d, out, m, n, scale, keep)
+
+
+cdef inline void gather(const floating* X, const Py_ssize_t* rows, floating* out, Py_ssize_t m,
+                        Py_ssize_t n) noexcept nogil:
+    """out (m, n) := these rows of X."""
+    if floating is float:
+        of_float.gather(X, rows, out, m, n)
+    else:
+        of_double.gather(X, rows, out, m, n)
+
+
+cdef inline void ask_for(const floating* X, const Py_ssize_t* rows, Py_ssize_t m, Py_ssize_t n, Py_ssize_t first,
+                         Py_ssize_t last) noexcept nogil:
+    """Has the memory fetch lines first ... last of each of these rows of X (., n)."""
+    if floating is float:
+        of_float.ask_for(X, rows, m, n, first, last)
+    else:
+        of_double.ask_for(X, rows, m, n, first, last)
+
+
+cdef inline double sum_of_squares(const floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return of_float.sum_of_squares(x, n)
+    else:
+        return of_double.sum_of_squares(x, n)
+
+
+cdef inline void clip(floating* x, Py_ssize_t n, double bound) noexcept nogil:
+    """x (n) kept within -bound ... bound."""
+    if floating is float:
+        of_float.clip(x, n, bound)
+    else:
+        of_double.clip(x, n, bound)
+
+
+cdef inline bint all_finite(const floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return of_float.all_finite(x, n)
+    else:
+        return of_double.all_finite(x, n)
+
+
+cdef inline void add_scaled(floating a, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
+    """y (n) += a x."""
+    if floating is float:
+        of_float.add_scaled(a, x, y, n)
+    else:
+        of_double.add_scaled(a, x, y, n)
+
+
+cdef inline void exponential(floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        of_float.exponential(x, n)
+    else:
+        of_double.exponential(x, n)
+
+
+cdef inline void logarithm(floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        of_float.logarithm(x, n)
+    else:
+        of_double.logarithm(x, n)
+
+
+cdef inline bint small_product(
+    bint transpose_a, bint transpose_b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    double alpha, const floating* a, Py_ssize_t lda, const floating* b, Py_ssize_t ldb,
+    double beta, floating* c, Py_ssize_t ldc, int finish, const floating* other,
+) noexcept nogil:
+    """C := finish(alpha op(A) op(B) + beta C), if it is small enough to be quicker here than in BLAS; else nothing."""
+    if floating is float:
+        return of_float.product(transpose_a, transpose_b, m, n, k, <float>alpha, a, lda, b, ldb,
+                                <float>beta, c, ldc, finish, other)
+    else:
+        return of_double.product(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb,
+                                 beta, c, ldc, finish, other)
+
+
+cdef inline void blas_product(
+    bint transpose_a, bint transpose_b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    double alpha, const floating* a, Py_ssize_t lda, const floating* b, Py_ssize_t ldb,
+    double beta, floating* c, Py_ssize_t ldc,
+) noexcept nogil:
+    """C := alpha op(A) op(B) + beta C.
+
+    BLAS is column-major and so sees every matrix transposed: it is asked for C^T = op(B)^T op(A)^T.
+    """
+    cdef int rows = <int>m, columns = <int>n, inner = <int>k
+    cdef int stride_a = <int>lda, stride_b = <int>ldb, stride_c = <int>ldc
+    cdef char ta = b"t" if transpose_a else b"n"
+    cdef char tb = b"t" if transpose_b else b"n"
+    cdef floating scale = <floating>alpha, keep = <floating>beta
+    if floating is float:
+        sgemm(&tb, &ta, &columns, &rows, &inner, &scale, <float*>b, &stride_b, <float*>a, &stride_a,
+              &keep, c, &stride_c)
+    else:
+        dgemm(&tb, &ta, &columns, &rows, &inner, &scale, <double*>b, &stride_b, <double*>a, &stride_a,
+              &keep, c, &stride_c)
