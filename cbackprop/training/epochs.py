@@ -157,7 +157,7 @@ def passes(
             with blas_held_to_one_thread():
                 if undo is not None and undo.is_waiting:
                     left = None
-                    plain = factors is None and optimizer._numbers(*clock.steps(epoch, 0, n)) is None
+                    plain = factors is None and optimizer.schedule is None
                     if plain and max_epochs == 1 and n <= batch_size:
                         left = steps.rehearse(team, optimizer._rule(l2, l2_batch), n, undo)
                     if left is None:
