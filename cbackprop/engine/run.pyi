@@ -48,6 +48,7 @@ class Task:
     n_outputs: int
     n_steps: int
     n_trained: int
+    unsound: bool
     workspace: NDArray[Any]
     plan: NDArray[np.void]
     def __new__(
@@ -84,6 +85,27 @@ class Task:
         counter: Any = None,
         numbers: NDArray[np.float64] | None = None,
         groups: NDArray[np.float64] | None = None,
+    ) -> float: ...
+    def rehearse(
+        self,
+        rule: NDArray[np.void],
+        gradient: NDArray[Any],
+        state: NDArray[Any],
+        first: int,
+        last: int,
+        team: Team | None = None,
+        thread: int = 0,
+    ) -> float: ...
+    def move(
+        self,
+        rule: NDArray[np.void],
+        gradient: NDArray[Any],
+        state: NDArray[Any],
+        first: int,
+        last: int,
+        team: Team | None = None,
+        thread: int = 0,
+        counter: Any = None,
     ) -> float: ...
     def step(
         self,

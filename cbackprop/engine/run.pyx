@@ -15,7 +15,8 @@ from cbackprop.engine cimport passes, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.given cimport take_numbers
 from cbackprop.engine.plan cimport (
-    N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, TARGETS_LABELS, Layer, Rule,
+    MOMENTUM, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, SGD, TARGETS_LABELS, Layer,
+    Rule,
 )
 from cbackprop.engine.own cimport UsersLoss
 from cbackprop.engine.rows cimport check_plan
@@ -86,6 +87,7 @@ cdef class Task:
     cdef readonly Py_ssize_t n_rows
     cdef readonly Py_ssize_t n_parameters
     cdef readonly Py_ssize_t n_outputs
+    cdef readonly bint unsound      # whether a rehearsal has failed
     cdef Py_ssize_t n_stored        # rows of X
     cdef Py_ssize_t n_values        # stored values of a CSR X
     cdef readonly object workspace
@@ -330,6 +332,56 @@ cdef class Task:
         if self.own is not None:
             self.own.check()
         return losses
+
+    def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Team team=None, Py_ssize_t thread=0):
+        """All of one mini-batch's step but the step: the loss as `train` returns it, and the gradient.
+
+        All threads of a team make this same call. One that finds that the step would leave a parameter that is not
+        finite, or that the rows weigh nothing, sets `unsound`: then there is nothing to `move`.
+        """
+        cdef steps.Training training
+        cdef double losses
+        cdef bint sound = False
+        if team is None:
+            team = Team(1)
+        arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
+        with nogil:
+            losses = steps.rehearse(&self.task, &training, &sound)
+        if not sound:
+            self.unsound = True
+        del arrays
+        return losses
+
+    def move(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Team team=None, Py_ssize_t thread=0,
+             counter=None):
+        """The step as `rehearse` has left it, with the same arguments. `counter` is that of `train`."""
+        cdef steps.Training training
+        if team is None:
+            team = Team(1)
+        if self.unsound:
+            raise ValueError("the rehearsal has shown that this step must not be made")
+        arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
+        with nogil:
+            steps.move_as_rehearsed(&self.task, &training)
+        if thread == 0:
+            self._count(&training, team, counter)
+        del arrays
+        return 0.0
+
+    cdef object _prepare_rehearsed(self, steps.Training* training, rule, gradient, state, Py_ssize_t first,
+                                   Py_ssize_t last, Team team, Py_ssize_t thread):
+        arrays = self._prepare(training, rule, gradient, state, team, thread, True)
+        if (training.rule.optimizer in (SGD, MOMENTUM)
+                or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0):
+            raise ValueError("steps without or with plain momentum, and those that clip, cannot be rehearsed")
+        take_numbers(training, self.task.n_layers, None, None, 1)
+        self._check_range(first, last)
+        if last - first > self.task.capacity:
+            raise ValueError(f"rows {first} to {last} are more than the task's capacity {self.task.capacity}")
+        training.first = first
+        training.last = last
+        training.batch_size = last - first
+        return arrays
 
     def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None,
              numbers=None, groups=None):

@@ -34,6 +34,11 @@ cdef struct Training:
 cdef double train(const Task* task, Training* training) noexcept nogil
 # One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the L2 term.
 cdef double step(const Task* task, Training* training, double weight) noexcept nogil
+# The same of one mini-batch, first ... last, whose gradient then stands; nothing moves. `sound`: whether the step would
+# leave this thread's parameters finite. Not for rules that clip, nor for SGD without or with plain momentum.
+cdef double rehearse(const Task* task, Training* training, bint* sound) noexcept nogil
+# The step that was rehearsed.
+cdef void move_as_rehearsed(const Task* task, Training* training) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
 # gradients, divided likewise, is added to it. `capacity` rows at a time.
 cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,

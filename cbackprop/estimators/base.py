@@ -175,8 +175,8 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         fitted in two threads at once.
         """
         callbacks = check_callbacks(callbacks)
-        with self._all_or_nothing(incremental=False):
-            return self._fit(X, y, sample_weight, incremental=False, callbacks=callbacks)
+        with self._all_or_nothing(incremental=False) as undo:
+            return self._fit(X, y, sample_weight, undo, incremental=False, callbacks=callbacks)
 
     def __getstate__(self):
         return without_fit(super().__getstate__())
@@ -197,9 +197,11 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             changed = ["network_"] if self.warm_start else []
         mine = [vars(self).get(name) for name in changed]
         short = incremental or self.max_iter == 1
-        return all_or_nothing(self, *mine, random_state=self.random_state, short=short)
+        return all_or_nothing(
+            self, *mine, random_state=self.random_state, short=short, patient=incremental
+        )
 
-    def _fit(self, X, y, sample_weight, *, incremental, callbacks=(), classes=None):
+    def _fit(self, X, y, sample_weight, undo, *, incremental, callbacks=(), classes=None):
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         given = {"X": X, "y": y, "metadata": metadata}
@@ -220,7 +222,14 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             fit_lbfgs(self, network, data, execution, listen)
         else:
             fit_stochastic(
-                self, network, data, execution, *prepared, listen, incremental=incremental
+                self,
+                network,
+                data,
+                execution,
+                *prepared,
+                listen,
+                incremental=incremental,
+                undo=undo,
             )
         return self
 

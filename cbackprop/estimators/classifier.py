@@ -361,8 +361,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         AttributeError
             With solver 'lbfgs'.
         """
-        with self._all_or_nothing(incremental=True):
-            return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+        with self._all_or_nothing(incremental=True) as undo:
+            return self._fit(X, y, sample_weight, undo, incremental=True, classes=classes)
 
     def _take_classes(self, y, classes):
         if _check_partial_fit_first_call(self, classes):

@@ -32,6 +32,7 @@ from cbackprop.training.history import History
 from cbackprop.training.lbfgs import lbfgs
 from cbackprop.training.record import FitState, settings_of_length
 from cbackprop.training.schedules import Schedule
+from cbackprop.training.undo import Undo
 from cbackprop.validation.checks import check_parts, warn
 
 Data = tuple[Any, Any, Any]  # X, y and sample_weight, as the engine takes them
@@ -91,6 +92,7 @@ def fit_stochastic(
     listen: Callable,
     *,
     incremental: bool,
+    undo: Undo,
 ) -> None:
     """Epochs of SGD or Adam; interrupted, the estimator has what it learnt so far."""
     try:
@@ -105,6 +107,7 @@ def fit_stochastic(
                     watch,
                     told,
                     execution=execution,
+                    undo=undo,
                     batch_size=batch_size,
                     l2_batch=estimator.alpha,
                     loss_scale=loss_scale(estimator),

@@ -324,5 +324,5 @@ class MLPRegressor(RegressorMixin, MLP):
         AttributeError
             With solver 'lbfgs'.
         """
-        with self._all_or_nothing(incremental=True):
-            return self._fit(X, y, sample_weight, incremental=True)
+        with self._all_or_nothing(incremental=True) as undo:
+            return self._fit(X, y, sample_weight, undo, incremental=True)

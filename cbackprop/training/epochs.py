@@ -16,9 +16,12 @@ from cbackprop.running.model import Model, calls_python
 from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
+from cbackprop.training.undo import Undo
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
 UPDATE_FLOPS = 10.0
+# Optimizers whose step can be tried before it is made.
+REHEARSED = run.OPTIMIZERS["nesterov"], run.OPTIMIZERS["adam"]
 
 
 def epochs(
@@ -120,8 +123,13 @@ def passes(
     execution: Execution,
     first_epoch: int = 0,
     total_epochs: int | None = None,
+    undo: Undo | None = None,
 ) -> Generator[float, None, None]:
-    """What `epochs` does, by a call that was told how to work."""
+    """What `epochs` does, by a call that was told how to work.
+
+    If `undo` waits with its copies, the one step of the one epoch is left to its end, where that
+    can be done; else it is told to make them.
+    """
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
@@ -148,7 +156,17 @@ def passes(
                 shuffle(rng, order)
             total, trained = 0.0, 0
             with blas_held_to_one_thread():
-                for first in range(0, n, steps.rows):
+                if undo is not None and undo.is_waiting:
+                    left = None
+                    plain = factors is None and optimizer.schedule is None
+                    plain = plain and "own_loss" not in model.function_parameters
+                    if plain and max_epochs == 1 and n <= batch_size:
+                        left = steps.rehearse(team, optimizer._rule(l2, l2_batch), n, undo)
+                    if left is None:
+                        undo.copy()
+                    else:
+                        total, trained = left, n
+                for first in range(trained, n, steps.rows):
                     last = min(n, first + steps.rows)
                     rule = optimizer._rule(l2, l2_batch)
                     numbers = optimizer._numbers(*clock.steps(epoch, first, last))
@@ -202,6 +220,27 @@ class _Whole:
 
         return team.together(call), self.task.n_trained
 
+    def rehearse(self, team: Team, rule: NDArray, n: int, undo: Undo) -> float | None:
+        """The loss times its rows of a step on all n rows, which is left to the end.
+
+        None where it would leave parameters that are not finite, or where that cannot be told
+        before: the step of plain momentum, and of no momentum, is one with its gradient's sum, and
+        clipping takes the gradient for its own.
+        """
+        if self.optimizer._clips or self.optimizer._code not in REHEARSED:
+            return None
+        rehearse, move = self.task.rehearse, self.task.move
+        arguments = rule, self.gradient, self.state, 0, n
+
+        def make_step() -> None:
+            team.together(lambda *member: move(*arguments, *member, self.optimizer))
+
+        loss = team.together(lambda *member: rehearse(*arguments, *member))
+        if self.task.unsound:
+            return None
+        undo.leave_to_the_end(self.optimizer, make_step)
+        return loss
+
 
 class _Divided:
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
@@ -228,3 +267,6 @@ class _Divided:
             )  # fmt: skip
 
         return (last - first) * (loss + team.together(call)), last - first
+
+    def rehearse(self, team: Team, rule: NDArray, n: int, undo: Undo) -> None:
+        """Its step is never left to the end."""

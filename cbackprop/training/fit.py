@@ -12,6 +12,7 @@ from cbackprop.running.model import Model
 from cbackprop.training.divergence import blown_up, lost
 from cbackprop.training.epochs import passes
 from cbackprop.training.record import FitState, Record
+from cbackprop.training.undo import Undo
 from cbackprop.validation.checks import warn
 
 
@@ -36,6 +37,7 @@ class Watch:
 
     what = "loss"  # what messages call it
     advice = "Try a smaller learning rate, and scaled inputs."
+    is_safe = False  # whether the parameters are known to be finite
 
     def __init__(self, model: Model, state: FitState):
         self.model, self.state = model, state
@@ -60,7 +62,7 @@ class Watch:
 
         The parameters are looked at, not the loss: theirs is that of the next epoch.
         """
-        if not lost(self.model.parameters):
+        if self.is_safe or not lost(self.model.parameters):
             return False
         self.give_up()
         return True
@@ -87,6 +89,7 @@ def run_epochs(
     told: Told,
     *,
     execution: Execution,
+    undo: Undo | None = None,
     **settings: Any,
 ) -> None:
     """Train the epochs that are left of a fit.
@@ -104,6 +107,8 @@ def run_epochs(
     told : Told
         Told of every epoch, also of one after which training stops by itself.
     execution : Execution
+    undo : Undo, optional
+        If it waits with its copies, the one step may be made last, when it cannot fail any more.
     **settings
         Those of `passes` that say what a step is: batch_size, l2, l2_batch, loss_scale.
     """
@@ -121,18 +126,27 @@ def run_epochs(
         order=state.order,
         sample_weight=sample_weight,
         execution=execution,
+        undo=undo,
         **settings,
     )
+    begun = state.record
     try:
         for _ in range(state.epochs_left):
             told.epoch_begins()
             began = perf_counter()
             loss = next(run)
+            watch.is_safe = undo is not None and undo.is_due
             state.record = watch.trained(loss, perf_counter() - began)
             state.record = watch.judged()
             if told.epoch_ended():
                 state.record = state.note(done=True)
+            if undo is not None:
+                undo.finish()
             if state.done:
                 break
+    except KeyboardInterrupt:
+        if undo is not None and undo.is_due:
+            state.record = begun  # of a step that was not made there are no books
+        raise
     finally:
         run.close()
