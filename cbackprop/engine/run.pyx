@@ -11,7 +11,7 @@ from libc.stdint cimport int32_t, int64_t
 
 import numpy as np
 
-from cbackprop.engine cimport passes, steps
+from cbackprop.engine cimport passes, rehearsal, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.given cimport take_numbers
 from cbackprop.engine.plan cimport (
@@ -346,7 +346,7 @@ cdef class Task:
             team = Team(1)
         arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
         with nogil:
-            losses = steps.rehearse(&self.task, &training, &sound)
+            losses = rehearsal.rehearse(&self.task, &training, &sound)
         if not sound:
             self.unsound = True
         del arrays
@@ -362,7 +362,7 @@ cdef class Task:
             raise ValueError("the rehearsal has shown that this step must not be made")
         arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
         with nogil:
-            steps.move_as_rehearsed(&self.task, &training)
+            rehearsal.move_as_rehearsed(&self.task, &training)
         if thread == 0:
             self._count(&training, team, counter)
         del arrays

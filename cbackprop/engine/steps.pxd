@@ -1,7 +1,9 @@
 """Training: mini-batch after mini-batch, alone or in a team."""
 
+from cython cimport floating
+
 from cbackprop.engine.passes cimport Task
-from cbackprop.engine.plan cimport Rule
+from cbackprop.engine.plan cimport Rule, Step
 
 
 cdef extern from "team.h":
@@ -34,13 +36,33 @@ cdef struct Training:
 cdef double train(const Task* task, Training* training) noexcept nogil
 # One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the L2 term.
 cdef double step(const Task* task, Training* training, double weight) noexcept nogil
-# The same of one mini-batch, first ... last, whose gradient then stands; nothing moves. `sound`: whether the step would
-# leave this thread's parameters finite. Not for rules that clip, nor for SGD without or with plain momentum.
-cdef double rehearse(const Task* task, Training* training, bint* sound) noexcept nogil
-# The step that was rehearsed.
-cdef void move_as_rehearsed(const Task* task, Training* training) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
 # gradients, divided likewise, is added to it. `capacity` rows at a time.
 cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,
                               void* gradient) noexcept nogil
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil
+
+# What a step is made of, for `rehearsal`, too.
+cdef struct Share:
+    # Rows low ... high of a layer's [W; b]. Its weights are `weights` numbers from `at` of the vector; `biases` is
+    # n_out where the last row, that of the biases, is among them, and else 0.
+    Py_ssize_t low
+    Py_ssize_t high
+    Py_ssize_t at
+    Py_ssize_t weights
+    Py_ssize_t biases
+
+cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil
+cdef void move(
+    const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, floating* parameters
+) noexcept nogil
+cdef Share share_of_rows(const Task* task, Py_ssize_t index, Py_ssize_t low, Py_ssize_t high) noexcept nogil
+cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index) noexcept nogil
+cdef Py_ssize_t rows_at_once(
+    const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t m, Py_ssize_t itemsize
+) noexcept nogil
+
+
+cdef inline Py_ssize_t part(Py_ssize_t n, Py_ssize_t thread, Py_ssize_t n_threads) noexcept nogil:
+    """Where the thread's part of n things begins; a division costs more than asking whether there is just one."""
+    return n * thread if n_threads == 1 else n * thread // n_threads
