@@ -50,7 +50,8 @@ ENGINE = "cbackprop/engine"
 SOURCES = {  # the longest to compile first: they are compiled side by side
     "kernels": ["vector/table.c"],
     **dict.fromkeys(
-        ["run", "crew", "trial", "block", "steps", "rehearsal", "passes", "own", "rows", "shuffle"], ()
+        ["run", "crew", "trial", "block", "steps", "rehearsal", "passes", "own", "rows", "shuffle"],
+        (),
     ),
 }
 JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,12 @@ def copy_source(name: str) -> Path:
         elif source.exists():
             shutil.copy2(source, copy / entry)
     return copy
+
+
+def tests_named(names: Iterable[str]) -> list[str]:
+    """The files of tests that are called so, wherever they stand."""
+    files = {path.stem.removeprefix("test_"): path for path in (ROOT / "tests").rglob("test_*.py")}
+    return [str(files[name].relative_to(ROOT)) for name in names]
 
 
 def replace_once(file: Path, old: str, new: str) -> None:

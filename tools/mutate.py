@@ -37,7 +37,7 @@ LOOKING = {  # the tests that look first
 # those that take minutes to see something else.
 LONGER = ["parity", "properties", "products", "reference", "slices", "divergence", "checkpoints"]
 ELSEWHERE = ["allocations", "examples", "interrupts", "main", "memory", "processes", "repetition"]
-TIMED = "tests/test_slices.py::test_no_slice_of_mini_batches_takes_long"
+TIMED = "tests/running/test_slices.py::test_no_slice_of_mini_batches_takes_long"
 LIMIT = 600  # seconds that tests may take: a fault may make one run for ever
 SHARE = 0.9  # of the faults must be caught
 
@@ -76,9 +76,9 @@ def first_failure(copy: Path, *arguments: str) -> str:
 
 def in_order(names: list[str], left_out: Collection[str] = ()) -> list[str]:
     """All test files, these first; each by name, for pytest sorts what a folder names as well."""
-    files = (common.ROOT / "tests").glob("test_*.py")
+    files = (common.ROOT / "tests").rglob("test_*.py")
     others = sorted({file.stem.removeprefix("test_") for file in files} - {*names, *left_out})
-    return [f"tests/test_{name}.py" for name in (*names, *others)]
+    return common.tests_named([*names, *others])
 
 
 def quick_tests(group: str) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import common
 
 FLAGS = "-g -fno-omit-frame-pointer -fsanitize=thread"
-TESTS = ["tests/test_team.py", "tests/test_steps.py"]
+TESTS = ["tests/engine/test_team.py", "tests/engine/test_steps.py"]
 # The orders that make the barrier one; the processors that most people have would not tell.
 ORDERS = ["__ATOMIC_ACQ_REL", "__ATOMIC_ACQUIRE", "__ATOMIC_RELEASE"]
 # Slices long enough that threads meet in them: short ones the GIL lets through one after another.

@@ -39,7 +39,7 @@ SELECTED = [
 ]
 
 # They measure the process, in which the sanitizer keeps for a while what is freed.
-MEASURES = "tests/test_memory.py::test_fit_adds_less_than_a_tenth_of_its_data"
+MEASURES = "tests/whole/test_memory.py::test_fit_adds_less_than_a_tenth_of_its_data"
 
 # The door's check of row numbers is taken away: the labels are then read where there are none.
 OUT_OF_BOUNDS = ("if row < 0 or row >= self.n_stored:", "if row < 0:")
@@ -150,7 +150,7 @@ def main(arguments: list[str]) -> None:
         raise SystemExit("memory leaks through the compiled modules:\n" + "\n".join(found))
     common.report("sanitize", "leaks", 0)
 
-    tests = [f"tests/test_{name}.py" for name in SELECTED] if "--selected" in options else ["tests"]
+    tests = common.tests_named(SELECTED) if "--selected" in options else ["tests"]
     said = common.run(
         [
             "pytest",

@@ -15,7 +15,7 @@ from cbackprop.engine import run, trial
 from cbackprop.functions.losses import LOSSES, OF_NUMBERS
 from cbackprop.functions.optimizers import OPTIMIZERS
 
-ENGINE = Path(__file__).parents[1] / "cbackprop" / "engine"
+ENGINE = Path(__file__).parents[2] / "cbackprop" / "engine"
 ROWS = {
     "activation": 'ACTIVATION(CUBE, cube, KEPT, NOTHING, NOTHING, "", 0.0, "x * x * x")',
     "output": 'OUTPUT(IDENTITY_CUBE, identity, cube, NUMBERS, identity_cube, "", 0.0, ONE)',

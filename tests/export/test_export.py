@@ -35,7 +35,7 @@ SOLVERS = {
     "early stopping": {"early_stopping": True},
     "a random state": {"random_state": np.random.RandomState(0)},
 }
-PAGE = Path(__file__).parents[1] / "docs" / "saving.md"
+PAGE = Path(__file__).parents[2] / "docs" / "saving.md"
 needs_page = pytest.mark.skipif(not PAGE.exists(), reason="only in a checkout")
 
 

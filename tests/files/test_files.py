@@ -24,7 +24,7 @@ X, y = load_iris(return_X_y=True)
 X32 = X.astype(np.float32)
 NAMES = np.array(["setosa", "versicolor", "virginica"])
 MULTILABEL = np.stack([y == 0, y > 0, X[:, 0] > 5.8], axis=1).astype(int)
-FIXTURE = Path(__file__).parent / "data" / "format-1.safetensors"
+FIXTURE = Path(__file__).parents[1] / "data" / "format-1.safetensors"
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

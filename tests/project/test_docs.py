@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 NEEDED = ("sphinx", "furo", "numpydoc", "myst_parser", "sphinx_gallery", "onnxruntime", "skl2onnx")
 
 pytestmark = [

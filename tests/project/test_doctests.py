@@ -25,7 +25,7 @@ def test_examples_in_docstrings_run(name):
     assert failed == 0
 
 
-PAGES = Path(__file__).parents[1] / "docs"
+PAGES = Path(__file__).parents[2] / "docs"
 NEED = {"saving.md": "sklearn.callback"}  # scikit-learn 1.9
 
 

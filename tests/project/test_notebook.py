@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-TOUR = Path(__file__).resolve().parent.parent / "examples" / "tour.py"
+TOUR = Path(__file__).resolve().parents[2] / "examples" / "tour.py"
 
 # As a notebook is run by those who want to see every warning.
 STRICT = "import warnings; warnings.simplefilter('error')"

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 import quick
 
-TESTS = {path.name: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py")}
+FILES = Path(__file__).parents[1].rglob("*.py")
+TESTS = {path.name: path.read_text(encoding="utf-8") for path in FILES}
 
 
 def test_what_is_left_out_is_there():

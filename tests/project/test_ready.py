@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROJECT = '[build-system]\nrequires = ["setuptools>=77", "Cython>=3.1"]\n'
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import cbackprop
 
-FOLDER = Path(__file__).parent / "memory"
+FOLDER = Path(__file__).parents[1] / "memory"
 # What Python and NumPy raise at some of their own places, instead of MemoryError.
 FOREIGN = re.compile(
     r"SystemError: .*(without (exception set|setting an exception)|with an exception set)"

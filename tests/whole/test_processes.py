@@ -168,7 +168,7 @@ def test_views_may_be_written_while_another_thread_trains():
 def test_the_suite_passes_with_each_test_in_four_threads_at_once(tmp_path, figure):
     """Those of its files that look at one thing at a time; some tests say why they cannot."""
     pytest.importorskip("pytest_run_parallel")
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     command = [sys.executable, "-P", "-m", "pytest", "-q", "--parallel-threads=4"]
     result = subprocess.run(
         [*command, "-p", "no:cacheprovider", *(here / f"test_{name}.py" for name in IN_PARALLEL)],
