@@ -10,7 +10,7 @@ import os
 import sys
 from _thread import allocate_lock, start_new_thread
 
-from cbackprop.engine.run import Team as Barrier
+from cbackprop.engine.run import Barrier
 
 # How often this process was forked from another: in a child the threads of its parent are not.
 cdef Py_ssize_t forks = 0

@@ -26,14 +26,14 @@ __all__ = [
     "SLOPES",
     "STATE_VECTORS",
     "Task",
-    "Team",
+    "Barrier",
     "all_finite",
 ]
 
 MOST_THREADS: int
 
 @disjoint_base
-class Team:
+class Barrier:
     @property
     def size(self) -> int: ...
     @property
@@ -80,7 +80,7 @@ class Task:
         first: int,
         last: int,
         batch_size: int,
-        team: Team | None = None,
+        team: Barrier | None = None,
         thread: int = 0,
         counter: Any = None,
         numbers: NDArray[np.float64] | None = None,
@@ -93,7 +93,7 @@ class Task:
         state: NDArray[Any],
         first: int,
         last: int,
-        team: Team | None = None,
+        team: Barrier | None = None,
         thread: int = 0,
     ) -> float: ...
     def move(
@@ -103,7 +103,7 @@ class Task:
         state: NDArray[Any],
         first: int,
         last: int,
-        team: Team | None = None,
+        team: Barrier | None = None,
         thread: int = 0,
         counter: Any = None,
     ) -> float: ...
@@ -113,7 +113,7 @@ class Task:
         gradient: NDArray[Any],
         state: NDArray[Any],
         weight: float,
-        team: Team | None = None,
+        team: Barrier | None = None,
         thread: int = 0,
         counter: Any = None,
         numbers: NDArray[np.float64] | None = None,

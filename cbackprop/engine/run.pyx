@@ -26,13 +26,13 @@ from cbackprop.engine.rows import ACTIVATIONS, LAYER, LOSS_PARAMETERS, OPTIMIZER
 
 __all__ = [
     "ACTIVATIONS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS", "RULE", "SLOPES",
-    "STATE_VECTORS", "Task", "Team", "all_finite",
+    "STATE_VECTORS", "Task", "Barrier", "all_finite",
 ]
 
 MOST_THREADS = steps.TEAM_LARGEST       # of a team
 
 
-cdef class Team:
+cdef class Barrier:
     """A barrier for `size` threads that train one task together."""
 
     cdef steps.TeamBarrier barrier
@@ -299,7 +299,7 @@ cdef class Task:
         return loss
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
-              Team team=None, Py_ssize_t thread=0, counter=None, numbers=None, groups=None):
+              Barrier team=None, Py_ssize_t thread=0, counter=None, numbers=None, groups=None):
         """Train on rows first ... last in mini-batches; all threads of a team make this same call.
 
         `counter.n_steps`, if a counter is given, becomes the rule's step and the steps made: at once with them, so
@@ -312,7 +312,7 @@ cdef class Task:
         cdef steps.Training training
         cdef double losses
         if team is None:
-            team = Team(1)
+            team = Barrier(1)
         if not 1 <= batch_size <= self.task.capacity:
             raise ValueError(
                 f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
@@ -333,7 +333,7 @@ cdef class Task:
             self.own.check()
         return losses
 
-    def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Team team=None, Py_ssize_t thread=0):
+    def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Barrier team=None, Py_ssize_t thread=0):
         """All of one mini-batch's step but the step: the loss as `train` returns it, and the gradient.
 
         All threads of a team make this same call. One that finds that the step would leave a parameter that is not
@@ -343,7 +343,7 @@ cdef class Task:
         cdef double losses
         cdef bint sound = False
         if team is None:
-            team = Team(1)
+            team = Barrier(1)
         arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
         with nogil:
             losses = rehearsal.rehearse(&self.task, &training, &sound)
@@ -352,12 +352,12 @@ cdef class Task:
         del arrays
         return losses
 
-    def move(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Team team=None, Py_ssize_t thread=0,
+    def move(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Barrier team=None, Py_ssize_t thread=0,
              counter=None):
         """The step as `rehearse` has left it, with the same arguments. `counter` is that of `train`."""
         cdef steps.Training training
         if team is None:
-            team = Team(1)
+            team = Barrier(1)
         if self.unsound:
             raise ValueError("the rehearsal has shown that this step must not be made")
         arrays = self._prepare_rehearsed(&training, rule, gradient, state, first, last, team, thread)
@@ -369,7 +369,7 @@ cdef class Task:
         return 0.0
 
     cdef object _prepare_rehearsed(self, steps.Training* training, rule, gradient, state, Py_ssize_t first,
-                                   Py_ssize_t last, Team team, Py_ssize_t thread):
+                                   Py_ssize_t last, Barrier team, Py_ssize_t thread):
         arrays = self._prepare(training, rule, gradient, state, team, thread, True)
         if (training.rule.optimizer in (SGD, MOMENTUM)
                 or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0):
@@ -383,7 +383,7 @@ cdef class Task:
         training.batch_size = last - first
         return arrays
 
-    def step(self, rule, gradient, state, double weight, Team team=None, Py_ssize_t thread=0, counter=None,
+    def step(self, rule, gradient, state, double weight, Barrier team=None, Py_ssize_t thread=0, counter=None,
              numbers=None, groups=None):
         """One step of a mini-batch of total weight `weight`, whose gradient is given; all threads make this same call.
 
@@ -394,7 +394,7 @@ cdef class Task:
         cdef steps.Training training
         cdef double term
         if team is None:
-            team = Team(1)
+            team = Barrier(1)
         if not 0.0 < weight < INFINITY:
             raise ValueError(f"the rows' total weight must be positive, got {weight}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, True)
@@ -407,7 +407,7 @@ cdef class Task:
         del arrays, held
         return term
 
-    cdef object _prepare(self, steps.Training* training, rule, gradient, state, Team team, Py_ssize_t thread,
+    cdef object _prepare(self, steps.Training* training, rule, gradient, state, Barrier team, Py_ssize_t thread,
                          bint whole):
         """What training takes besides the rows, checked. Returns what holds its memory."""
         cdef Block rule_block = struct_block(rule, RULE, "rule", 0)
@@ -441,7 +441,7 @@ cdef class Task:
         training.n_threads = team.size
         return rule_block, slope, memory
 
-    cdef int _count(self, steps.Training* training, Team team, counter) except -1:
+    cdef int _count(self, steps.Training* training, Barrier team, counter) except -1:
         self.n_steps = training.step - training.rule.step
         if counter is not None and not team.broken:
             counter.n_steps = training.step

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cbackprop.files.container import DEPTH, ModelFileError, is_deep
 
 MT19937_WORDS = 624
-NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+NO_JSON_NUMBERS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 DEEPEST = DEPTH // 2  # a value, in a description that adds some levels
 LARGEST_CODE_POINT = 0x10FFFF
 
@@ -86,8 +86,8 @@ def from_json(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     match value:
-        case {"float": str(name)} if name in NOT_FINITE:
-            return NOT_FINITE[name]
+        case {"float": str(name)} if name in NO_JSON_NUMBERS:
+            return NO_JSON_NUMBERS[name]
         case {"tuple": list(items)}:
             return tuple(from_json(items))
         case {"dict": list(items)} if all(isinstance(i, list) and len(i) == 2 for i in items):

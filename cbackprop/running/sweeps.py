@@ -99,7 +99,7 @@ class Sweep:
         n = len(self.tasks)
         bounds = [first + (stop - first) * i // n for i in range(n + 1)]
 
-        def call(barrier: run.Team, thread: int) -> float:
+        def call(barrier: run.Barrier, thread: int) -> float:
             total, (begin, end) = 0.0, bounds[thread : thread + 2]
             for first in range(begin, end, self.slice_rows):
                 if barrier.broken:  # Ctrl-C reaches one thread: the others leave, too

@@ -212,7 +212,7 @@ class _Whole:
     ) -> tuple[float, int]:
         """The sum over mini-batches of their losses times their rows, and the rows trained on."""
 
-        def call(barrier: run.Team, thread: int) -> float:
+        def call(barrier: run.Barrier, thread: int) -> float:
             return self.task.train(
                 rule, self.gradient, self.state, first, last, self.batch_size,
                 barrier, thread, self.optimizer, numbers, self.factors,
@@ -260,7 +260,7 @@ class _Divided:
             return 0.0, 0
         loss = self.sweep.batch_gradient(self.gradient, first, last, weight, team)
 
-        def call(barrier: run.Team, thread: int) -> float:
+        def call(barrier: run.Barrier, thread: int) -> float:
             return self.sweep.tasks[0].step(
                 rule, self.gradient, self.state, weight,
                 barrier, thread, self.optimizer, numbers, self.factors,

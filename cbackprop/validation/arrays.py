@@ -11,7 +11,7 @@ from cbackprop.validation.columns import check_no_dates
 
 LARGEST_LAYER = 2**31 - 2
 # Arrays of fewer bytes are copied without asking first whether there is room.
-LARGE = 2**30
+COPIED_FREELY = 2**30
 
 
 def check_given(name: str, value: Any, *, numbers: bool = True) -> None:
@@ -44,7 +44,7 @@ def check_given(name: str, value: Any, *, numbers: bool = True) -> None:
         raise ValueError(f"{name} must have no masked values, got {masked}: fill or drop them")
     if value.ndim == 2 and value.shape[1] > LARGEST_LAYER:
         raise ValueError(f"{name} must have at most {LARGEST_LAYER} features, got {value.shape[1]}")
-    if value.nbytes > LARGE and not value.flags.c_contiguous:
+    if value.nbytes > COPIED_FREELY and not value.flags.c_contiguous:
         np.empty(value.shape, dtype=np.float32)  # an error now, not after reading all of it
 
 

@@ -514,7 +514,7 @@ BAD_TRAINING = {
     "thread: negative": ({"thread": -1}, ValueError, "thread must be between 0 and 0, got -1"),
     "thread: of no team": ({"thread": 1}, ValueError, "thread must be between 0 and 0, got 1"),
     "thread: beyond its team": (
-        {"team": run.Team(2), "thread": 2},
+        {"team": run.Barrier(2), "thread": 2},
         ValueError,
         "thread must be between 0 and 1, got 2",
     ),

@@ -167,7 +167,7 @@ def test_a_thread_that_cannot_start_is_an_error_and_no_wait(steps, monkeypatch):
 
 
 def test_an_aborted_barrier_holds_nobody(steps):
-    barrier = run.Team(2)
+    barrier = run.Barrier(2)
     barrier.abort()
     steps(barrier, 0)  # returns, although nobody else comes
 
@@ -219,7 +219,7 @@ def test_many_fits_side_by_side_do_not_disturb_each_other():
         assert len(set(pool.map(fit, range(8)))) == 1
 
 
-@pytest.mark.parametrize("make", [lambda: run.Team(2), lambda: Team(2)._barrier])
+@pytest.mark.parametrize("make", [lambda: run.Barrier(2), lambda: Team(2)._barrier])
 def test_barriers_cannot_be_pickled(make):
     with pytest.raises(TypeError):
         pickle.dumps(make())

@@ -143,7 +143,7 @@ def test_steps_are_counted_with_the_steps_and_not_where_the_team_is_broken():
     task = run.Task(network.plan, network.output, network.parameters, X, y=y, capacity=2)
     state, gradient = optimizer._ready(network.parameters), np.empty(3)
     before = network.parameters.copy()
-    broken = run.Team(2)
+    broken = run.Barrier(2)
     broken.abort()
     task.train(optimizer._rule(0, 0), gradient, state, 0, 6, 2, broken, 0, optimizer)
     assert optimizer.n_steps == 0
