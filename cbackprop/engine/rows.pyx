@@ -14,7 +14,9 @@ cdef int _code
 # The rows of functions.def, under the names that Python knows them by.
 ACTIVATIONS = {ACTIVATION_ROWS[_code].name.decode(): _code for _code in range(N_ACTIVATIONS)}
 # f(x) by ONNX's operators.
-FORMULAS = {ACTIVATION_ROWS[_code].name.decode(): ACTIVATION_ROWS[_code].formula.decode() for _code in range(N_ACTIVATIONS)}
+FORMULAS = {
+    ACTIVATION_ROWS[_code].name.decode(): ACTIVATION_ROWS[_code].formula.decode() for _code in range(N_ACTIVATIONS)
+}
 # The activations that have a parameter: its name and standard value.
 SLOPES = {
     ACTIVATION_ROWS[_code].name.decode(): (ACTIVATION_ROWS[_code].parameter.decode(), ACTIVATION_ROWS[_code].standard)

@@ -333,7 +333,8 @@ cdef class Task:
             self.own.check()
         return losses
 
-    def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Barrier team=None, Py_ssize_t thread=0):
+    def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Barrier team=None,
+                 Py_ssize_t thread=0):
         """All of one mini-batch's step but the step: the loss as `train` returns it, and the gradient.
 
         All threads of a team make this same call. One that finds that the step would leave a parameter that is not
