@@ -25,8 +25,8 @@ __all__ = [
     "RULE",
     "SLOPES",
     "STATE_VECTORS",
-    "Task",
     "Barrier",
+    "Task",
     "all_finite",
 ]
 
