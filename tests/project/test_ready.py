@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -115,8 +116,14 @@ def test_make_takes_the_active_environment_or_its_own(active, tmp_path):
     if not (ROOT / "Makefile").exists():
         pytest.skip("the Makefile comes with the source alone")
     assignment = f"VIRTUAL_ENV={tmp_path if active else ''}"
+    # Also where make has started these tests.
+    environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
     said = subprocess.check_output(
-        ["make", "-n", "test", assignment], cwd=ROOT, text=True, stderr=subprocess.STDOUT
+        ["make", "-n", "test", assignment],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stderr=subprocess.STDOUT,
     )
     expected = tmp_path if active else ROOT / ".venv"
     assert f"{expected}/bin/python tools/ready.py test\n" in said
