@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, wraps
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -38,15 +39,18 @@ def state_of(model: Any) -> FitState:
 
 
 def check_idle(model: Any) -> None:
-    """An error if the model is being fitted already, which leaves that fit as it is."""
+    """An error if this thread is fitting the model already, which leaves that fit as it is.
+
+    Another thread's fit is none of a callback's doing: see "Threads" in docs/promises.md.
+    """
     state = vars(model).get("_fit_state")
-    if state is None:
+    if state is None or state.thread != get_ident():
         return
     name = type(model).__name__
     another = "network.copy()" if hasattr(model, "layer_sizes") else "sklearn.base.clone(it)"
     raise RuntimeError(
-        f"this {name} is being fitted: a callback of its fit, or another thread, has called its "
-        f"fit or partial_fit again, after epoch {state.epoch}. Train another one there "
+        f"this {name} is being fitted: a callback of its fit has called its fit or partial_fit "
+        f"again, after epoch {state.epoch}. Train another one there "
         f"({another}); to end the fit in progress, let the callback return True"
     )
 

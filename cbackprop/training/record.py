@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,8 @@ class FitState:
         The books of the last whole epoch.
     has_end : bool
         Whether this fit is whole: a partial one is a part of one without end.
+    thread : int
+        The thread that fits.
     interrupted : bool
         Whether the parameters are those of the middle of an epoch.
     """
@@ -115,6 +118,7 @@ class FitState:
     evaluations: list[tuple[float, NDArray]] | None = None
     record: Record = field(default_factory=Record)
     has_end: bool = True
+    thread: int = field(default_factory=get_ident)
     interrupted: bool = False
 
     @property
