@@ -1,6 +1,6 @@
 /* exp, log, logistic and tanh that compilers vectorise: no branches, no table, no library call.
 
-   Included by body.h for T = float and T = double. Errors, tested against mpmath (tests/test_kernels.py), in ulp:
+   Included by body.h for T = float and T = double. Errors, tested against mpmath (tests/engine/test_kernels.py), in ulp:
    exp 1.5, log 1.5, logistic 2.5, tanh 3. NaN gives NaN, overflow inf, underflow passes through the subnormals.
    The polynomials are Chebyshev fits made for these intervals:
      exp:  (e^r - 1 - r) / r^2           for |r| <= ln(2)/2
