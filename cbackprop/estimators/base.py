@@ -21,7 +21,6 @@ from cbackprop.callbacks.protocol import (
     listening,
     not_listening,
     not_within_itself,
-    without_fit,
 )
 from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
@@ -177,9 +176,6 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         callbacks = check_callbacks(callbacks)
         with self._all_or_nothing(incremental=False) as undo:
             return self._fit(X, y, sample_weight, undo, incremental=False, callbacks=callbacks)
-
-    def __getstate__(self):
-        return without_fit(super().__getstate__())
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):

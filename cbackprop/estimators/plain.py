@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cbackprop.callbacks.protocol import without_fit
 from cbackprop.files.registry import class_named
 from cbackprop.training.schedules import Schedule
 
@@ -20,8 +21,7 @@ class PlainState:
     """An estimator whose network, optimizer and schedule are pickled as dictionaries."""
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())  # type: ignore[call-overload]
-        state.pop("_fit_state", None)  # a fit in progress
+        state = without_fit(dict(super().__getstate__()))  # type: ignore[call-overload]
         return {name: _plain(value) for name, value in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
