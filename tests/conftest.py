@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from drawn import targets
-from quick import pytest_collection_modifyitems  # noqa: F401
+from quick import pytest_collection_modifyitems, pytest_ignore_collect  # noqa: F401
 
 import cbackprop
 from cbackprop import Network, reference

@@ -51,7 +51,7 @@ class Outcome(NamedTuple):
 
 def first_failure(copy: Path, *arguments: str) -> str:
     """The first of these tests that fails, or what else went wrong; nothing if all pass."""
-    environment = common.environment_with(PYTHONPATH=str(copy), PYTHONDONTWRITEBYTECODE="1")
+    environment = common.environment_with(PYTHONPATH=str(copy))
     environment.pop("CBACKPROP_FIGURES", None)
     command = ["pytest", "-x", "-q", "-p", "no:cacheprovider", f"--basetemp={copy / 'tmp'}"]
     try:

@@ -1,5 +1,6 @@
 """Are the tests that `make quick` leaves out there, and the others all among the quick ones?"""
 
+import itertools
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ def test_what_is_left_out_is_there():
         name for text in TESTS.values() for name in re.findall(r"^def (test_\w+)", text, re.M)
     }
     assert quick.FILES - set(TESTS) == set()
-    assert set(quick.ONE_IN) - defined == set()
+    assert set(quick.ENOUGH) - defined == set()
 
 
 class Item(SimpleNamespace):
@@ -48,7 +49,19 @@ def test_files_are_left_out_whole():
     assert quick_ones((file, "test_one", []), ("test_new.py", "test_one", [])) == ["test_one"]
 
 
-@pytest.mark.parametrize(("one_in", "left"), [(0, 0), (1, 9), (4, 3), (16, 1)])
-def test_one_case_in_so_many_stays(monkeypatch, one_in, left):
-    monkeypatch.setitem(quick.ONE_IN, "test_one", one_in)
-    assert len(quick_ones(*[("test_new.py", "test_one", [])] * 9)) == left
+@pytest.mark.parametrize(
+    ("enough", "n_cases", "left"), [(0, 50, 0), (1, 1, 1), (8, 8, 8), (8, 28, 10)]
+)
+def test_enough_cases_stay_and_one_in_ten_of_the_others(monkeypatch, enough, n_cases, left):
+    monkeypatch.setitem(quick.ENOUGH, "test_one", enough)
+    assert len(quick_ones(*[("test_new.py", "test_one", [])] * n_cases)) == left
+
+
+def test_every_two_parameters_meet_in_every_two_of_their_values():
+    cases = list(itertools.product(range(12), range(10), range(2), range(2), range(2), range(2)))
+    stay = [case for i, case in enumerate(cases) if quick.stays("test_one", i, len(cases))]
+    assert len(stay) == pytest.approx(len(cases) / 10, rel=0.05)
+    for one, other in itertools.combinations(range(6), 2):
+        assert len({(case[one], case[other]) for case in stay}) == len(
+            {(case[one], case[other]) for case in cases}
+        )
