@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -313,7 +312,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
 
     def _record(self, state: FitState, **known: Any) -> Record:
         """The record of a resumed fit, from what the attributes show and what is known besides."""
-        return replace(record_of(self, state), **known)
+        return record_of(self, state)._replace(**known)
 
     # Predicting.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import get_ident
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,7 @@ from cbackprop.functions.optimizers import Optimizer
 from cbackprop.training.history import History
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """The books of a fit after an epoch. They are not changed: a new record takes their place.
 
     So whatever comes between two lines, a fit has the books of one moment. The curves, which only
@@ -59,7 +59,7 @@ class Record:
     loss_before: float = 0.0
     best: NDArray | None = None
     done: bool = False
-    lengths: Mapping[str, int] = field(default_factory=dict)
+    lengths: Mapping[str, int] = MappingProxyType({})
 
 
 def settings_of_length(name: str, epochs: int, optimizer: Optimizer) -> dict[str, Any]:
@@ -147,4 +147,4 @@ class FitState:
 
     def note(self, **changes: Any) -> Record:
         """The record with these changes, and of the curves as they are now."""
-        return replace(self.record, lengths=self.history.lengths(), **changes)
+        return self.record._replace(lengths=self.history.lengths(), **changes)
