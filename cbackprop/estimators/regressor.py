@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.judging import Given
 from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quantiles
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
@@ -82,8 +83,10 @@ class MLPRegressor(RegressorMixin, MLP):
         Whether it is Nesterov's.
     early_stopping : bool, default=False
         Hold out rows, stop when their score no longer improves, keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the rows to hold out.
+    validation_fraction : float or splitter, default=0.1
+        Share of the rows to hold out; or one of scikit-learn's splitters, as
+        ``GroupShuffleSplit(1)`` with the `groups` of `fit`, or ``TimeSeriesSplit()``: the last of
+        its splits says which rows to train on, and which to hold out.
     beta_1 : float, default=0.9
         Decay rate of adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -103,6 +106,20 @@ class MLPRegressor(RegressorMixin, MLP):
     quantile : float or list of float, optional
         For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
         have an output each, for a y of one column: `predict` gives a column for each.
+    scoring : str, callable or None, default=None
+        What early stopping goes by. None: the R squared of `score`; 'loss': the loss of the rows
+        held out, its sign turned; or a scorer's name, see `sklearn.metrics.get_scorer_names`, or a
+        function of (estimator, X, y): the larger the better.
+    gradient_norms : bool, default=False
+        Write the length of each layer's gradient over all rows into `history_`: a forward and a
+        backward pass more in every epoch (sgd, adam).
+    ema_decay : float, optional
+        In (0, 1): end with the exponential moving average of the parameters after every epoch,
+        ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping then
+        judges and keeps averages.
+    swa_epochs : int, optional
+        End with the mean of the parameters after the last epochs, so many at most (stochastic
+        weight averaging; sgd, adam). One of the two at most.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -124,6 +141,14 @@ class MLPRegressor(RegressorMixin, MLP):
     validation_scores_ : list of float or None
         The held-out rows' score in every epoch, with early stopping.
     best_validation_score_ : float or None
+    best_iter_ : int or None
+        With early stopping the epoch whose parameters were kept, from 1; 0 for those it began
+        with; None after a warm start in which no epoch was better than those before: the last
+        epoch's stay.
+    history_ : History
+        Lists by name, an entry per epoch: cost (the loss), learning_rate, seconds, evaluation_score
+        with early stopping, evaluation_cost with ``scoring="loss"``, and gradient_norms if asked
+        for. `pandas.DataFrame` takes it, and `cbackprop.plots` draws it.
     n_iter_ : int
         Epochs or iterations run.
     t_ : int
@@ -204,6 +229,10 @@ class MLPRegressor(RegressorMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        scoring=None,
+        gradient_norms=False,
+        ema_decay=None,
+        swa_epochs=None,
         quantile=None,
         n_jobs=None,
     ):
@@ -233,6 +262,10 @@ class MLPRegressor(RegressorMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.scoring = scoring
+        self.gradient_norms = gradient_norms
+        self.ema_decay = ema_decay
+        self.swa_epochs = swa_epochs
         self.quantile = quantile
         self.n_jobs = n_jobs
 
@@ -325,4 +358,4 @@ class MLPRegressor(RegressorMixin, MLP):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True) as undo:
-            return self._fit(X, y, sample_weight, undo, incremental=True)
+            return self._fit(Given(X, y, sample_weight), undo, incremental=True)
