@@ -278,11 +278,10 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
-        if averaging_of(self) is not None and (incremental or self.solver == "lbfgs"):
-            what = "partial_fit" if incremental else "solver='lbfgs'"
+        if averaging_of(self) is not None and self.solver == "lbfgs":
             raise ValueError(
-                f"{what} does not average parameters, which ema_decay and swa_epochs ask for: set "
-                "both to None"
+                "solver='lbfgs' does not average parameters, which ema_decay and swa_epochs ask "
+                "for: set both to None"
             )
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
         check_given("X", X)

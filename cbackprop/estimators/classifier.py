@@ -111,12 +111,12 @@ class MLPClassifier(ClassifierMixin, MLP):
         Write the length of each layer's gradient over all rows into `history_`: a forward and a
         backward pass more in every epoch (sgd, adam).
     ema_decay : float, optional
-        In (0, 1): end with the exponential moving average of the parameters after every epoch,
-        ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping then
-        judges and keeps averages.
+        In (0, 1): `fit` ends with the exponential moving average of the parameters after every
+        epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping
+        then judges and keeps averages. `partial_fit` does not average.
     swa_epochs : int, optional
-        End with the mean of the parameters after the last epochs, so many at most (stochastic
-        weight averaging; sgd, adam). One of the two at most.
+        `fit` ends with the mean of the parameters after the last epochs, so many at most
+        (stochastic weight averaging; sgd, adam). One of the two at most.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -225,11 +225,11 @@ class MLPClassifier(ClassifierMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        label_smoothing=None,
         scoring=None,
         gradient_norms=False,
         ema_decay=None,
         swa_epochs=None,
-        label_smoothing=None,
         n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -257,11 +257,11 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.label_smoothing = label_smoothing
         self.scoring = scoring
         self.gradient_norms = gradient_norms
         self.ema_decay = ema_decay
         self.swa_epochs = swa_epochs
-        self.label_smoothing = label_smoothing
         self.n_jobs = n_jobs
 
     def predict(self, X):

@@ -95,7 +95,7 @@ def prepare_stochastic(
         settings=settings_of_length("max_iter", estimator.max_iter, estimator._optimizer),
         data=data,
         evaluation_data=None if validation is None else validation.of_engine,
-        averaging=averaging_of(estimator),
+        averaging=None if incremental else averaging_of(estimator),
         has_end=not incremental,
     )
     state.record = record_of(estimator, state)._replace(best_epoch=None)

@@ -114,12 +114,12 @@ class MLPRegressor(RegressorMixin, MLP):
         Write the length of each layer's gradient over all rows into `history_`: a forward and a
         backward pass more in every epoch (sgd, adam).
     ema_decay : float, optional
-        In (0, 1): end with the exponential moving average of the parameters after every epoch,
-        ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping then
-        judges and keeps averages.
+        In (0, 1): `fit` ends with the exponential moving average of the parameters after every
+        epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping
+        then judges and keeps averages. `partial_fit` does not average.
     swa_epochs : int, optional
-        End with the mean of the parameters after the last epochs, so many at most (stochastic
-        weight averaging; sgd, adam). One of the two at most.
+        `fit` ends with the mean of the parameters after the last epochs, so many at most
+        (stochastic weight averaging; sgd, adam). One of the two at most.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -229,11 +229,11 @@ class MLPRegressor(RegressorMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        quantile=None,
         scoring=None,
         gradient_norms=False,
         ema_decay=None,
         swa_epochs=None,
-        quantile=None,
         n_jobs=None,
     ):
         self.loss = loss
@@ -262,11 +262,11 @@ class MLPRegressor(RegressorMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.quantile = quantile
         self.scoring = scoring
         self.gradient_norms = gradient_norms
         self.ema_decay = ema_decay
         self.swa_epochs = swa_epochs
-        self.quantile = quantile
         self.n_jobs = n_jobs
 
     def predict(self, X):

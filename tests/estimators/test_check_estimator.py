@@ -20,6 +20,12 @@ ESTIMATORS = [
     MLPRegressor(max_iter=100),
     MLPRegressor(max_iter=100, solver="lbfgs", hidden_layer_sizes=(10,)),
 ]
+# And with what scikit-learn's do not have, away from its default.
+AVERAGED = {"max_iter": 100, "scoring": "loss", "gradient_norms": True}
+MORE = [
+    MLPClassifier(ema_decay=0.5, **AVERAGED),
+    MLPRegressor(swa_epochs=3, **AVERAGED),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -45,8 +51,8 @@ def name_of(check) -> str:
 
 # What parametrize_with_checks does; before 1.9 it hands pytest a generator, which pytest warns of.
 CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{estimator.solver}-{name}")
-    for estimator in ESTIMATORS
+    pytest.param(estimator, check, id=f"{i}-{type(estimator).__name__}-{estimator.solver}-{name}")
+    for i, estimator in enumerate([*ESTIMATORS, *MORE])
     for check, name in ((c, name_of(c)) for _, c in estimator_checks_generator(estimator))
 ]
 
