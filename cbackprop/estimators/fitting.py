@@ -158,7 +158,6 @@ def fit_stochastic(
                 show(estimator, state.record)
                 warn("Training interrupted by user.")
     finally:
-        vars(estimator).pop("_fit_state", None)
         outcome = state.outcome
         if outcome is not None:
             network.parameters = outcome

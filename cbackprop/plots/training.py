@@ -154,6 +154,7 @@ class TrainingCurvesDisplay:
         self.ax_ = axes(ax)
         self.score_ax_: Any = self.ax_.twinx() if scores else None
         self.figure_, self.lines_ = self.ax_.figure, []
+        place: Any
         for names, place, color in ((costs, self.ax_, "C0"), (scores, self.score_ax_, "C1")):
             for name in names:
                 style = "--" if name.startswith("evaluation_") else "-"

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
 from sklearn.pipeline import make_pipeline
