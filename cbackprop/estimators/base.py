@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cbackprop.callbacks.protocol import (
     CallbackSupportMixin,
@@ -29,6 +29,7 @@ from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
 from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
 from cbackprop.estimators.targets import Targets
+from cbackprop.estimators.weights import rows_weigh
 from cbackprop.files.savable import Savable
 from cbackprop.functions.activations import Activation
 from cbackprop.functions.losses import as_loss
@@ -240,9 +241,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         check_given("X", X)
         check_given("y", y, numbers=not is_classifier(self))
         X, y = self._targets.check(self, X, y, incremental, reset=first_pass)
-        if sample_weight is not None:
-            check_given("sample_weight", sample_weight)
-            sample_weight = check_sign(_check_sample_weight(sample_weight, X))
+        sample_weight = rows_weigh(self, X, y, sample_weight, incremental=incremental)
         rng = check_random_state(self.random_state)
         if first_pass:
             # SciPy's L-BFGS works in float64 whatever it is given.

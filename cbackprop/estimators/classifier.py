@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 from sklearn.utils.validation import check_is_fitted
@@ -100,6 +100,13 @@ class MLPClassifier(ClassifierMixin, MLP):
         In [0, 1): the share of every label that is spread evenly over all classes, or, where an
         output is on or off, over the two (Szegedy and others, 2016). Losses and curves are those
         of the smoothed labels; scores and predictions are of the true ones.
+    class_weight : dict, list of dicts or 'balanced', optional
+        What the rows of a class weigh, times their `sample_weight`: a weight for a class, 1 for
+        one that is not named; 'balanced' is ``n_samples / (n_classes * np.bincount(y))``. For
+        multilabel targets a list with a dict for each label, as ``{0: 1, 1: 5}``, whose product
+        a row weighs, or 'balanced', label by label: those of `compute_sample_weight` in
+        scikit-learn. Held-out rows weigh as much in early stopping's score. `partial_fit`, which
+        sees a part of the data, takes no 'balanced'.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -170,6 +177,7 @@ class MLPClassifier(ClassifierMixin, MLP):
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
         "label_smoothing": [None, Interval(Real, 0, 1, closed="left")],
+        "class_weight": [None, StrOptions({"balanced"}), dict, list],
     }
 
     def __init__(
@@ -201,6 +209,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         clip_value=None,
         clip_norm=None,
         label_smoothing=None,
+        class_weight=None,
         n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -229,6 +238,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.clip_value = clip_value
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
         self.n_jobs = n_jobs
 
     def predict(self, X):
