@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -25,6 +26,7 @@ from cbackprop.callbacks.protocol import (
 from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
+from cbackprop.estimators.hidden import HiddenFeatures
 from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
 from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
@@ -56,7 +58,9 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstimator):
+class MLP(
+    Exchange, PlainState, Savable, Shown, CallbackSupportMixin, HiddenFeatures, BaseEstimator
+):
     """What the two estimators share."""
 
     _targets: ClassVar[Targets]
@@ -316,12 +320,12 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
 
     # Predicting.
 
-    def _outputs(self, X):
-        """Checked rows through the network: output activations (n, n_outputs)."""
+    def _outputs(self, X, passed: Callable = Network._predict, **settings: Any):
+        """Checked rows through the network: output activations (n, n_outputs), or another pass."""
         network = self.__dict__.get("network_")
         if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
             some = AS_MANY_AS_PAY if self.n_jobs is None else Execution(self.n_jobs)
-            return network._predict(X, some)
+            return passed(network, X, some, **settings)
         check_is_fitted(self)
         check_given("X", X)
         with explained(X=X):
@@ -331,7 +335,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)
-        return network._predict(engine_rows(X, network.dtype), Execution(self.n_jobs))
+        return passed(network, engine_rows(X, network.dtype), Execution(self.n_jobs), **settings)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

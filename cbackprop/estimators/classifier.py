@@ -21,6 +21,7 @@ from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
+from cbackprop.network.network import Network
 from cbackprop.validation.naming import named, public
 
 
@@ -269,7 +270,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         return self.classes_[self._targets.positions(self, outputs)]
 
     def predict_proba(self, X):
-        """Probability of every class.
+        """Probability of every class: above 0, the smallest number standing for smaller ones.
 
         Parameters
         ----------
@@ -289,10 +290,21 @@ class MLPClassifier(ClassifierMixin, MLP):
             If X is not finite or has other features than in `fit`.
         """
         outputs = self._outputs(X)
-        return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
+        probabilities = np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
+        return probabilities if probabilities.all() else self._without_zeros(probabilities, X)
+
+    def _without_zeros(self, probabilities, X):
+        """Where one has rounded to 0, what the logits say, but at least the smallest number."""
+        zero = probabilities == 0
+        smallest = np.nextafter(probabilities.dtype.type(0), probabilities.dtype.type(1))
+        better = np.exp(self._targets.log_probabilities(self, self._outputs(X, Network._logits)))
+        probabilities[zero] = np.maximum(better[zero], smallest)
+        return probabilities
 
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`, of the same shape.
+
+        Probabilities too small for a number have it, too: it is computed from their logits.
 
         Parameters
         ----------
@@ -302,7 +314,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; minus infinity for a probability of zero.
+            In the order of `classes_`.
 
         Raises
         ------
@@ -312,7 +324,36 @@ class MLPClassifier(ClassifierMixin, MLP):
             If X is not finite or has other features than in `fit`.
         """
         probabilities = self.predict_proba(X)
-        return np.log(probabilities, out=probabilities)
+        small = probabilities < np.finfo(probabilities.dtype).tiny
+        found = np.log(probabilities, out=probabilities)
+        if small.any():
+            logits = self._outputs(X, Network._logits)
+            found[small] = self._targets.log_probabilities(self, logits)[small]
+        return found
+
+    def decision_function(self, X):
+        """Logits: the last layer's z, of which softmax or logistic makes probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            With two classes that of the second, positive where `predict` says so; otherwise in
+            the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        logits = self._outputs(X, Network._logits)
+        return logits[:, 0] if self.n_outputs_ == 1 else logits
 
     def score(self, X, y, sample_weight=None):
         """Accuracy; a multilabel row counts only if all its labels are right.

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from scipy.special import log_expit, log_softmax
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
@@ -176,6 +177,14 @@ class Labels(Targets):
             return np.zeros(outputs.shape[0], dtype=np.intp)  # there is no other
         chosen = outputs > 0.5
         return chosen if estimator.n_outputs_ > 1 else chosen[:, 0].astype(np.intp)
+
+    def log_probabilities(self, estimator, logits):
+        """Logarithms of the probabilities (n, n_classes), of the last layer's z."""
+        if estimator.out_activation_ == "softmax":
+            return log_softmax(logits, axis=1)
+        if estimator.n_outputs_ > 1:
+            return log_expit(logits)
+        return np.hstack([log_expit(-logits), log_expit(logits)])
 
     def score(self, estimator, outputs, y, weight) -> float:
         """Accuracy; a multilabel row counts only if all its labels are right."""

@@ -119,6 +119,7 @@ def _number(value: Any, label: Any, where: str) -> float:
     """A weight; those of classes that are not named are 1, as in scikit-learn."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise TypeError(f"{where}[{label!r}] must be a number, got {value!r}")
-    if not 0.0 <= value < np.inf:
+    weight = float(value)
+    if not 0.0 <= weight < np.inf:
         raise ValueError(f"{where}[{label!r}] must be finite and at least 0, got {value!r}")
-    return float(value)
+    return weight

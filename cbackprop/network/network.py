@@ -18,6 +18,7 @@ from cbackprop.functions.optimizers import Optimizer
 from cbackprop.network import glance
 from cbackprop.network.file import NetworkDescription
 from cbackprop.network.fitting import fit
+from cbackprop.network.forward import Forward
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.layout import make_plan, views
 from cbackprop.network.parameters import Parameters
@@ -83,7 +84,7 @@ class Backprop(NamedTuple):
 @public("cbackprop.network")
 @named
 @saved_by(NetworkDescription)
-class Network(Savable, Parameters):
+class Network(Savable, Forward, Parameters):
     """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
 
     Parameters

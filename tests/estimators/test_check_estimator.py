@@ -72,6 +72,15 @@ def names_of_checks(estimator) -> Counter:
 )
 @pytest.mark.parametrize("estimator", ESTIMATORS[::2], ids=lambda e: type(e).__name__)
 def test_checks_are_those_that_sklearns_own_estimator_gets(estimator):
-    checks = names_of_checks(estimator)
-    assert checks == names_of_checks(of_sklearn(estimator))
-    assert checks.total() > 50
+    checks, theirs = names_of_checks(estimator), names_of_checks(of_sklearn(estimator))
+    assert theirs <= checks
+    # Ours is a transformer, too, and the classifier has class_weight.
+    more = {name.partition("(")[0] for name in checks - theirs}
+    assert all(
+        "transform" in name
+        or "class_weight" in name
+        or "set_output" in name
+        or "feature_names_out" in name
+        for name in more
+    ), more
+    assert theirs.total() > 50

@@ -33,7 +33,9 @@ def fitted(y, weight=None, dtype=np.float64, **options):
 
 
 def assert_same(ours, theirs):
-    for a, b in zip(ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True):
+    for a, b in zip(
+        ours.coefs_ + ours.intercepts_, theirs.coefs_ + theirs.intercepts_, strict=True
+    ):
         assert a.dtype == b.dtype
         assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
