@@ -34,6 +34,7 @@ from cbackprop.estimators.targets import Targets
 from cbackprop.estimators.weights import rows_weigh
 from cbackprop.files.savable import Savable
 from cbackprop.functions.activations import Activation
+from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.losses import as_loss
 from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
@@ -99,6 +100,7 @@ class MLP(
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "clip_value": [None, Interval(Real, 0, None, closed="neither")],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "trainable": [None, "array-like"],
         "n_jobs": [None, Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
     }
 
@@ -242,6 +244,8 @@ class MLP(
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
+        n_layers = len(hidden) + 1 if first_pass else len(self.network_.plan)
+        check_trainable(self.trainable, n_layers)
         check_given("X", X)
         check_given("y", y, numbers=not is_classifier(self))
         X, y = self._targets.check(self, X, y, incremental, reset=first_pass)

@@ -108,6 +108,9 @@ class MLPClassifier(ClassifierMixin, MLP):
         a row weighs, or 'balanced', label by label: those of `compute_sample_weight` in
         scikit-learn. Held-out rows weigh as much in early stopping's score. `partial_fit`, which
         sees a part of the data, takes no 'balanced'.
+    trainable : list of bool, optional
+        Of each layer of weights, the hidden layers' and the output's: False leaves its weights
+        and biases as they are, to the bit, for fine-tuning. None trains all.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -211,6 +214,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         clip_norm=None,
         label_smoothing=None,
         class_weight=None,
+        trainable=None,
         n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -240,6 +244,7 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
+        self.trainable = trainable
         self.n_jobs = n_jobs
 
     def predict(self, X):

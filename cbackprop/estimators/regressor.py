@@ -103,6 +103,9 @@ class MLPRegressor(RegressorMixin, MLP):
     quantile : float or list of float, optional
         For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
         have an output each, for a y of one column: `predict` gives a column for each.
+    trainable : list of bool, optional
+        Of each layer of weights, the hidden layers' and the output's: False leaves its weights
+        and biases as they are, to the bit, for fine-tuning. None trains all.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -205,6 +208,7 @@ class MLPRegressor(RegressorMixin, MLP):
         clip_value=None,
         clip_norm=None,
         quantile=None,
+        trainable=None,
         n_jobs=None,
     ):
         self.loss = loss
@@ -234,6 +238,7 @@ class MLPRegressor(RegressorMixin, MLP):
         self.clip_value = clip_value
         self.clip_norm = clip_norm
         self.quantile = quantile
+        self.trainable = trainable
         self.n_jobs = n_jobs
 
     def predict(self, X):
