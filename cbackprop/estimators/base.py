@@ -137,9 +137,10 @@ class MLP(
             mine = type(self).__name__
             raise NotFittedError(
                 f"this {mine} cannot be given {name!r} before it is fitted: it has no network yet. "
-                f"Call fit (or partial_fit) first and set {name} then; with warm_start=True fit "
-                f"goes on from there. Without a fit, {mine}.from_sklearn(...) takes the weights of "
-                "scikit-learn's, and a Network can be given weights and biases at once."
+                f"Without a fit, {mine}.from_weights(coefs, intercepts, ...) makes a fitted one of "
+                f"weights and biases, with warm_start=True one that fit goes on from, and "
+                f"{mine}.from_sklearn(...) one of scikit-learn's. Or call fit (or partial_fit) "
+                f"first and set {name} then."
             )
         return self._fitted_network(name)
 

@@ -19,16 +19,17 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.given import ClassifierOfWeights
+from cbackprop.estimators.probabilities import Probabilities
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
-from cbackprop.network.network import Network
 from cbackprop.validation.naming import named, public
 
 
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPClassifier(ClassifierMixin, MLP):
+class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -273,92 +274,6 @@ class MLPClassifier(ClassifierMixin, MLP):
         if len(self.classes_) == 1:
             return np.repeat(self.classes_, outputs.shape[0])
         return self.classes_[self._targets.positions(self, outputs)]
-
-    def predict_proba(self, X):
-        """Probability of every class: above 0, the smallest number standing for smaller ones.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        outputs = self._outputs(X)
-        probabilities = np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
-        return probabilities if probabilities.all() else self._without_zeros(probabilities, X)
-
-    def _without_zeros(self, probabilities, X):
-        """Where one has rounded to 0, what the logits say, but at least the smallest number."""
-        zero = probabilities == 0
-        smallest = np.nextafter(probabilities.dtype.type(0), probabilities.dtype.type(1))
-        better = np.exp(self._targets.log_probabilities(self, self._outputs(X, Network._logits)))
-        probabilities[zero] = np.maximum(better[zero], smallest)
-        return probabilities
-
-    def predict_log_proba(self, X):
-        """Logarithm of `predict_proba`, of the same shape.
-
-        Probabilities too small for a number have it, too: it is computed from their logits.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        probabilities = self.predict_proba(X)
-        small = probabilities < np.finfo(probabilities.dtype).tiny
-        found = np.log(probabilities, out=probabilities)
-        if small.any():
-            logits = self._outputs(X, Network._logits)
-            found[small] = self._targets.log_probabilities(self, logits)[small]
-        return found
-
-    def decision_function(self, X):
-        """Logits: the last layer's z, of which softmax or logistic makes probabilities.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            With two classes that of the second, positive where `predict` says so; otherwise in
-            the order of `classes_`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        logits = self._outputs(X, Network._logits)
-        return logits[:, 0] if self.n_outputs_ == 1 else logits
 
     def score(self, X, y, sample_weight=None):
         """Accuracy; a multilabel row counts only if all its labels are right.

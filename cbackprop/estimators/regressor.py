@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.given import RegressorOfWeights
 from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quantiles
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
@@ -24,7 +25,7 @@ from cbackprop.validation.naming import named, public
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPRegressor(RegressorMixin, MLP):
+class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
