@@ -13,13 +13,18 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    type_of_target,
+    unique_labels,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import ClassifierOfWeights
+from cbackprop.estimators.growing import grow
 from cbackprop.estimators.probabilities import Probabilities
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
@@ -109,6 +114,11 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         a row weighs, or 'balanced', label by label: those of `compute_sample_weight` in
         scikit-learn. Held-out rows weigh as much in early stopping's score. `partial_fit`, which
         sees a part of the data, takes no 'balanced'.
+    new_classes : 'add', optional
+        Let `partial_fit` add outputs for classes that it has not been told of, in `classes` or y,
+        or for more columns of a multilabel y; None is an error. Classes known before keep their
+        weights and the optimizer's state, new ones are drawn as the first were. Where there were
+        two, their one logit z becomes -z/2 and z/2 of a softmax: their odds stay.
     trainable : list of bool, optional
         Of each layer of weights, the hidden layers' and the output's: False leaves its weights
         and biases as they are, to the bit, for fine-tuning. None trains all.
@@ -182,6 +192,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
         "label_smoothing": [None, Interval(Real, 0, 1, closed="left")],
+        "new_classes": [None, StrOptions({"add"})],
         "class_weight": [None, StrOptions({"balanced"}), dict, list],
     }
 
@@ -215,6 +226,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         clip_norm=None,
         label_smoothing=None,
         class_weight=None,
+        new_classes=None,
         trainable=None,
         n_jobs=None,
     ):
@@ -245,6 +257,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
         self.class_weight = class_weight
+        self.new_classes = new_classes
         self.trainable = trainable
         self.n_jobs = n_jobs
 
@@ -317,7 +330,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be; needed in the first call.
+            All classes there will be; needed in the first call. With new_classes='add' those that
+            are known by now; later calls may name more.
 
         Returns
         -------
@@ -336,6 +350,9 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
             return self._fit(X, y, sample_weight, undo, incremental=True, classes=classes)
 
     def _take_classes(self, y, classes):
+        if self.new_classes == "add" and classes is not None and hasattr(self, "classes_"):
+            grow(self, unique_labels(classes))
+            return
         if _check_partial_fit_first_call(self, classes):
             given = plain_indicator(y)
             multilabel = type_of_target(given).startswith("multilabel")

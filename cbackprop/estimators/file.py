@@ -55,7 +55,14 @@ FITTED: dict[str, Callable[[Any], bool]] = {
 }
 LOSSES = {"loss_", "best_loss_"}
 # Parameters left out where they are off: earlier versions read the file, too.
-NEW = {"label_smoothing", "quantile", "class_weight", "trainable"}
+NEW = {
+    "label_smoothing": None,
+    "quantile": None,
+    "class_weight": None,
+    "trainable": None,
+    "new_classes": None,
+    "non_crossing": False,
+}
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (
     {"n_iter_", "t_"},
@@ -95,7 +102,7 @@ class EstimatorDescription(Description):
         about["params"] = {
             name: to_json(value, name)
             for name, value in params.items()
-            if name not in NEW or not is_default(value, None)
+            if name not in NEW or not is_default(value, NEW[name])
         }
         fitted = {name: vars(model)[name] for name in FITTED if name in vars(model)}
         about["fitted"] = {name: to_json(value, name) for name, value in fitted.items()}

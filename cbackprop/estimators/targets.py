@@ -13,6 +13,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
+from cbackprop.estimators.growing import grow
 from cbackprop.estimators.options import loss_of
 from cbackprop.functions.losses import BinaryLogLoss, LogLoss, Loss, Quantile
 from cbackprop.validation.checks import in_dtype
@@ -119,7 +120,10 @@ class Labels(Targets):
             self._check_kind(estimator, y)
             classes = unique_labels(y)
             given, known = set(classes.tolist()), set(estimator.classes_.tolist())
-            if estimator.warm_start:
+            one_of_several = self.is_multilabel(estimator) and y.ndim == 1
+            if incremental and estimator.new_classes == "add" and not one_of_several:
+                grow(estimator, classes)
+            elif estimator.warm_start:
                 if given != known:
                     raise ValueError(
                         "warm_start can only be used where `y` has the same "

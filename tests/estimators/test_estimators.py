@@ -302,7 +302,8 @@ def of_sklearn(kind: str):
 def test_constructor_has_sklearns_parameters_in_order_with_the_same_defaults(kind):
     ours = dict(inspect.signature(getattr(cbackprop, kind)).parameters)
     theirs = dict(inspect.signature(of_sklearn(kind)).parameters)
-    more = ["label_smoothing", "class_weight"] if kind == "MLPClassifier" else ["quantile"]
+    of_classes = ["label_smoothing", "class_weight", "new_classes"]
+    more = of_classes if kind == "MLPClassifier" else ["quantile"]
     for name in ("clip_value", "clip_norm", "n_jobs", "trainable", *more):
         assert ours.pop(name).default is None
     if kind == "MLPRegressor" and not WEIGHTED:
