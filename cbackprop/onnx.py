@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.estimators import MLPClassifier, MLPRegressor
+from cbackprop.estimators.targets import places_in_order
 from cbackprop.functions.activations import as_activations, by_formula
 
 # What formulas of activations may ask for.
@@ -150,6 +151,9 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         z = graph.node("Add", product, graph.constant(biases, element_type))
         activated = _activate(graph, name, slope, z, element_type)
     if isinstance(model, MLPRegressor):
+        places = places_in_order(model.network_.loss_function) if model.non_crossing else None
+        if places is not None:
+            activated = _rearranged(graph, activated, places)
         graph.node("Identity", activated, into=operator.outputs[0].full_name)
     else:
         _add_classes(graph, model, operator, activated, element_type)
@@ -218,6 +222,19 @@ class _Term:
 
     def __rtruediv__(self, other: Any) -> _Term:
         return self._node("Div", other, self)
+
+
+def _rearranged(graph: _Graph, outputs: str, places: NDArray) -> str:
+    """The outputs of quantiles, each in the place of its quantile."""
+    from onnx import TensorProto
+
+    count = graph.constant(np.array([len(places)]), TensorProto.INT64)
+    names = [graph.scope.get_unique_variable_name(name) for name in ("values", "indices")]
+    graph.container.add_node(
+        "TopK", [outputs, count], names, name=graph.scope.get_unique_operator_name("TopK"),
+        axis=1, largest=0, sorted=1, op_version=11,
+    )  # fmt: skip
+    return graph.node("Gather", names[0], graph.constant(places, TensorProto.INT64), axis=1)
 
 
 def _add_classes(graph: _Graph, model: Any, operator: Any, outputs: str, element_type: int) -> None:

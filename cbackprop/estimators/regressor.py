@@ -104,6 +104,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     quantile : float or list of float, optional
         For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
         have an output each, for a y of one column: `predict` gives a column for each.
+    non_crossing : bool, default=False
+        Whether the predictions of several quantiles are rearranged so that a higher quantile is
+        never below a lower one (Chernozhukov and others, 2010). Their pinball loss, added up over
+        the quantiles, is then smaller or the same for every row.
     trainable : list of bool, optional
         Of each layer of weights, the hidden layers' and the output's: False leaves its weights
         and biases as they are, to the bit, for fine-tuning. None trains all.
@@ -150,7 +154,9 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     ----------
     Kingma and Ba (2014), "Adam: a method for stochastic optimization", arXiv:1412.6980. Glorot and
     Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", for
-    the first parameters. Sutskever and others (2013) for momentum: see `SGD`.
+    the first parameters. Sutskever and others (2013) for momentum: see `SGD`. Chernozhukov,
+    Fernandez-Val and Galichon (2010), "Quantile and probability curves without crossing",
+    Econometrica 78(3), for `non_crossing`.
 
     Examples
     --------
@@ -169,11 +175,15 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     ...                      random_state=1).fit(X, y / 100)
     >>> model.predict(X[:4]).shape
     (4, 3)
+    >>> low, middle, high = model.set_params(non_crossing=True).predict(X).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
     """
 
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
         "loss": [StrOptions(set(OF_NUMBERS)), Loss, callable, LowLevelCallable],
+        "non_crossing": ["boolean"],
         "quantile": [None, Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
@@ -209,6 +219,7 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         clip_value=None,
         clip_norm=None,
         quantile=None,
+        non_crossing=False,
         trainable=None,
         n_jobs=None,
     ):
@@ -239,6 +250,7 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         self.clip_value = clip_value
         self.clip_norm = clip_norm
         self.quantile = quantile
+        self.non_crossing = non_crossing
         self.trainable = trainable
         self.n_jobs = n_jobs
 
@@ -263,7 +275,7 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         ValueError
             If X is not finite or has other features than in `fit`.
         """
-        outputs = self._outputs(X)
+        outputs = self._targets.arranged(self, self._outputs(X))
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
     def score(self, X, y, sample_weight=None):

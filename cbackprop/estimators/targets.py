@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import log_expit, log_softmax
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
@@ -219,12 +220,20 @@ class Numbers(Targets):
         y = in_dtype("y", y, dtype)
         return y.reshape(-1, 1) if y.ndim == 1 else y
 
+    def arranged(self, estimator, outputs):
+        """Outputs as they are predicted: those of several quantiles in order, if that is asked."""
+        if not estimator.non_crossing:
+            return outputs
+        places = places_in_order(estimator.network_.loss_function)
+        return outputs if places is None else np.sort(outputs, axis=1)[:, places]
+
     def score(self, estimator, outputs, y, weight) -> float:
         """R squared, or D squared of several quantiles; NaN for outputs that are not finite."""
         if not np.isfinite(outputs).all():
             return np.nan
         quantiles = several_quantiles(estimator.network_.loss_function)
         if quantiles:
+            outputs = self.arranged(estimator, outputs)
             return d2_of_quantiles(y[:, 0] if y.ndim == 2 else y, outputs, quantiles, weight)
         return r2_score(y, outputs, sample_weight=weight)
 
@@ -233,6 +242,12 @@ def several_quantiles(loss: Loss) -> tuple[float, ...]:
     """Those of a loss that has an output for each; () of any other."""
     several = isinstance(loss, Quantile) and len(loss.parameters) > 1
     return loss.parameters if several else ()
+
+
+def places_in_order(loss: Loss) -> NDArray[np.intp] | None:
+    """For each of several quantiles, which it is from below; None of any other loss."""
+    quantiles = several_quantiles(loss)
+    return np.argsort(np.argsort(quantiles, kind="stable")) if quantiles else None
 
 
 def d2_of_quantiles(y, outputs, quantiles, weight) -> float:

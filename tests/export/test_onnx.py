@@ -167,3 +167,17 @@ def test_regressors_of_other_losses_predict_the_same(params, columns):
     (predicted,) = exported(model, X32[:, 1:])(X32[:, 1:])
     assert predicted.shape == (len(X), columns)
     assert_allclose(predicted, model.predict(X32[:, 1:]).reshape(-1, columns), rtol=1e-4)
+
+
+@needs_onnx
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_quantiles_that_do_not_cross_do_not_cross_there(dtype):
+    model = MLPRegressor(
+        "quantile", (5,), quantile=[0.9, 0.1, 0.5], max_iter=3, random_state=0, non_crossing=True
+    ).fit(X.astype(dtype), y)
+    rows = X.astype(dtype)
+    (found,) = exported(model, rows)(rows)
+    assert found.dtype == dtype
+    assert_allclose(found, model.predict(rows), rtol=1e-5, atol=1e-6)
+    assert (found[:, 1] <= found[:, 2]).all()
+    assert (found[:, 2] <= found[:, 0]).all()
