@@ -78,6 +78,8 @@ def _of_classes(estimator: Any, class_weight: Any, y: NDArray, incremental: bool
 
 def _list_of(class_weight: Any, n_labels: int) -> list[Mapping]:
     """Those of a multilabel target: scikit-learn's list with a dict for each label."""
+    if isinstance(class_weight, Mapping) and not class_weight:
+        return [class_weight] * n_labels
     if isinstance(class_weight, Mapping):
         raise TypeError(
             "class_weight must be 'balanced' or a list of dicts for multilabel targets, as "
