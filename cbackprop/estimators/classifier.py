@@ -186,6 +186,33 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     ...                     max_iter=50, tol=0, label_smoothing=0.1, random_state=0)
     >>> bool(clf.fit(X[:1500] / 16, y[:1500]).score(X[1500:] / 16, y[1500:]) > 0.9)
     True
+
+    Where threes are rare and a miss is dear:
+
+    >>> import numpy as np
+    >>> rare = np.flatnonzero((y == 8) | ((y == 3) & (np.arange(len(y)) < 250)))
+    >>> clf = MLPClassifier((5,), solver="lbfgs", class_weight="balanced", random_state=0)
+    >>> bool(clf.fit(X[rare] / 16, y[rare]).score(X[y == 3] / 16, y[y == 3]) > 0.8)
+    True
+
+    Hidden layers of one model, frozen, and a new last layer for other classes:
+
+    >>> clf = MLPClassifier((50,), max_iter=500, random_state=0).fit(X[y < 7] / 16, y[y < 7])
+    >>> rows = X[y >= 7] / 16
+    >>> tuned = MLPClassifier.from_weights(
+    ...     [clf.coefs_[0], np.zeros((50, 3))], [clf.intercepts_[0], np.zeros(3)], [7, 8, 9],
+    ...     trainable=[False, True], warm_start=True, solver="lbfgs"
+    ... ).fit(rows, y[y >= 7])
+    >>> bool((tuned.coefs_[0] == clf.coefs_[0]).all()), bool(tuned.score(rows, y[y >= 7]) > 0.9)
+    (True, True)
+
+    A class that appears later in a stream:
+
+    >>> clf = MLPClassifier((5,), new_classes="add", random_state=0)
+    >>> clf.partial_fit(X[y < 2], y[y < 2], classes=[0, 1]).classes_.tolist()
+    [0, 1]
+    >>> clf.partial_fit(X[y < 3], y[y < 3]).classes_.tolist()
+    [0, 1, 2]
     """
 
     _targets: ClassVar[Labels] = Labels()

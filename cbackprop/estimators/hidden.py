@@ -48,6 +48,20 @@ class Features:
         See Also
         --------
         Network.activations : All layers at once.
+
+        Examples
+        --------
+        Features that a network has learnt, for a model of another kind:
+
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> from cbackprop import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> mlp = MLPClassifier((20, 3), solver="lbfgs", max_iter=1000, random_state=0)
+        >>> pipe = make_pipeline(mlp, DecisionTreeClassifier(max_depth=3)).fit(X, y)
+        >>> pipe[0].transform(X).shape, pipe[0].transform(X, layer=0).shape, pipe.score(X, y) > 0.9
+        ((150, 3), (150, 20), True)
         """
         check_is_fitted(self)
         layer = self._hidden_layer(layer)

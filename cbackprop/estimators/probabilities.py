@@ -38,7 +38,9 @@ class Probabilities:
         """
         outputs = self._outputs(X)
         probabilities = np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
-        return probabilities if probabilities.all() else self._without_zeros(probabilities, X)
+        if np.count_nonzero(probabilities) == probabilities.size:
+            return probabilities
+        return self._without_zeros(probabilities, X)
 
     def _without_zeros(self, probabilities, X):
         """Where one has rounded to 0, what the logits say, but at least the smallest number."""
@@ -98,6 +100,13 @@ class Probabilities:
             Before `fit`.
         ValueError
             If X is not finite or has other features than in `fit`.
+
+        Examples
+        --------
+        >>> from cbackprop import MLPClassifier
+        >>> clf = MLPClassifier.from_weights([[[1.0]]], [[0.0]])
+        >>> clf.decision_function([[50.0], [60.0]]), clf.predict_proba([[50.0], [60.0]])[:, 1]
+        (array([50., 60.]), array([1., 1.]))
         """
         logits = self._outputs(X, Network._logits)
         return logits[:, 0] if self.n_outputs_ == 1 else logits

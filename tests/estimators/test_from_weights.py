@@ -252,6 +252,20 @@ def test_weights_assigned_before_a_fit_are_told_of_from_weights(kind, name):
         setattr(kind(), name, W)
 
 
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_a_pickle_of_an_earlier_version_has_what_is_new_at_its_default(kind):
+    y = TARGETS["binary"]
+    model = kind(hidden_layer_sizes=(5,), max_iter=3, random_state=0).fit(X, y)
+    state = model.__getstate__()
+    for name in ("class_weight", "new_classes", "trainable", "non_crossing"):
+        state.pop(name, None)
+    again = object.__new__(kind)
+    again.__setstate__(state)
+    assert again.get_params() == model.get_params()
+    assert_array_equal(again.predict(X), model.predict(X))
+    again.fit(X, y)
+
+
 def test_scikit_learns_weights_make_its_model():
     theirs = neural_network.MLPClassifier((5,), max_iter=5, random_state=0).fit(
         X, TARGETS["multiclass"]

@@ -107,6 +107,13 @@ def test_transform_goes_by_sklearns_configuration(model, y):
     assert isinstance(pipe.transform(X), pd.DataFrame)
 
 
+def test_a_layer_is_routed_as_metadata(model, y):
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipe = make_pipeline(StandardScaler(), model.set_transform_request(layer=True)).fit(X, y)
+        assert pipe.transform(X, layer=0).shape == (80, 7)
+        assert pipe.transform(X).shape == (80, 5)
+
+
 @pytest.mark.parametrize(
     ("layer", "error", "match"),
     [

@@ -6,7 +6,7 @@ from methods import METHODS
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
-from cbackprop import SGD, Adam, AdamW, MLPClassifier, MLPRegressor, Network, load
+from cbackprop import SGD, Adam, AdamW, Checkpoint, MLPClassifier, MLPRegressor, Network, load
 from cbackprop.optimizers import Group
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -159,6 +159,21 @@ def test_a_trainable_that_does_not_fit_is_refused_before_training(trainable, err
     with pytest.raises(error, match=match):
         net.fit(X, Y, trainable=trainable)
     assert_array_equal(net.parameters, before.parameters)
+
+
+def test_a_resumed_fit_has_the_same_layers_frozen(tmp_path):
+    def fit(net, epochs, resume=False, trainable=(False, True, True)):
+        checkpoint = Checkpoint(tmp_path / "fit", resume=resume)
+        options = {"epochs": epochs, "random_state": 0, "trainable": trainable}
+        net.fit(X, Y, callbacks=[checkpoint], **options)
+        return net
+
+    whole = fit(network(), 4)
+    fit(network(), 2)
+    again = fit(network(), 4, True)
+    assert_array_equal(again.parameters, whole.parameters)
+    with pytest.raises(ValueError, match="trainable"):
+        fit(network(), 6, True, (True, True, False))
 
 
 # The estimators.
