@@ -158,6 +158,13 @@ def test_classes_may_be_named_ahead_and_in_the_first_call_be_too_few():
         MLPClassifier(new_classes="add").partial_fit(X, THREE)
 
 
+def test_a_first_multilabel_target_may_be_wider_than_the_classes_named():
+    model = MLPClassifier((5,), random_state=0, new_classes="add")
+    model.partial_fit(X, LABELS, classes=[0, 1])
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert model.predict_proba(X).shape == (60, 3)
+
+
 def test_first_classes_found_in_y_give_the_model_that_knows_them_from_the_start():
     found = MLPClassifier((5,), random_state=0, new_classes="add")
     known = MLPClassifier((5,), random_state=0)

@@ -1,5 +1,7 @@
 """What a forward pass computes on its way: hidden activations and logits, as backprop has them."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -7,6 +9,7 @@ from scipy import sparse
 
 from cbackprop import Network
 from cbackprop.activations import Activation
+from cbackprop.running.execution import Execution
 
 rng = np.random.RandomState(0)
 X = rng.normal(size=(300, 5))
@@ -60,6 +63,16 @@ def test_activations_of_sparse_rows_are_those_of_dense_ones():
     assert sparse.issparse(first)
     for ours, dense in zip(found, net.activations(rows.toarray())[1:], strict=True):
         assert_allclose(ours, dense, rtol=1e-12, atol=1e-12)
+
+
+def test_many_rows_on_several_threads_are_those_of_one():
+    net, rows = Network([20, 300, 40, 2], random_state=0), rng.normal(size=(20000, 20))
+    for passed in (partial(Network._hidden, layer=1), partial(Network._hidden, layer=2)):
+        one, three = (passed(net, rows, Execution(n)) for n in (1, 3))
+        assert_array_equal(one, three)
+    one, three = (net._logits(rows, Execution(n)) for n in (1, 3))
+    assert_array_equal(one, three)
+    assert_array_equal(one, net.predict(rows))
 
 
 @pytest.mark.parametrize("method", ["activations", "logits"])

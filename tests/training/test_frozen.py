@@ -135,6 +135,15 @@ def test_groups_hold_for_the_layers_that_are_trained():
     assert_array_equal(both.parameters, alone.parameters)
 
 
+@pytest.mark.parametrize("options", [{}, {"clip_value": 10.0}], ids=["plain", "clipped"])
+def test_the_l2_term_of_frozen_weights_is_in_the_loss(options):
+    given = {"epochs": 3, "l2": 5.0, "random_state": 0}
+    frozen = network().fit(X, Y, optimizer=Adam(**options), trainable=[True, False, True], **given)
+    groups = [Group(), Group(rate=0.0), Group()]
+    still = network().fit(X, Y, optimizer=Adam(groups=groups, **options), **given)
+    assert_allclose(frozen["cost"], still["cost"], rtol=1e-12)
+
+
 def test_all_true_is_as_none():
     some, all_of_them = network(), network()
     some.fit(X, Y, epochs=2, random_state=0)
