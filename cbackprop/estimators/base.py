@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cbackprop.callbacks.protocol import (
     CallbackSupportMixin,
@@ -24,6 +25,7 @@ from cbackprop.callbacks.protocol import (
 from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
+from cbackprop.estimators.hidden import HiddenFeatures
 from cbackprop.estimators.judging import Given
 from cbackprop.estimators.options import averaging_of
 from cbackprop.estimators.plain import PlainState
@@ -36,8 +38,10 @@ from cbackprop.estimators.stopping import (
     record_of,
 )
 from cbackprop.estimators.targets import Targets
+from cbackprop.estimators.weights import rows_weigh
 from cbackprop.files.savable import Savable
 from cbackprop.functions.activations import Activation
+from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.losses import as_loss
 from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
@@ -62,7 +66,9 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstimator):
+class MLP(
+    Exchange, PlainState, Savable, Shown, CallbackSupportMixin, HiddenFeatures, BaseEstimator
+):
     """What the two estimators share."""
 
     _targets: ClassVar[Targets]
@@ -105,6 +111,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         "gradient_norms": ["boolean"],
         "ema_decay": [None, Interval(Real, 0, 1, closed="neither")],
         "swa_epochs": [None, Interval(Integral, 1, None, closed="left")],
+        "trainable": [None, "array-like"],
         "n_jobs": [None, Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
     }
 
@@ -150,9 +157,10 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             mine = type(self).__name__
             raise NotFittedError(
                 f"this {mine} cannot be given {name!r} before it is fitted: it has no network yet. "
-                f"Call fit (or partial_fit) first and set {name} then; with warm_start=True fit "
-                f"goes on from there. Without a fit, {mine}.from_sklearn(...) takes the weights of "
-                "scikit-learn's, and a Network can be given weights and biases at once."
+                f"Without a fit, {mine}.from_weights(coefs, intercepts, ...) makes a fitted one of "
+                f"weights and biases, with warm_start=True one that fit goes on from, and "
+                f"{mine}.from_sklearn(...) one of scikit-learn's. Or call fit (or partial_fit) "
+                f"first and set {name} then."
             )
         return self._fitted_network(name)
 
@@ -284,12 +292,12 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
                 "for: set both to None"
             )
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
+        n_layers = len(hidden) + 1 if first_pass else len(self.network_.plan)
+        check_trainable(self.trainable, n_layers)
         check_given("X", X)
         check_given("y", y, numbers=not is_classifier(self))
         X, y = self._targets.check(self, X, y, incremental, reset=first_pass)
-        if sample_weight is not None:
-            check_given("sample_weight", sample_weight)
-            sample_weight = check_sign(_check_sample_weight(sample_weight, X))
+        sample_weight = rows_weigh(self, X, y, sample_weight, incremental=incremental)
         rng = check_random_state(self.random_state)
         if first_pass:
             # SciPy's L-BFGS works in float64 whatever it is given.
@@ -365,12 +373,12 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
 
     # Predicting.
 
-    def _outputs(self, X):
-        """Checked rows through the network: output activations (n, n_outputs)."""
+    def _outputs(self, X, passed: Callable = Network._predict, **settings: Any):
+        """Checked rows through the network: output activations (n, n_outputs), or another pass."""
         network = self.__dict__.get("network_")
         if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
             some = AS_MANY_AS_PAY if self.n_jobs is None else Execution(self.n_jobs)
-            return network._predict(X, some)
+            return passed(network, X, some, **settings)
         check_is_fitted(self)
         check_given("X", X)
         with explained(X=X):
@@ -380,7 +388,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)
-        return network._predict(engine_rows(X, network.dtype), Execution(self.n_jobs))
+        return passed(network, engine_rows(X, network.dtype), Execution(self.n_jobs), **settings)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

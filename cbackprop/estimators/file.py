@@ -74,6 +74,10 @@ NEW = {
     "gradient_norms": False,
     "ema_decay": None,
     "swa_epochs": None,
+    "class_weight": None,
+    "trainable": None,
+    "new_classes": None,
+    "non_crossing": False,
 }
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (

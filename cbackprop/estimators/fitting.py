@@ -31,6 +31,7 @@ from cbackprop.estimators.stopping import (
     remember_seconds,
     show,
 )
+from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
@@ -148,6 +149,7 @@ def fit_stochastic(
                     l2_batch=estimator.alpha,
                     loss_scale=loss_scale(estimator),
                     sklearns_loss=True,
+                    trainable=check_trainable(estimator.trainable, len(network.plan)),
                 )
             except KeyboardInterrupt:
                 state.interrupted = True
@@ -259,6 +261,7 @@ def fit_lbfgs(
             max_iter=estimator.max_iter,
             max_fun=estimator.max_fun,
             tol=estimator.tol,
+            trainable=check_trainable(estimator.trainable, len(network.plan)),
             verbose=estimator.verbose is True or estimator.verbose >= 1,
             execution=execution,
             iterated=iterated,

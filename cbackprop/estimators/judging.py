@@ -13,14 +13,15 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
 from cbackprop.callbacks.protocol import fitted_copy
+from cbackprop.estimators.weights import rows_weigh
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.running.sweeps import Sweep
 from cbackprop.validation.arrays import check_given
-from cbackprop.validation.checks import check_parts, check_sign, engine_rows, in_dtype
+from cbackprop.validation.checks import check_parts, engine_rows, in_dtype
 
 
 class Given(NamedTuple):
@@ -93,9 +94,7 @@ def given_rows(estimator: Any, given: Given, network: Network) -> Validation | N
     try:
         check_consistent_length(given.X_val, given.y_val)
         X, y = targets.check_more(estimator, given.X_val, given.y_val)
-        if weight is not None:
-            check_given("sample_weight_val", weight)
-            weight = check_sign(_check_sample_weight(weight, X))
+        weight = rows_weigh(estimator, X, y, weight, incremental=False)
     except (ValueError, TypeError) as error:
         error.add_note("This is about X_val, y_val and sample_weight_val.")
         raise

@@ -27,6 +27,11 @@ def loss_of(regressor: Any) -> Loss:
             )
         return Quantile(quantile)
     made = as_loss(loss)
+    if regressor.non_crossing and not isinstance(made, Quantile):
+        raise ValueError(
+            f"non_crossing=True goes with loss='quantile', got loss={loss!r}: set non_crossing to "
+            "False"
+        )
     if not isinstance(made, Custom) and made.name not in OF_NUMBERS:
         raise ValueError(
             f"loss must be one of {OF_NUMBERS} for numbers, got {loss!r}, which is one of labels: "

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.given import RegressorOfWeights
 from cbackprop.estimators.judging import Given
 from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quantiles
 from cbackprop.files.registry import saved_by
@@ -25,7 +26,7 @@ from cbackprop.validation.naming import named, public
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPRegressor(RegressorMixin, MLP):
+class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -120,6 +121,13 @@ class MLPRegressor(RegressorMixin, MLP):
     swa_epochs : int, optional
         `fit` ends with the mean of the parameters after the last epochs, so many at most
         (stochastic weight averaging; sgd, adam). One of the two at most.
+    non_crossing : bool, default=False
+        Whether the predictions of several quantiles are rearranged so that a higher quantile is
+        never below a lower one (Chernozhukov and others, 2010). Their pinball loss, added up over
+        the quantiles, is then smaller or the same for every row.
+    trainable : list of bool, optional
+        Of each layer of weights, the hidden layers' and the output's: False leaves its weights
+        and biases as they are, to the bit, for fine-tuning. None trains all.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -171,7 +179,9 @@ class MLPRegressor(RegressorMixin, MLP):
     ----------
     Kingma and Ba (2014), "Adam: a method for stochastic optimization", arXiv:1412.6980. Glorot and
     Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", for
-    the first parameters. Sutskever and others (2013) for momentum: see `SGD`.
+    the first parameters. Sutskever and others (2013) for momentum: see `SGD`. Chernozhukov,
+    Fernandez-Val and Galichon (2010), "Quantile and probability curves without crossing",
+    Econometrica 78(3), for `non_crossing`.
 
     Examples
     --------
@@ -190,11 +200,15 @@ class MLPRegressor(RegressorMixin, MLP):
     ...                      random_state=1).fit(X, y / 100)
     >>> model.predict(X[:4]).shape
     (4, 3)
+    >>> low, middle, high = model.set_params(non_crossing=True).predict(X).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
     """
 
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
         "loss": [StrOptions(set(OF_NUMBERS)), Loss, callable, LowLevelCallable],
+        "non_crossing": ["boolean"],
         "quantile": [None, Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
@@ -234,6 +248,8 @@ class MLPRegressor(RegressorMixin, MLP):
         gradient_norms=False,
         ema_decay=None,
         swa_epochs=None,
+        non_crossing=False,
+        trainable=None,
         n_jobs=None,
     ):
         self.loss = loss
@@ -267,6 +283,8 @@ class MLPRegressor(RegressorMixin, MLP):
         self.gradient_norms = gradient_norms
         self.ema_decay = ema_decay
         self.swa_epochs = swa_epochs
+        self.non_crossing = non_crossing
+        self.trainable = trainable
         self.n_jobs = n_jobs
 
     def predict(self, X):
@@ -290,7 +308,7 @@ class MLPRegressor(RegressorMixin, MLP):
         ValueError
             If X is not finite or has other features than in `fit`.
         """
-        outputs = self._outputs(X)
+        outputs = self._targets.arranged(self, self._outputs(X))
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
     def score(self, X, y, sample_weight=None):

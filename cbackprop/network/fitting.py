@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from cbackprop.callbacks.protocol import check_callbacks, check_idle, listening
+from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
@@ -57,6 +58,7 @@ def fit(
     shuffle: bool,
     random_state: Any,
     callbacks: Sequence[Any],
+    trainable: Sequence[bool] | None,
     n_jobs: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
@@ -70,6 +72,7 @@ def fit(
         batch_size = rows.shape[0]
     check_integer("batch_size", batch_size, at_least=1)
     check_number("l2", l2, 0.0, np.inf, open_high=True)
+    trained = check_trainable(trainable, len(network.plan))
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         known = ", ".join(OPTIMIZERS)
@@ -101,6 +104,7 @@ def fit(
             "metrics": sorted(measured),
             "training_metrics": bool(training_metrics),
             "gradient_norms": bool(gradient_norms),
+            **({} if trained is None else {"trainable": list(trained)}),
             **settings_of_length("epochs", epochs, optimizer),
         },
         data=data,
@@ -131,6 +135,7 @@ def fit(
             execution=execution,
             batch_size=min(int(batch_size), state.n_rows),
             l2=decay,
+            trainable=trained,
         )
         losses = state.history["cost"]
         if said := lost_at_end(network, data, state.record.loss_before, losses, execution):
