@@ -4,7 +4,7 @@ Here alone is asked what `floating` is.
 """
 
 from cython cimport floating
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
 from cbackprop.engine.kernels cimport of_double, of_float
@@ -27,6 +27,15 @@ cdef inline void derivative(int64_t activation, const floating* made_of, floatin
         of_float.derivative[activation](made_of, delta, n, slope)
     else:
         of_double.derivative[activation](made_of, delta, n, slope)
+
+
+cdef inline void drop(int64_t activation, bint is_kept, floating* a, floating* slopes, Py_ssize_t m, Py_ssize_t n,
+                      double slope, uint64_t key, Py_ssize_t first, double rate) noexcept nogil:
+    """Units of A (m, n) are left out, the others scaled; `slopes` becomes f' likewise, which it is if `is_kept`."""
+    if floating is float:
+        of_float.drop(a, slopes, m, n, NULL if is_kept else of_float.derivative[activation], slope, key, first, rate)
+    else:
+        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, rate)
 
 
 cdef inline void output(int code, floating* z, Py_ssize_t m, Py_ssize_t k) noexcept nogil:

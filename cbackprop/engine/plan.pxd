@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t
 cdef extern from "plan.h":
     # The codes that compiled code itself asks for; all others are known by their rows.
     enum:
-        IDENTITY, N_ACTIVATIONS
+        IDENTITY, RELU, ELU, N_ACTIVATIONS
         N_OUTPUTS
         SGD, MOMENTUM, ADAM, ADAMW, N_OPTIMIZERS
         NOTHING, N_FINISHES

@@ -7,13 +7,14 @@ a loop runs; the loops themselves cannot fail.
 
 from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 import numpy as np
 
 from cbackprop.engine cimport passes, rehearsal, steps
 from cbackprop.engine.block cimport Block, struct_block
-from cbackprop.engine.given cimport take_numbers
+from cbackprop.engine.given cimport check_rates, take_numbers
+from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.plan cimport (
     MOMENTUM, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, SGD, TARGETS_LABELS, Layer,
     Rule,
@@ -80,6 +81,10 @@ cdef class Task:
         The loss's parameters, as LOSS_PARAMETERS says. By default the standard ones.
     own_loss : callable or scipy.LowLevelCallable, optional
         The loss, instead of the output's, which must be an identity: see own.pyx.
+    dropout : float64 array (n_layers - 1,), optional
+        The share of each hidden layer's units that training leaves out, of every row others, in [0, 1).
+    seed : int
+        Which ones: a number of 64 bits.
     """
 
     cdef passes.Task task
@@ -99,7 +104,7 @@ cdef class Task:
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
                   Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
-                  loss_parameters=None, own_loss=None):
+                  loss_parameters=None, own_loss=None, dropout=None, uint64_t seed=0):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
@@ -126,6 +131,10 @@ cdef class Task:
         self.task.sklearns_loss = sklearns_loss
         if slopes is not None:
             self.task.slopes = self._numbers("slopes", slopes, self.task.n_layers)
+        if dropout is not None:
+            self.task.dropout = self._numbers("dropout", dropout, self.task.n_layers - 1)
+            check_rates(self.task.dropout, self.task.n_layers - 1)
+        self.task.seed = seed
         self.task.loss_parameters = &OUTPUT_ROWS[output].standard
         each = OUTPUT_ROWS[output].parameters == PARAMETERS_EACH
         if loss_parameters is not None or each:
@@ -162,8 +171,7 @@ cdef class Task:
                     f"sample_weight must have as many elements as X has rows, {self.n_stored}, got {weight.length()}")
             self.task.sample_weight = weight.view.buf
             self.blocks.append(weight)
-        size = passes.workspace_size(self.task.plan, self.task.n_layers, rows is not None and self.task.index_size == 0,
-                                     self.trainable, 1)
+        size = passes.workspace_size(&self.task, rows is not None and self.task.index_size == 0, 1)
         self.workspace = np.empty(int(size) * capacity, dtype=dtype)    # Python's integers: no overflow
         work = Block(self.workspace, "workspace", dtype, 1, True)
         self.task.workspace = work.view.buf
@@ -273,15 +281,18 @@ cdef class Task:
         with nogil:
             steps.predict(&self.task, first, stop, target.view.buf)
 
-    def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None):
+    def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None, masks=None):
         """The weighted losses' sum over rows first ... last, divided by `weight`: the total weight of all rows.
 
         The sum of their gradients, divided likewise, is added to `gradient`, if given: a vector laid out like the
-        parameters.
+        parameters. Dropout is off, unless `masks` says whose units are left out: (step, begin, factor) are those of a
+        step after `step` others, whose mini-batch begins at row `begin`, by the task's rates times `factor`.
         """
         cdef Block target
         cdef void* slope = NULL
         cdef double loss
+        cdef passes.Masks held
+        cdef const passes.Masks* left_out = NULL
         if not self.trainable:
             raise ValueError("a task without y has no loss")
         if not weight > 0.0:
@@ -292,11 +303,23 @@ cdef class Task:
             if target.length() != self.n_parameters:
                 raise ValueError(f"gradient must have {self.n_parameters} elements, got {target.length()}")
             slope = target.view.buf
+        if masks is not None and self.task.dropout != NULL:
+            held = self._masks(masks, first)
+            left_out = &held
         with nogil:
-            loss = steps.loss_and_gradient(&self.task, first, last, weight, slope)
+            loss = steps.loss_and_gradient(&self.task, first, last, weight, slope, left_out)
         if self.own is not None:
             self.own.check()
         return loss
+
+    cdef passes.Masks _masks(self, masks, Py_ssize_t first) except *:
+        cdef Py_ssize_t step, begin
+        cdef double factor
+        step, begin, factor = masks
+        if step < 0 or not 0 <= begin <= first:
+            raise ValueError(f"masks must be of a step >= 0 that begins at row {first} or before, got {(step, begin)}")
+        check_rates(self.task.dropout, self.task.n_layers - 1, factor)
+        return masks_of(&self.task, step, factor, first - begin)
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
               Barrier team=None, Py_ssize_t thread=0, counter=None, numbers=None, groups=None):
@@ -304,8 +327,8 @@ cdef class Task:
 
         `counter.n_steps`, if a counter is given, becomes the rule's step and the steps made: at once with them, so
         that no interrupt can come between.
-        `numbers` (mini-batches, 3), float64, has the learning rate, the decoupled decay and the dropout of each step,
-        instead of the rule's. `groups` (n_layers, 2, 3), float64, has factors of rate, decay and epsilon for every
+        `numbers` (mini-batches, 3), float64, has the learning rate and the decoupled decay of each step, instead of
+        the rule's, and a factor of the task's rates of dropout, 1 to leave them. `groups` (n_layers, 2, 3), float64, has factors of rate, decay and epsilon for every
         layer's weights and biases.
         Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
         """
@@ -318,7 +341,7 @@ cdef class Task:
                 f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, False)
         self._check_range(first, last)
-        held = take_numbers(&training, self.task.n_layers, numbers, groups,
+        held = take_numbers(&training, &self.task, numbers, groups,
                             (last - first + batch_size - 1) // batch_size)
         training.first = first
         training.last = last
@@ -375,7 +398,7 @@ cdef class Task:
         if (training.rule.optimizer in (SGD, MOMENTUM)
                 or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0):
             raise ValueError("steps without or with plain momentum, and those that clip, cannot be rehearsed")
-        take_numbers(training, self.task.n_layers, None, None, 1)
+        take_numbers(training, &self.task, None, None, 1)
         self._check_range(first, last)
         if last - first > self.task.capacity:
             raise ValueError(f"rows {first} to {last} are more than the task's capacity {self.task.capacity}")
@@ -399,7 +422,7 @@ cdef class Task:
         if not 0.0 < weight < INFINITY:
             raise ValueError(f"the rows' total weight must be positive, got {weight}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, True)
-        held = take_numbers(&training, self.task.n_layers, numbers, groups, 1)
+        held = take_numbers(&training, &self.task, numbers, groups, 1)
         self._check_kept()
         with nogil:
             term = steps.step(&self.task, &training, weight)

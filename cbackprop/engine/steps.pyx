@@ -11,9 +11,10 @@ from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
 from cbackprop.engine.leaves cimport add_scaled, clip, sum_of_squares, update
+from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group
 from cbackprop.engine.passes cimport (
-    activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
+    Masks, activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
 
@@ -237,6 +238,8 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
     cdef double losses = 0.0, loss, norm, weight
     cdef const double* numbers = training.numbers
     cdef Step step
+    cdef Masks masks
+    cdef const Masks* left_out = NULL
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
@@ -250,13 +253,16 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             training.rows += m
             start = part(m, training.thread, training.n_threads)
             stop = part(m, training.thread + 1, training.n_threads)
-            forward(task, workspace, first, start, stop)
+            if task.dropout != NULL:
+                masks = masks_of(task, training.step - 1, numbers[2] if numbers != NULL else 1.0, 0)
+                left_out = &masks
+            forward(task, workspace, first, start, stop, left_out)
             loss = output_delta(task, workspace, first, start, stop)
             if task.own_loss != NULL and task.own_loss.failed:      # alone: Python's are not called in a team
                 training.step -= 1
                 training.rows -= m
                 return losses
-            backward(task, workspace, start, stop)
+            backward(task, workspace, start, stop, left_out)
             if not team_wait(training.team):
                 return losses
             step = step_of(training, numbers, weight, power_1, power_2)
@@ -276,20 +282,27 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
 
 
 cdef double sum_of_blocks(
-    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient,
+    const Masks* masks
 ) noexcept nogil:
     cdef Py_ssize_t m, index
     cdef double loss = 0.0
+    cdef Masks of_block
+    if masks != NULL:       # each block begins with another row
+        of_block = masks[0]
+        masks = &of_block
     while first < last:
         m = task.capacity if last - first > task.capacity else last - first
-        forward(task, workspace, first, 0, m)
+        forward(task, workspace, first, 0, m, masks)
         loss += output_delta(task, workspace, first, 0, m)
         if task.own_loss != NULL and task.own_loss.failed:
             return loss
         if gradient != NULL:
-            backward(task, workspace, 0, m)
+            backward(task, workspace, 0, m, masks)
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
+        if masks != NULL:
+            of_block.row += m
         first += m
     return task.loss_scale * loss / weight
 
@@ -301,7 +314,7 @@ cdef void outputs(
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m, done = first
     while done < last:
         m = task.capacity if last - done > task.capacity else last - done
-        forward(task, workspace, done, 0, m)
+        forward(task, workspace, done, 0, m, NULL)
         finish(task, workspace, 0, m)
         memcpy(out + (done - first) * k, activations(task, workspace, task.n_layers), m * k * sizeof(floating))
         done += m
@@ -322,11 +335,11 @@ cdef double step(const Task* task, Training* training, double weight) noexcept n
 
 
 cdef double loss_and_gradient(
-    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient
+    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient, const Masks* masks
 ) noexcept nogil:
     if task.single:
-        return sum_of_blocks(task, <float*>task.workspace, first, last, weight, <float*>gradient)
-    return sum_of_blocks(task, <double*>task.workspace, first, last, weight, <double*>gradient)
+        return sum_of_blocks(task, <float*>task.workspace, first, last, weight, <float*>gradient, masks)
+    return sum_of_blocks(task, <double*>task.workspace, first, last, weight, <double*>gradient, masks)
 
 
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil:

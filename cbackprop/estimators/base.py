@@ -25,6 +25,7 @@ from cbackprop.callbacks.protocol import (
 from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
+from cbackprop.estimators.options import regularization_of
 from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
 from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
@@ -94,6 +95,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "clip_value": [None, Interval(Real, 0, None, closed="neither")],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "dropout": [None, Interval(Real, 0, 1, closed="left"), "array-like"],
         "n_jobs": [None, Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
     }
 
@@ -260,6 +262,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         if sample_weight is not None:
             sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
         data = X, y, sample_weight
+        regularization = regularization_of(self, len(network.plan) - 1)
         prepared = None
         if self.solver != "lbfgs":
             prepared = prepare_stochastic(
@@ -268,6 +271,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
                 data,
                 execution,
                 rng,
+                regularization,
                 first_pass=first_pass,
                 incremental=incremental,
             )

@@ -52,10 +52,11 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "best_validation_score_": lambda value: value is None or _number(value),
     "_no_improvement_count": is_count,
     "_loss_before": _number,
+    "_mask_seed": is_count,
 }
 LOSSES = {"loss_", "best_loss_"}
 # Parameters left out where they are off: earlier versions read the file, too.
-NEW = {"label_smoothing", "quantile"}
+NEW = {"label_smoothing", "quantile", "dropout"}
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (
     {"n_iter_", "t_"},

@@ -25,6 +25,7 @@ from cbackprop.estimators.stopping import (
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
+from cbackprop.running.regularization import Regularization, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import run_epochs
@@ -44,17 +45,19 @@ def prepare_stochastic(
     data: Data,
     execution: Execution,
     rng: np.random.RandomState,
+    regularization: Regularization,
     *,
     first_pass: bool,
     incremental: bool,
-) -> tuple[int, FitState]:
-    """The size of a mini-batch, and the fit as it begins."""
+) -> tuple[dict[str, Any], FitState]:
+    """What a step is, and the fit as it begins."""
     X, y, sample_weight = data
     if not incremental or not hasattr(estimator, "_optimizer"):
         estimator._optimizer, estimator._schedule = new_optimizer(estimator)
     if incremental:
         _check_without_end(estimator)
     rows, held_out = split(estimator, X, y, rng)
+    _take_mask_seed(estimator, regularization, rng, incremental)
     check_parts(sample_weight, rows, held_out)
     if rows is None and estimator.shuffle:
         rows = np.arange(X.shape[0])
@@ -72,6 +75,7 @@ def prepare_stochastic(
         order=rows,
         held_out=held_out,
         n_rows=X.shape[0],
+        mask_seed=vars(estimator).get("_mask_seed"),
         settings=settings_of_length("max_iter", estimator.max_iter, estimator._optimizer),
         data=data,
         has_end=not incremental,
@@ -79,7 +83,17 @@ def prepare_stochastic(
     state.record = record_of(estimator, state)
     if estimator.early_stopping and first_pass:
         state.record = state.note(best=network.parameters.copy(), best_epoch=0)
-    return batch_size, state
+    return {"batch_size": batch_size, "regularization": regularization}, state
+
+
+def _take_mask_seed(
+    estimator: Any, regularization: Regularization, rng: np.random.RandomState, incremental: bool
+) -> None:
+    """With dropout: partial fits go on with that of the first; the optimizer counts the steps."""
+    if not regularization.dropout:
+        vars(estimator).pop("_mask_seed", None)
+    elif not incremental or "_mask_seed" not in vars(estimator):
+        estimator._mask_seed = draw_seed(rng)
 
 
 def fit_stochastic(
@@ -87,7 +101,7 @@ def fit_stochastic(
     network: Network,
     data: Data,
     execution: Execution,
-    batch_size: int,
+    settings: dict[str, Any],
     state: FitState,
     listen: Callable,
     *,
@@ -108,8 +122,7 @@ def fit_stochastic(
                     told,
                     execution=execution,
                     undo=undo,
-                    batch_size=batch_size,
-                    l2_batch=estimator.alpha,
+                    **settings,
                     loss_scale=loss_scale(estimator),
                     sklearns_loss=True,
                 )

@@ -1,4 +1,4 @@
-"""What do an estimator's parameters stand for: which loss, which schedule of the learning rate?"""
+"""What do an estimator's parameters stand for: which loss, schedule of the rate, regularization?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import Any
 
 from cbackprop.functions.losses import OF_NUMBERS, Custom, Loss, Quantile, as_loss
 from cbackprop.functions.schedules import Schedule, check_schedule
+from cbackprop.running.regularization import Regularization, check_dropout
+
+# What L-BFGS cannot have, and why.
+WITHOUT_LBFGS = {
+    "dropout": "its line searches compare losses, which would be of other units every time",
+}
 
 
 def loss_of(regressor: Any) -> Loss:
@@ -50,3 +56,24 @@ def word_of(estimator: Any) -> str:
     """The word of `learning_rate`; a schedule by step leaves nothing to do between epochs."""
     rate = estimator.learning_rate
     return rate if isinstance(rate, str) else "constant"
+
+
+def regularization_of(estimator: Any, n_hidden: int) -> Regularization:
+    """That of a network with so many hidden layers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range, or L-BFGS cannot have it.
+    """
+    made = Regularization(
+        l2_batch=estimator.alpha, dropout=check_dropout(estimator.dropout, n_hidden)
+    )
+    if estimator.solver == "lbfgs":
+        for name, why in WITHOUT_LBFGS.items():
+            if getattr(made, name):
+                raise ValueError(
+                    f"{name}={getattr(estimator, name)!r} goes with solver='sgd' or 'adam', got "
+                    f"solver='lbfgs': {why}"
+                )
+    return made

@@ -100,6 +100,11 @@ class MLPRegressor(RegressorMixin, MLP):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
+    dropout : float or list of float, optional
+        The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of one
+        for each layer: of every row others (sgd, adam; Srivastava and others, 2014). What is left
+        is multiplied by ``1 / (1 - dropout)``. Scores and predictions are of the whole network, the
+        losses of the thinned one. Its seed is drawn behind early stopping's split.
     quantile : float or list of float, optional
         For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
         have an output each, for a y of one column: `predict` gives a column for each.
@@ -204,6 +209,7 @@ class MLPRegressor(RegressorMixin, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        dropout=None,
         quantile=None,
         n_jobs=None,
     ):
@@ -233,6 +239,7 @@ class MLPRegressor(RegressorMixin, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.dropout = dropout
         self.quantile = quantile
         self.n_jobs = n_jobs
 

@@ -118,12 +118,12 @@ class Optimizer(Savable):
         return rule
 
     def _numbers(self, first: int, last: int, total: int | None) -> NDArray[np.float64] | None:
-        """Rate, decay and dropout of these steps of a fit; None without a schedule: the rule's."""
+        """Rate, decay and factor of dropout of these steps of a fit; None without a schedule."""
         if self.schedule is None:
             return None
         numbers = np.zeros((last - first, 3))
         numbers[:, 0] = self.learning_rate * self.schedule.factors(first, last, total)
-        numbers[:, 1] = self._decay
+        numbers[:, 1], numbers[:, 2] = self._decay, 1.0
         self._last_rate = float(numbers[-1, 0])
         return numbers
 

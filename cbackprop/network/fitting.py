@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from cbackprop.callbacks.protocol import check_callbacks, check_idle, listening
 from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
+from cbackprop.running.regularization import Regularization, check_dropout, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import Watch, run_epochs
@@ -50,6 +52,7 @@ def fit(
     epochs: int,
     batch_size: int | None,
     l2: float,
+    dropout: float | Sequence[float],
     sample_weight: ArrayLike | None,
     evaluation_data: tuple[ArrayLike, ArrayLike] | None,
     metrics: Sequence[str] | Mapping[str, Metric] | str | None,
@@ -85,7 +88,9 @@ def fit(
         held_X, held_y = check_pair("evaluation_data", evaluation_data)
         held_rows = network._check_X(held_X)
         held_out = held_rows, network._check_y(held_y, held_rows)
-    decay = float(l2) / rows.shape[0]
+    regularization = Regularization(
+        l2=float(l2) / rows.shape[0], dropout=check_dropout(dropout, len(network.plan) - 1)
+    )
     state = FitState(
         history=History.of(measured),
         max_epochs=int(epochs),
@@ -97,6 +102,7 @@ def fit(
             "optimizer": repr(optimizer),
             "batch_size": int(batch_size),
             "l2": float(l2),
+            **_settings_that_are_on(regularization),
             "shuffle": bool(shuffle),
             "random_state": seed_of(random_state),
             "metrics": sorted(measured),
@@ -116,12 +122,17 @@ def fit(
         metrics=measured,
         on_training_rows=training_metrics,
         held_out=held_out,
-        norms_with_decay=decay if gradient_norms else None,
+        norms_with=regularization if gradient_norms else None,
     )
-    with (
-        all_or_nothing(network, optimizer, random_state=random_state, short=epochs == 1),
-        listening(network, state, check_callbacks(callbacks), X=X, y=y) as listeners,
-    ):
+    with ExitStack() as together:
+        together.enter_context(
+            all_or_nothing(network, optimizer, random_state=random_state, short=epochs == 1)
+        )
+        if regularization.dropout:
+            state.mask_seed = draw_seed(check_random_state(random_state))
+        listeners = together.enter_context(
+            listening(network, state, check_callbacks(callbacks), X=X, y=y)
+        )
         network.writable()
         run_epochs(
             network,
@@ -131,13 +142,18 @@ def fit(
             listeners,
             execution=execution,
             batch_size=min(int(batch_size), state.n_rows),
-            l2=decay,
+            regularization=regularization,
         )
         losses = state.history["cost"]
         if said := lost_at_end(network, data, state.record.loss_before, losses, execution):
             warn(f"{said} Try a smaller learning rate, and scaled inputs.", ConvergenceWarning)
     has_trained(optimizer, network)
     return state.history
+
+
+def _settings_that_are_on(regularization: Regularization) -> dict[str, Any]:
+    """Those that earlier versions' checkpoints do not have, and need not."""
+    return {"dropout": list(regularization.dropout)} if regularization.dropout else {}
 
 
 def _loss_of_first(network: Trainable, data, n_rows: int, execution: Execution) -> float:
@@ -167,12 +183,12 @@ class Measures(Watch):
         metrics: dict[str, Metric],
         on_training_rows: bool,
         held_out,
-        norms_with_decay: float | None,
+        norms_with: Regularization | None,
     ):
         super().__init__(network, state)
         self.data, self.execution, self.metrics = data, execution, metrics
         self.on_training_rows, self.held_out = on_training_rows, held_out
-        self.norms_with_decay = norms_with_decay
+        self.norms_with = norms_with
 
     def trained(self, loss: float, seconds: float) -> Record:
         state = self.state
@@ -189,8 +205,8 @@ class Measures(Watch):
             history.record(**self._measure(X, y))
         if self.held_out is not None:
             history.record(**self._evaluation(*self.held_out))
-        if self.norms_with_decay is not None:
-            history.record(gradient_norms=self._gradient_norms(self.norms_with_decay))
+        if self.norms_with is not None:
+            history.record(gradient_norms=self._gradient_norms(self.norms_with))
         return self.state.note(loss_before=loss_before)
 
     def _measure(self, X, y) -> dict[str, float]:
@@ -204,10 +220,10 @@ class Measures(Watch):
         evaluated["cost"] = Sweep(self.model, X, y=y, execution=self.execution).loss()
         return {f"evaluation_{name}": value for name, value in evaluated.items()}
 
-    def _gradient_norms(self, decay: float) -> list[float]:
+    def _gradient_norms(self, regularization: Regularization) -> list[float]:
         X, y, weight = self.data
         gradient = np.empty_like(self.model.parameters)
         sweep = Sweep(self.model, X, y=y, sample_weight=weight, execution=self.execution)
-        sweep.loss_and_gradient(gradient, l2=decay)
+        sweep.loss_and_gradient(gradient, **regularization.penalties)
         starts = [*self.model.plan["weights"].tolist(), gradient.size]
         return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]

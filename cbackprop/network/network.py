@@ -470,6 +470,7 @@ class Network(Savable, Parameters):
         epochs: int = 30,
         batch_size: int | None = 10,
         l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
         sample_weight: ArrayLike | None = None,
         evaluation_data: tuple[ArrayLike, ArrayLike] | None = None,
         metrics: Sequence[str] | Mapping[str, Metric] | str | None = "auto",
@@ -499,6 +500,12 @@ class Network(Savable, Parameters):
             The book's lambda: the cost gains ``l2 / (2 n) |W|^2`` with n the rows of X, so that
             a step decays the weights by ``learning_rate * l2 / n``. scikit-learn's ``alpha`` is
             divided by the rows of the mini-batch instead: ``alpha = l2 * batch_size / n``.
+        dropout : float or list of float, default=0.0
+            The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of
+            one share for each layer: of every row of a mini-batch others, drawn anew. What is left
+            is multiplied by ``1 / (1 - dropout)``, so that predictions need no change. The
+            recorded cost is that of the thinned network; evaluations, `loss` and gradient norms
+            are of the whole one. Any number of threads leaves out the same units.
         sample_weight : array-like of shape (n,), optional
             Weights of the rows, none negative; ones without it.
         evaluation_data : (X, y), optional
@@ -514,7 +521,7 @@ class Network(Savable, Parameters):
         shuffle : bool, default=True
             Whether to shuffle the rows before every epoch.
         random_state : int, RandomState instance or None, default=None
-            Draws the shuffles.
+            Draws the shuffles, and before them, with dropout, the seed of what it leaves out.
         callbacks : list
             Functions, called with the network and the history after every epoch: True stops. Or
             objects with the hooks of `cbackprop.callbacks.Callback`, as `Checkpoint`, `Progress`.
@@ -549,7 +556,9 @@ class Network(Savable, Parameters):
 
         References
         ----------
-        Nielsen's book, chapter 1 (stochastic gradient descent) and chapter 3 (`l2`).
+        Nielsen's book, chapter 1 (stochastic gradient descent) and chapter 3 (`l2`). Srivastava,
+        Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014), "Dropout: a simple way to prevent
+        neural networks from overfitting", Journal of Machine Learning Research 15.
 
         Examples
         --------
@@ -571,6 +580,7 @@ class Network(Savable, Parameters):
             epochs=epochs,
             batch_size=batch_size,
             l2=l2,
+            dropout=dropout,
             sample_weight=sample_weight,
             evaluation_data=evaluation_data,
             metrics=metrics,

@@ -27,6 +27,8 @@ class Sweep:
     model : Network, or anything with what `Model` asks for
     X, y, sample_weight, rows, loss_scale, sklearns_loss
         As for `cbackprop.engine.run.Task`.
+    dropout, seed : optional
+        Likewise; of `batch_gradient` alone.
     block_rows : int, optional
         Rows that go through together; by default as many as suit the cache.
     execution : Execution
@@ -43,6 +45,8 @@ class Sweep:
         rows: NDArray | None = None,
         loss_scale: float = 1.0,
         sklearns_loss: bool = False,
+        dropout: NDArray[np.float64] | None = None,
+        seed: int = 0,
         block_rows: int | None = None,
         execution: Execution,
     ):
@@ -70,6 +74,8 @@ class Sweep:
             told |= {"loss_scale": loss_scale, "sklearns_loss": sklearns_loss}
         if rows is not None:
             told["rows"] = rows
+        if dropout is not None:
+            told |= {"dropout": dropout, "seed": seed}
         functions = model.function_parameters
         if functions:
             told |= functions
@@ -142,12 +148,21 @@ class Sweep:
         return data_loss + 0.5 * decay * self._squares(decay)
 
     def batch_gradient(
-        self, gradient: NDArray, first: int, last: int, weight: float, team: Team | None = None
+        self,
+        gradient: NDArray,
+        first: int,
+        last: int,
+        weight: float,
+        team: Team | None = None,
+        masks: tuple[int, int, float] | None = None,
     ) -> float:
-        """The loss of rows first ... last, divided by their total weight, and its gradient."""
+        """The loss of rows first ... last, divided by their total weight, and its gradient.
+
+        `masks` as for `cbackprop.engine.run.Task.loss`.
+        """
 
         def work(thread: int, start: int, stop: int, part: NDArray) -> float:
-            return self.tasks[thread].loss(start, stop, weight, part)
+            return self.tasks[thread].loss(start, stop, weight, part, masks)
 
         return self._with_gradient(gradient, work, first, last, team)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from cbackprop.engine.shuffle import shuffle
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model, calls_python
+from cbackprop.running.regularization import NONE, Regularization, check_dropout
 from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
@@ -38,6 +39,8 @@ def epochs(
     sample_weight: NDArray | None = None,
     l2: float = 0.0,
     l2_batch: float = 0.0,
+    dropout: float | Sequence[float] = 0.0,
+    mask_seed: int = 0,
     loss_scale: float = 1.0,
     sklearns_loss: bool = False,
     n_jobs: int | None = None,
@@ -68,6 +71,10 @@ def epochs(
     l2, l2_batch : float
         A mini-batch of total weight m decays the weights by ``l2 + l2_batch / m`` times the
         learning rate: the book's lambda / n, and scikit-learn's alpha.
+    dropout : float or list of float
+        The share of every hidden layer's units, or of each one's, that a step leaves out.
+    mask_seed : int
+        Which ones: a number of 64 bits. Another step of the optimizer leaves out others.
     loss_scale : float
         Reported losses are the mean loss times this, plus the L2 term.
     sklearns_loss : bool
@@ -94,8 +101,10 @@ def epochs(
         rows=rows,
         order=order,
         sample_weight=sample_weight,
-        l2=l2,
-        l2_batch=l2_batch,
+        regularization=Regularization(
+            l2=l2, l2_batch=l2_batch, dropout=check_dropout(dropout, len(model.plan) - 1)
+        ),
+        mask_seed=mask_seed,
         loss_scale=loss_scale,
         sklearns_loss=sklearns_loss,
         first_epoch=first_epoch,
@@ -116,8 +125,8 @@ def passes(
     rows: NDArray[np.intp] | None = None,
     order: NDArray[np.intp] | None = None,
     sample_weight: NDArray | None = None,
-    l2: float = 0.0,
-    l2_batch: float = 0.0,
+    regularization: Regularization = NONE,
+    mask_seed: int | None = None,
     loss_scale: float = 1.0,
     sklearns_loss: bool = False,
     execution: Execution,
@@ -140,7 +149,9 @@ def passes(
         "rows": order,
         "loss_scale": loss_scale,
         "sklearns_loss": sklearns_loss,
+        **regularization.for_task(mask_seed),
     }
+    of_rule = regularization.of_rule
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
@@ -161,14 +172,14 @@ def passes(
                     plain = factors is None and optimizer.schedule is None
                     plain = plain and "own_loss" not in model.function_parameters
                     if plain and max_epochs == 1 and n <= batch_size:
-                        left = steps.rehearse(team, optimizer._rule(l2, l2_batch), n, undo)
+                        left = steps.rehearse(team, optimizer._rule(**of_rule), n, undo)
                     if left is None:
                         undo.copy()
                     else:
                         total, trained = left, n
                 for first in range(trained, n, steps.rows):
                     last = min(n, first + steps.rows)
-                    rule = optimizer._rule(l2, l2_batch)
+                    rule = optimizer._rule(**of_rule)
                     numbers = optimizer._numbers(*clock.steps(epoch, first, last))
                     loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss
@@ -258,7 +269,9 @@ class _Divided:
         weight = self.sweep.total_weight(first, last)
         if weight == 0.0:
             return 0.0, 0
-        loss = self.sweep.batch_gradient(self.gradient, first, last, weight, team)
+        factor = 1.0 if numbers is None else float(numbers[0, 2])
+        masks = self.optimizer.n_steps, first, factor
+        loss = self.sweep.batch_gradient(self.gradient, first, last, weight, team, masks)
 
         def call(barrier: run.Barrier, thread: int) -> float:
             return self.sweep.tasks[0].step(

@@ -110,7 +110,7 @@ def run_epochs(
     undo : Undo, optional
         If it waits with its copies, the one step may be made last, when it cannot fail any more.
     **settings
-        Those of `passes` that say what a step is: batch_size, l2, l2_batch, loss_scale.
+        Those of `passes` that say what a step is: batch_size, regularization, loss_scale.
     """
     X, y, sample_weight = data
     assert state.optimizer is not None
@@ -125,6 +125,7 @@ def run_epochs(
         rng=state.rng,
         order=state.order,
         sample_weight=sample_weight,
+        mask_seed=state.mask_seed,
         execution=execution,
         undo=undo,
         **settings,

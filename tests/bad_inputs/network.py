@@ -271,6 +271,16 @@ BAD_FIT = {
     "l2 NaN": ({"l2": np.nan}, ValueError, r"l2 must lie in \[0, inf\), got nan"),
     "l2 infinite": ({"l2": np.inf}, ValueError, r"l2 must lie in \[0, inf\), got inf"),
     "l2 text": ({"l2": "1"}, TypeError, "l2 must be a number, got '1' of type str"),
+    "dropout all": ({"dropout": 1.0}, ValueError, r"dropout must lie in \[0, 1\), got 1.0"),
+    "dropout negative": ({"dropout": -0.1}, ValueError, r"dropout must lie in \[0, 1\), got -0.1"),
+    "dropout NaN": ({"dropout": np.nan}, ValueError, r"dropout must lie in \[0, 1\), got nan"),
+    "dropout text": ({"dropout": "1"}, TypeError, "dropout must be a number, got '1' of type str"),
+    "dropout for two layers": (
+        {"dropout": [0.5, 0.5]},
+        ValueError,
+        "a list of one for each hidden layer, and there are 1: got",
+    ),
+    "dropout true": ({"dropout": [True]}, TypeError, r"dropout\[0\] must be a number, got True"),
     "optimizer name": (
         {"optimizer": "sgd"},
         TypeError,

@@ -20,6 +20,11 @@ ESTIMATORS = [
     MLPRegressor(max_iter=100),
     MLPRegressor(max_iter=100, solver="lbfgs", hidden_layer_sizes=(10,)),
 ]
+# Parameters that scikit-learn has not, away from their defaults.
+REGULARIZED = [
+    MLPClassifier(max_iter=100, dropout=0.1),
+    MLPRegressor(max_iter=100, dropout=0.1),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -45,8 +50,11 @@ def name_of(check) -> str:
 
 # What parametrize_with_checks does; before 1.9 it hands pytest a generator, which pytest warns of.
 CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{estimator.solver}-{name}")
-    for estimator in ESTIMATORS
+    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{way}-{name}")
+    for way, estimator in [
+        *((estimator.solver, estimator) for estimator in ESTIMATORS),
+        *(("regularized", estimator) for estimator in REGULARIZED),
+    ]
     for check, name in ((c, name_of(c)) for _, c in estimator_checks_generator(estimator))
 ]
 

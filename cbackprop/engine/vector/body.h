@@ -164,6 +164,7 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
 }
 
 #include "activations.h"
+#include "dropout.h"
 #include "losses.h"
 
 static void FN(clip)(T *x, ptrdiff_t n, double bound)
@@ -198,6 +199,7 @@ static const TABLE FN(table) = {
 #include "../functions.def"
 #define OPTIMIZER(CODE, name, ...) .update[CODE] = FN(name##_update),
 #include "../functions.def"
+    .drop = FN(drop),
     .column_sums = FN(column_sums),
     .gather = FN(gather),
     .ask_for = FN(ask_for),

@@ -13,6 +13,12 @@
         void (*activate[N_ACTIVATIONS])(T *z, const T *b, T *kept, ptrdiff_t m, ptrdiff_t n, double parameter);        \
         /* delta (n) becomes delta * f'(z), by Activation: `from` is a = f(z), or f'(z) where that is kept */          \
         void (*derivative[N_ACTIVATIONS])(const T *from, T *delta, ptrdiff_t n, double parameter);                     \
+        /* a (m, n) = f(z), and slopes (m, n) = f'(z), if not NULL, become 0 for units left out, and for the others what\
+           they are times 1 / (1 - rate). `derivative` makes f'(z) of a; NULL where it stands. By the layer's key, and \
+           the row's number in its mini-batch, `first` + 0 ... m - 1 */                                                \
+        void (*drop)(T *a, T *slopes, ptrdiff_t m, ptrdiff_t n,                                                        \
+                     void (*derivative)(const T *from, T *delta, ptrdiff_t n, double parameter), double parameter,     \
+                     uint64_t key, ptrdiff_t first, double rate);                                                      \
         /* z (m, k) becomes the output, by Output */                                                                   \
         void (*output[N_OUTPUTS])(T *z, ptrdiff_t m, ptrdiff_t k);                                                     \
         /* the same, and delta (m, k) = dC/dz; returns the sum of the weighted losses. y (m, k), or labels (m) for     \
