@@ -21,7 +21,7 @@ ESTIMATORS = [
     MLPRegressor(max_iter=100, solver="lbfgs", hidden_layer_sizes=(10,)),
 ]
 # Parameters that scikit-learn has not, away from their defaults.
-REGULARIZED = [
+WITH_DROPOUT = [
     MLPClassifier(max_iter=100, dropout=0.1),
     MLPRegressor(max_iter=100, dropout=0.1),
 ]
@@ -48,12 +48,24 @@ def name_of(check) -> str:
     return f"{check.func.__name__}({given})" if given else check.func.__name__
 
 
+def marks_of(estimator, name):
+    """Dropout leaves out other units of a row that is there twice than of one that weighs 2."""
+    weighs = "sample_weight_equivalence" in name or "weights_invariance(kind=zeros)" in name
+    reason = "units are drawn for every row of a mini-batch, and not for what it weighs"
+    return [pytest.mark.xfail(reason=reason)] if estimator.dropout and weighs else []
+
+
 # What parametrize_with_checks does; before 1.9 it hands pytest a generator, which pytest warns of.
 CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{way}-{name}")
+    pytest.param(
+        estimator,
+        check,
+        id=f"{type(estimator).__name__}-{way}-{name}",
+        marks=marks_of(estimator, name),
+    )
     for way, estimator in [
         *((estimator.solver, estimator) for estimator in ESTIMATORS),
-        *(("regularized", estimator) for estimator in REGULARIZED),
+        *(("dropout", estimator) for estimator in WITH_DROPOUT),
     ]
     for check, name in ((c, name_of(c)) for _, c in estimator_checks_generator(estimator))
 ]
