@@ -26,9 +26,12 @@ cdef extern from "vector/table.h":
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, float, const float*, Py_ssize_t,
                        const float*, Py_ssize_t, float, float*, Py_ssize_t, int, const float*) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
+        double (*sum_of_absolutes)(const float*, Py_ssize_t) noexcept nogil
         void (*clip)(float*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const float*, Py_ssize_t) noexcept nogil
         void (*add_scaled)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*add_signs)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*shorten_columns)(float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*exponential)(float*, Py_ssize_t) noexcept nogil
         void (*logarithm)(float*, Py_ssize_t) noexcept nogil
 
@@ -52,9 +55,12 @@ cdef extern from "vector/table.h":
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, double, const double*, Py_ssize_t,
                        const double*, Py_ssize_t, double, double*, Py_ssize_t, int, const double*) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
+        double (*sum_of_absolutes)(const double*, Py_ssize_t) noexcept nogil
         void (*clip)(double*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const double*, Py_ssize_t) noexcept nogil
         void (*add_scaled)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*add_signs)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*shorten_columns)(double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*exponential)(double*, Py_ssize_t) noexcept nogil
         void (*logarithm)(double*, Py_ssize_t) noexcept nogil
 

@@ -103,6 +103,22 @@ cdef inline double sum_of_squares(const floating* x, Py_ssize_t n) noexcept nogi
         return of_double.sum_of_squares(x, n)
 
 
+cdef inline double sum_of_absolutes(const floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return of_float.sum_of_absolutes(x, n)
+    else:
+        return of_double.sum_of_absolutes(x, n)
+
+
+cdef inline void shorten_columns(floating* w, Py_ssize_t m, Py_ssize_t n, Py_ssize_t first, Py_ssize_t last,
+                                 double bound) noexcept nogil:
+    """Columns first ... last of W (m, n) become no longer than the bound."""
+    if floating is float:
+        of_float.shorten_columns(w, m, n, first, last, bound)
+    else:
+        of_double.shorten_columns(w, m, n, first, last, bound)
+
+
 cdef inline void clip(floating* x, Py_ssize_t n, double bound) noexcept nogil:
     """x (n) kept within -bound ... bound."""
     if floating is float:
@@ -124,6 +140,14 @@ cdef inline void add_scaled(floating a, const floating* x, floating* y, Py_ssize
         of_float.add_scaled(a, x, y, n)
     else:
         of_double.add_scaled(a, x, y, n)
+
+
+cdef inline void add_signs(floating a, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
+    """y (n) += a sign(x)."""
+    if floating is float:
+        of_float.add_signs(a, x, y, n)
+    else:
+        of_double.add_signs(a, x, y, n)
 
 
 cdef inline void exponential(floating* x, Py_ssize_t n) noexcept nogil:

@@ -15,6 +15,7 @@ from cbackprop.engine cimport passes, rehearsal, steps
 from cbackprop.engine.block cimport Block, struct_block
 from cbackprop.engine.given cimport check_rates, take_numbers
 from cbackprop.engine.masks cimport masks_of
+from cbackprop.engine.ranges cimport check_rows
 from cbackprop.engine.plan cimport (
     MOMENTUM, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, SGD, TARGETS_LABELS, Layer,
     Rule,
@@ -230,44 +231,7 @@ cdef class Task:
     cdef int _check_range(self, Py_ssize_t first, Py_ssize_t last) except -1:
         """Every array, and every index that the loops will follow for these rows."""
         self._check_kept()
-        cdef Py_ssize_t i, row, n_labels = self._n_labels(), bad = -1
-        cdef int64_t at, start, stop, column
-        if not 0 <= first < last <= self.n_rows:
-            raise ValueError(f"rows {first} to {last} asked for, of {self.n_rows}; at least one is needed")
-        with nogil:
-            for i in range(first, last):
-                row = self.task.rows[i] if self.task.rows != NULL else i
-                if row < 0 or row >= self.n_stored:
-                    bad = 0
-                    break
-                if self.task.labels != NULL and not 0 <= self.task.labels[row] < n_labels:
-                    bad = 1
-                    break
-                if self.task.index_size == 0:
-                    continue
-                start = passes.index_at(self.task.indptr, self.task.index_size, row)
-                stop = passes.index_at(self.task.indptr, self.task.index_size, row + 1)
-                if start < 0 or stop < start or stop > self.n_values:
-                    bad = 2
-                    break
-                for at in range(start, stop):
-                    column = passes.index_at(self.task.indices, self.task.index_size, at)
-                    if column < 0 or column >= self.task.plan[0].n_in:
-                        bad = 3
-                        break
-                if bad >= 0:
-                    break
-        if bad == 0:
-            raise IndexError(f"rows must lie between 0 and {self.n_stored - 1}, got {row} at {i}")
-        if bad == 1:
-            raise ValueError(
-                f"labels must lie between 0 and {n_labels - 1}, got {self.task.labels[row]} in row {row}")
-        if bad == 2:
-            raise ValueError(
-                f"X.indptr must grow from 0 to at most {self.n_values}, got {start} and {stop} at row {row}")
-        if bad == 3:
-            raise ValueError(
-                f"X.indices must lie between 0 and {self.task.plan[0].n_in - 1}, got {column} in row {row}")
+        check_rows(&self.task, first, last, self.n_rows, self.n_stored, self.n_values, self._n_labels())
         return 0
 
     def predict(self, out, Py_ssize_t first=0, last=None):
@@ -330,7 +294,7 @@ cdef class Task:
         `numbers` (mini-batches, 3), float64, has the learning rate and the decoupled decay of each step, instead of
         the rule's, and a factor of the task's rates of dropout, 1 to leave them. `groups` (n_layers, 2, 3), float64, has factors of rate, decay and epsilon for every
         layer's weights and biases.
-        Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
+        Returns the sum of the mini-batches' mean losses (L2 and L1 terms included) times their rows: this thread's share.
         """
         cdef steps.Training training
         cdef double losses
@@ -396,8 +360,10 @@ cdef class Task:
                                    Py_ssize_t last, Barrier team, Py_ssize_t thread):
         arrays = self._prepare(training, rule, gradient, state, team, thread, True)
         if (training.rule.optimizer in (SGD, MOMENTUM)
-                or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0):
-            raise ValueError("steps without or with plain momentum, and those that clip, cannot be rehearsed")
+                or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0 or training.rule.max_norm > 0.0
+                or training.rule.l1 > 0.0 or training.rule.l1_batch > 0.0):
+            raise ValueError(
+                "steps without or with plain momentum, of an L1 term or max_norm, and those that clip, cannot be rehearsed")
         take_numbers(training, &self.task, None, None, 1)
         self._check_range(first, last)
         if last - first > self.task.capacity:
@@ -411,9 +377,9 @@ cdef class Task:
              numbers=None, groups=None):
         """One step of a mini-batch of total weight `weight`, whose gradient is given; all threads make this same call.
 
-        The gradient is that of the mean loss, L2 term not included: it is used up. The last three arguments are
+        The gradient is that of the mean loss, L2 and L1 terms not included: it is used up. The last three arguments are
         those of `train`; `numbers` has one row.
-        Returns this thread's share of the L2 term.
+        Returns this thread's share of these terms.
         """
         cdef steps.Training training
         cdef double term
@@ -450,8 +416,9 @@ cdef class Task:
             raise ValueError(
                 f"state must have shape {(vectors, self.n_parameters)}, got {(memory.length(0), memory.length(1))}")
         slope = Block(gradient, "gradient", dtype, 1, True)
-        clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
-        if (vectors or clipped or whole) and slope.length() != self.n_parameters:
+        stands = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
+        stands = stands or training.rule.l1 != 0.0 or training.rule.l1_batch != 0.0
+        if (vectors or stands or whole) and slope.length() != self.n_parameters:
             raise ValueError(f"gradient must have {self.n_parameters} elements, got {slope.length()}")
         # The vector may have become read-only since the task was built.
         Block(self._parameters(), "parameters", dtype, 1, True)

@@ -18,7 +18,7 @@ cdef extern from "team.h":
 
 cdef struct Training:
     const Rule* rule
-    void* gradient                  # (n_parameters,), not used by SGD without or with plain momentum, unless it clips
+    void* gradient                  # (n_parameters,), where it stands: SGD without or with plain momentum does without
     void* state                     # (number of state vectors, n_parameters)
     Py_ssize_t n_parameters
     Py_ssize_t step                 # updates made so far, counted on by `train`
@@ -32,9 +32,9 @@ cdef struct Training:
     const double* numbers           # (mini-batches, 3): learning rate, decay, factor of the rates of dropout; or NULL
     const double* groups            # (n_layers, 2, 3): factors of rate, decay, epsilon; of weights, of biases; or NULL
 
-# The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
+# The sum over these mini-batches of the mean loss, penalties included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training) noexcept nogil
-# One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the L2 term.
+# One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the penalties.
 cdef double step(const Task* task, Training* training, double weight) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
 # gradients, divided likewise, is added to it. `capacity` rows at a time. With `masks`, not NULL, units are left out.

@@ -10,13 +10,14 @@ from cython cimport floating
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
-from cbackprop.engine.leaves cimport add_scaled, clip, sum_of_squares, update
+from cbackprop.engine.leaves cimport add_scaled, add_signs, clip, sum_of_squares, update
 from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group
 from cbackprop.engine.passes cimport (
     Masks, activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
+from cbackprop.engine.weights cimport absolutes, bound_columns
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -131,14 +132,15 @@ cdef double update_rows(
 ) noexcept nogil:
     cdef floating* velocity = <floating*>training.state
     cdef double norm = 0.0, rate = step.rate, l2 = step.l2
+    cdef bint at_once = step.l1 == 0.0      # with an L1 term the gradient stands first
     cdef Step of_biases
     if l2 != 0.0:
         norm = squares(parameters + share.at, share.weights)
-    if training.rule.optimizer == SGD:
+    if training.rule.optimizer == SGD and at_once:
         # W := (1 - eta l2) W - eta A^T D / weight is one gemm, with no gradient kept.
         layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
         return norm
-    if training.rule.optimizer == MOMENTUM:
+    if training.rule.optimizer == MOMENTUM and at_once:
         # V := mu V - eta A^T D / weight is one gemm, too; then V -= eta l2 W, and W += V.
         layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, training.rule.momentum,
                        training.rule.momentum, velocity)
@@ -147,6 +149,8 @@ cdef double update_rows(
         add(1.0, velocity + share.at, parameters + share.at, share.weights + share.biases)
         return norm
     layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
+    if not at_once:
+        add_signs(<floating>step.l1, parameters + share.at, <floating*>training.gradient + share.at, share.weights)
     if l2 == 0.0:       # the biases stand right behind the weights
         move(training, share.at, share.weights + share.biases, step, parameters)
     else:
@@ -182,6 +186,8 @@ cdef double move_by_gradient(
         if l2 != 0.0:
             norm += squares(parameters + share.at, share.weights)
             add(l2, parameters + share.at, gradient + share.at, share.weights)
+        if step.l1 != 0.0:
+            add_signs(<floating>step.l1, parameters + share.at, gradient + share.at, share.weights)
         if training.rule.clip_value > 0.0:
             clip(gradient + share.at, share.weights, training.rule.clip_value)
             clip(gradient + task.plan[index].biases, share.biases, training.rule.clip_value)
@@ -225,17 +231,23 @@ cdef double update_clipped(
 
 cdef double one_step(const Task* task, Training* training, double weight, floating* parameters) noexcept nogil:
     cdef Step numbers
+    cdef double penalty = 0.0
     training.step += 1
     numbers = step_of(training, training.numbers, weight, first_power(training.rule.beta_1, training.step),
                       first_power(training.rule.beta_2, training.step))
-    return 0.5 * numbers.l2 * move_by_gradient(task, training, &numbers, parameters)
+    if numbers.l1 != 0.0:
+        penalty = numbers.l1 * absolutes(task, training, parameters)
+    penalty += 0.5 * numbers.l2 * move_by_gradient(task, training, &numbers, parameters)
+    if training.rule.max_norm > 0.0 and team_wait(training.team):
+        bound_columns(task, training, parameters)
+    return penalty
 
 
 cdef double mini_batches(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef Py_ssize_t first = training.first, m, index
     cdef Py_ssize_t start, stop
     cdef floating* parameters = <floating*>task.parameters
-    cdef double losses = 0.0, loss, norm, weight
+    cdef double losses = 0.0, loss, norm, absolute, weight
     cdef const double* numbers = training.numbers
     cdef Step step
     cdef Masks masks
@@ -266,15 +278,21 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             if not team_wait(training.team):
                 return losses
             step = step_of(training, numbers, weight, power_1, power_2)
-            norm = 0.0
+            norm = absolute = 0.0
+            if step.l1 != 0.0:
+                absolute = absolutes(task, training, parameters)
             if clipped:
                 norm = update_clipped(task, training, first, m, weight, &step, parameters)
             else:
                 for index in range(task.n_layers):
                     norm += update_layer(task, training, index, first, m, weight, &step, parameters)
-            losses += m * (task.loss_scale * loss / weight + 0.5 * step.l2 * norm)
+            losses += m * (task.loss_scale * loss / weight + 0.5 * step.l2 * norm + step.l1 * absolute)
             if not team_wait(training.team):
                 return losses
+            if training.rule.max_norm > 0.0:
+                bound_columns(task, training, parameters)
+                if not team_wait(training.team):
+                    return losses
         if numbers != NULL:     # those of a mini-batch that weighs nothing are passed over, too
             numbers += 3
         first += m

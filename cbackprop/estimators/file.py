@@ -56,7 +56,7 @@ FITTED: dict[str, Callable[[Any], bool]] = {
 }
 LOSSES = {"loss_", "best_loss_"}
 # Parameters left out where they are off: earlier versions read the file, too.
-NEW = {"label_smoothing", "quantile", "dropout"}
+NEW = {"label_smoothing", "quantile", "dropout", "l1", "max_norm"}
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (
     {"n_iter_", "t_"},

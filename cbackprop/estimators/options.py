@@ -12,6 +12,8 @@ from cbackprop.running.regularization import Regularization, check_dropout
 # What L-BFGS cannot have, and why.
 WITHOUT_LBFGS = {
     "dropout": "its line searches compare losses, which would be of other units every time",
+    "l1": "it takes the loss to be smooth, which an absolute value is not at 0",
+    "max_norm": "it moves all parameters along a line, and knows of no bounds",
 }
 
 
@@ -67,11 +69,15 @@ def regularization_of(estimator: Any, n_hidden: int) -> Regularization:
         If a value is out of range, or L-BFGS cannot have it.
     """
     made = Regularization(
-        l2_batch=estimator.alpha, dropout=check_dropout(estimator.dropout, n_hidden)
+        l2_batch=estimator.alpha,
+        l1_batch=estimator.l1,
+        dropout=check_dropout(estimator.dropout, n_hidden),
+        max_norm=estimator.max_norm,
     )
     if estimator.solver == "lbfgs":
+        is_on = {"dropout": made.dropout, "l1": made.has_l1, "max_norm": made.max_norm}
         for name, why in WITHOUT_LBFGS.items():
-            if getattr(made, name):
+            if is_on[name]:
                 raise ValueError(
                     f"{name}={getattr(estimator, name)!r} goes with solver='sgd' or 'adam', got "
                     f"solver='lbfgs': {why}"

@@ -104,14 +104,15 @@ class Optimizer(Savable):
             self.state = self.state.copy()
         return self.state
 
-    def _rule(self, l2: float, l2_batch: float) -> np.ndarray:
-        """The step as the engine's struct."""
+    def _rule(self, l2: float, l2_batch: float, **regularization: float) -> np.ndarray:
+        """The step as the engine's struct, with what else of a fit's regularization it takes."""
         # Schedules may have brought it down to 0.
         check_number("learning_rate", self.learning_rate, 0.0, float("inf"), open_high=True)
         rule = np.zeros((), dtype=run.RULE)
         rule["optimizer"] = self._code
         rule["step"] = self.n_steps
-        rule["l2"], rule["l2_batch"] = l2, l2_batch
+        for name, value in {"l2": l2, "l2_batch": l2_batch, **regularization}.items():
+            rule[name] = value
         rule["clip_value"], rule["clip_norm"] = self.clip_value or 0.0, self.clip_norm or 0.0
         for name in ("learning_rate", *self._hyper_parameters):
             rule[name] = getattr(self, name)

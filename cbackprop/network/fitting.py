@@ -52,7 +52,9 @@ def fit(
     epochs: int,
     batch_size: int | None,
     l2: float,
+    l1: float,
     dropout: float | Sequence[float],
+    max_norm: float | None,
     sample_weight: ArrayLike | None,
     evaluation_data: tuple[ArrayLike, ArrayLike] | None,
     metrics: Sequence[str] | Mapping[str, Metric] | str | None,
@@ -73,7 +75,9 @@ def fit(
     if batch_size is None:
         batch_size = rows.shape[0]
     check_integer("batch_size", batch_size, at_least=1)
-    check_number("l2", l2, 0.0, np.inf, open_high=True)
+    regularization = _regularization(
+        rows.shape[0], len(network.plan) - 1, l2=l2, l1=l1, dropout=dropout, max_norm=max_norm
+    )
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         known = ", ".join(OPTIMIZERS)
@@ -88,9 +92,6 @@ def fit(
         held_X, held_y = check_pair("evaluation_data", evaluation_data)
         held_rows = network._check_X(held_X)
         held_out = held_rows, network._check_y(held_y, held_rows)
-    regularization = Regularization(
-        l2=float(l2) / rows.shape[0], dropout=check_dropout(dropout, len(network.plan) - 1)
-    )
     state = FitState(
         history=History.of(measured),
         max_epochs=int(epochs),
@@ -102,7 +103,7 @@ def fit(
             "optimizer": repr(optimizer),
             "batch_size": int(batch_size),
             "l2": float(l2),
-            **_settings_that_are_on(regularization),
+            **_settings_that_are_on(l1=l1, dropout=regularization.dropout, max_norm=max_norm),
             "shuffle": bool(shuffle),
             "random_state": seed_of(random_state),
             "metrics": sorted(measured),
@@ -151,9 +152,29 @@ def fit(
     return state.history
 
 
-def _settings_that_are_on(regularization: Regularization) -> dict[str, Any]:
-    """Those that earlier versions' checkpoints do not have, and need not."""
-    return {"dropout": list(regularization.dropout)} if regularization.dropout else {}
+def _regularization(
+    n_rows: int, n_hidden: int, *, l2: Any, l1: Any, dropout: Any, max_norm: Any
+) -> Regularization:
+    """The arguments of `Network.fit`, checked, on the book's scale: penalties of all rows."""
+    for name, value in (("l2", l2), ("l1", l1)):
+        check_number(name, value, 0.0, np.inf, open_high=True)
+    if max_norm is not None:
+        check_number("max_norm", max_norm, 0.0, np.inf, open_low=True, open_high=True)
+    return Regularization(
+        l2=float(l2) / n_rows,
+        l1=float(l1) / n_rows,
+        dropout=check_dropout(dropout, n_hidden),
+        max_norm=max_norm,
+    )
+
+
+def _settings_that_are_on(**settings: Any) -> dict[str, Any]:
+    """Those that earlier versions' checkpoints do not have, and need not, in JSON's types."""
+    return {
+        name: [float(rate) for rate in value] if name == "dropout" else float(value)
+        for name, value in settings.items()
+        if value
+    }
 
 
 def _loss_of_first(network: Trainable, data, n_rows: int, execution: Execution) -> float:

@@ -20,23 +20,35 @@ class Regularization:
     l2, l2_batch : float
         Rows of total weight m add ``(l2 + l2_batch / m) / 2 |W|^2`` to the cost: the book's
         lambda / n, and scikit-learn's alpha.
+    l1, l1_batch : float
+        Likewise ``(l1 + l1_batch / m) |W|_1``.
     dropout : tuple of float
         The share of each hidden layer's units that a step leaves out; empty for none of any.
+    max_norm : float or None
+        After a step, a unit's incoming weights are shortened to this length.
     """
 
     l2: float = 0.0
     l2_batch: float = 0.0
+    l1: float = 0.0
+    l1_batch: float = 0.0
     dropout: tuple[float, ...] = ()
+    max_norm: float | None = None
 
     @property
     def penalties(self) -> dict[str, float]:
         """What is added to the cost."""
-        return {"l2": self.l2, "l2_batch": self.l2_batch}
+        names = "l2", "l2_batch", "l1", "l1_batch"
+        return {name: getattr(self, name) for name in names}
 
     @property
     def of_rule(self) -> dict[str, float]:
         """What an optimizer's rule holds of it."""
-        return self.penalties
+        return {**self.penalties, "max_norm": self.max_norm or 0.0}
+
+    @property
+    def has_l1(self) -> bool:
+        return self.l1 != 0.0 or self.l1_batch != 0.0
 
     def for_task(self, seed: int | None) -> dict[str, Any]:
         """What a task of the engine is told of it; `seed` draws what dropout leaves out."""

@@ -131,21 +131,35 @@ class Sweep:
         self._together(work)
         return out
 
-    def loss(self, l2: float = 0.0, l2_batch: float = 0.0) -> float:
-        """The mean loss and its L2 term, ``(l2 + l2_batch / weight) / 2 |W|^2``."""
+    def loss(
+        self, l2: float = 0.0, l2_batch: float = 0.0, l1: float = 0.0, l1_batch: float = 0.0
+    ) -> float:
+        """The mean loss and its penalties, as `Regularization` says them."""
         data_loss = self._together(
             lambda thread, first, last: self.tasks[thread].loss(first, last, self._weight)
         )
-        return data_loss + 0.5 * self._decay(l2, l2_batch) * self._squares(l2 or l2_batch)
+        data_loss += 0.5 * self._share(l2, l2_batch) * self._squares(l2 or l2_batch)
+        return data_loss + self._share(l1, l1_batch) * self._absolutes(l1 or l1_batch)
 
-    def loss_and_gradient(self, gradient: NDArray, l2: float = 0.0, l2_batch: float = 0.0) -> float:
+    def loss_and_gradient(
+        self,
+        gradient: NDArray,
+        l2: float = 0.0,
+        l2_batch: float = 0.0,
+        l1: float = 0.0,
+        l1_batch: float = 0.0,
+    ) -> float:
         """`loss`, and its gradient into a vector laid out like the parameters."""
         data_loss = self.batch_gradient(gradient, 0, self.n_rows, self._weight)
-        decay = self._decay(l2, l2_batch)
-        if decay:
-            for begin, end in self._weight_ranges():
-                gradient[begin:end] += decay * self.parameters[begin:end]
-        return data_loss + 0.5 * decay * self._squares(decay)
+        decay, shrinkage = self._share(l2, l2_batch), self._share(l1, l1_batch)
+        for begin, end in self._weight_ranges():
+            weights = self.parameters[begin:end]
+            if decay:
+                gradient[begin:end] += decay * weights
+            if shrinkage:
+                gradient[begin:end] += shrinkage * np.sign(weights)
+        data_loss += 0.5 * decay * self._squares(decay)
+        return data_loss + shrinkage * self._absolutes(shrinkage)
 
     def batch_gradient(
         self,
@@ -216,8 +230,9 @@ class Sweep:
             gradient += part
         return loss
 
-    def _decay(self, l2: float, l2_batch: float) -> float:
-        return l2 + l2_batch / self._weight if l2_batch else l2
+    def _share(self, coefficient: float, of_batch: float) -> float:
+        """What of a penalty falls on these rows."""
+        return coefficient + of_batch / self._weight if of_batch else coefficient
 
     def _weight_ranges(self) -> list[tuple[int, int]]:
         """Where the vector holds weights, which decay, and not biases."""
@@ -230,3 +245,10 @@ class Sweep:
             return 0.0
         ranges = (self.parameters[begin:end] for begin, end in self._weight_ranges())
         return float(sum(np.dot(weights, weights) for weights in ranges))
+
+    def _absolutes(self, wanted: float) -> float:
+        """The sum of the weights' absolute values, if it is wanted."""
+        if not wanted:
+            return 0.0
+        ranges = (self.parameters[begin:end] for begin, end in self._weight_ranges())
+        return float(sum(np.abs(weights).sum(dtype=np.float64) for weights in ranges))

@@ -39,6 +39,9 @@ def epochs(
     sample_weight: NDArray | None = None,
     l2: float = 0.0,
     l2_batch: float = 0.0,
+    l1: float = 0.0,
+    l1_batch: float = 0.0,
+    max_norm: float | None = None,
     dropout: float | Sequence[float] = 0.0,
     mask_seed: int = 0,
     loss_scale: float = 1.0,
@@ -71,6 +74,10 @@ def epochs(
     l2, l2_batch : float
         A mini-batch of total weight m decays the weights by ``l2 + l2_batch / m`` times the
         learning rate: the book's lambda / n, and scikit-learn's alpha.
+    l1, l1_batch : float
+        It draws them to 0 by ``l1 + l1_batch / m`` times the learning rate.
+    max_norm : float, optional
+        After a step, a unit's incoming weights are shortened to this length.
     dropout : float or list of float
         The share of every hidden layer's units, or of each one's, that a step leaves out.
     mask_seed : int
@@ -102,7 +109,12 @@ def epochs(
         order=order,
         sample_weight=sample_weight,
         regularization=Regularization(
-            l2=l2, l2_batch=l2_batch, dropout=check_dropout(dropout, len(model.plan) - 1)
+            l2=l2,
+            l2_batch=l2_batch,
+            l1=l1,
+            l1_batch=l1_batch,
+            dropout=check_dropout(dropout, len(model.plan) - 1),
+            max_norm=max_norm,
         ),
         mask_seed=mask_seed,
         loss_scale=loss_scale,
@@ -159,7 +171,7 @@ def passes(
     threads = execution.threads(flops, alone=calls_python(model))
     clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
     kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
-    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads)
+    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads, regularization)
     with Team(steps.n_threads) as team:
         for epoch in range(max_epochs):
             if rng is not None and order is not None:
@@ -170,6 +182,7 @@ def passes(
                 if undo is not None and undo.is_waiting:
                     left = None
                     plain = factors is None and optimizer.schedule is None
+                    plain = plain and not regularization.has_l1 and not regularization.max_norm
                     plain = plain and "own_loss" not in model.function_parameters
                     if plain and max_epochs == 1 and n <= batch_size:
                         left = steps.rehearse(team, optimizer._rule(**of_rule), n, undo)
@@ -206,14 +219,14 @@ class _Clock:
 class _Whole:
     """Slices of whole mini-batches, each trained on in one compiled call."""
 
-    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, regular):
         self.task = run.Task(
             model.plan, model.output, model.parameters, X, capacity=batch_size,
             **model.function_parameters, **data,
         )  # fmt: skip
         self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
         self.n_threads, self.factors = n_threads, factors
-        keeps_gradient = state.shape[0] > 0 or optimizer._clips
+        keeps_gradient = state.shape[0] > 0 or optimizer._clips or regular.has_l1
         size = model.parameters.size if keeps_gradient else 0
         self.gradient = np.empty(size, dtype=model.parameters.dtype)
         self.rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
@@ -256,7 +269,7 @@ class _Whole:
 class _Divided:
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
 
-    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, _):
         self.sweep = Sweep(model, X, execution=Execution(n_threads), **data)
         self.optimizer, self.state, self.rows = optimizer, state, batch_size
         self.n_threads, self.factors = len(self.sweep.tasks), factors

@@ -7,6 +7,7 @@ from unittest import SkipTest
 import pytest
 import sklearn
 from sklearn import neural_network
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.fixes import parse_version
 from threadpoolctl import threadpool_limits
@@ -21,10 +22,11 @@ ESTIMATORS = [
     MLPRegressor(max_iter=100, solver="lbfgs", hidden_layer_sizes=(10,)),
 ]
 # Parameters that scikit-learn has not, away from their defaults.
-WITH_DROPOUT = [
-    MLPClassifier(max_iter=100, dropout=0.1),
-    MLPRegressor(max_iter=100, dropout=0.1),
+PENALIZED = [
+    MLPClassifier(max_iter=100, l1=1e-3, max_norm=3.0),
+    MLPRegressor(max_iter=100, l1=1e-3, max_norm=3.0),
 ]
+WITH_DROPOUT = [clone(estimator).set_params(dropout=0.1) for estimator in PENALIZED]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,6 +67,7 @@ CHECKS = [
     )
     for way, estimator in [
         *((estimator.solver, estimator) for estimator in ESTIMATORS),
+        *(("penalized", estimator) for estimator in PENALIZED),
         *(("dropout", estimator) for estimator in WITH_DROPOUT),
     ]
     for check, name in ((c, name_of(c)) for _, c in estimator_checks_generator(estimator))

@@ -18,6 +18,7 @@ RULES = {
     "adam": {"solver": "adam"},
     "adam without decay": {"solver": "adam", "alpha": 0.0},
     "adam, clipped": {"solver": "adam", "clip_norm": 0.1},
+    "adam, l1 and max_norm": {"solver": "adam", "l1": 0.1, "max_norm": 0.5},
     "adam with dropout": {"solver": "adam", "dropout": [0.5, 0.2]},
     "nesterov": {"solver": "sgd", "learning_rate": "invscaling"},
     "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 1},

@@ -44,11 +44,16 @@
                        ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,      \
                        const T *with);                                                                                 \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
+        double (*sum_of_absolutes)(const T *x, ptrdiff_t n);                                                           \
         /* x (n) kept within -bound ... bound */                                                                       \
         void (*clip)(T *x, ptrdiff_t n, double bound);                                                                 \
         int (*all_finite)(const T *x, ptrdiff_t n);                                                                    \
         /* y (n) += a * x (n) */                                                                                       \
         void (*add_scaled)(T a, const T *x, T *y, ptrdiff_t n);                                                        \
+        /* y (n) += a * sign(x (n)), that of 0 being 0 */                                                              \
+        void (*add_signs)(T a, const T *x, T *y, ptrdiff_t n);                                                         \
+        /* of w (m, n), columns first ... last that are longer than the bound are shortened to it */                   \
+        void (*shorten_columns)(T *w, ptrdiff_t m, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last, double bound);        \
         /* the functions themselves, for the tests: x (n) becomes f(x) */                                              \
         void (*exponential)(T *x, ptrdiff_t n);                                                                        \
         void (*logarithm)(T *x, ptrdiff_t n);                                                                          \
