@@ -29,8 +29,8 @@ cdef inline object take_numbers(Training* training, const Task* task, numbers, g
         of_steps = Block(numbers, "numbers", "float64", 2)
         if of_steps.length(0) != n_steps or of_steps.length(1) != 3:
             raise ValueError(
-                f"numbers must have shape {(n_steps, 3)}: a row for each step, learning rate, decay and the factor of dropout; "
-                f"got {(of_steps.length(0), of_steps.length(1))}")
+                f"numbers must have shape {(n_steps, 3)}: a row for each step, learning rate, decay and the factor of "
+                f"dropout; got {(of_steps.length(0), of_steps.length(1))}")
         training.numbers = <const double*>of_steps.view.buf
         for i in range(n_steps):
             row = training.numbers + 3 * i

@@ -292,9 +292,9 @@ cdef class Task:
         `counter.n_steps`, if a counter is given, becomes the rule's step and the steps made: at once with them, so
         that no interrupt can come between.
         `numbers` (mini-batches, 3), float64, has the learning rate and the decoupled decay of each step, instead of
-        the rule's, and a factor of the task's rates of dropout, 1 to leave them. `groups` (n_layers, 2, 3), float64, has factors of rate, decay and epsilon for every
-        layer's weights and biases.
-        Returns the sum of the mini-batches' mean losses (L2 and L1 terms included) times their rows: this thread's share.
+        the rule's, and a factor of the task's rates of dropout, 1 to leave them. `groups` (n_layers, 2, 3), float64,
+        has factors of rate, decay and epsilon for every layer's weights and biases.
+        Returns the sum of the mini-batches' mean losses (penalties included) times their rows: this thread's share.
         """
         cdef steps.Training training
         cdef double losses
@@ -363,7 +363,8 @@ cdef class Task:
                 or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0 or training.rule.max_norm > 0.0
                 or training.rule.l1 > 0.0 or training.rule.l1_batch > 0.0):
             raise ValueError(
-                "steps without or with plain momentum, of an L1 term or max_norm, and those that clip, cannot be rehearsed")
+                "steps without or with plain momentum, with an L1 term or max_norm, and those that clip, cannot be "
+                "rehearsed")
         take_numbers(training, &self.task, None, None, 1)
         self._check_range(first, last)
         if last - first > self.task.capacity:

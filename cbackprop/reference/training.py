@@ -357,7 +357,8 @@ def train(
             optimizer.step(parameters, [*nabla.weights, *nabla.biases])
             for W in weights:
                 length = np.sqrt(np.square(W, dtype=np.float64).sum(axis=0))
-                W *= np.where(length > max_norm, max_norm / np.maximum(length, 1e-300), 1.0)
+                longer = length > max_norm
+                W[:, longer] *= max_norm / length[longer]
             total, step = total + nabla.loss * len(batch), step + 1
         losses.append(total / n)
     return losses

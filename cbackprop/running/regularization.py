@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +70,8 @@ def check_dropout(dropout: Any, n_hidden: int) -> tuple[float, ...]:
     """
     if dropout is None:
         return ()
-    many = isinstance(dropout, Sequence | np.ndarray) and not isinstance(dropout, str | bytes)
+    many = hasattr(dropout, "__len__") and not isinstance(dropout, str | bytes)
+    many = many and getattr(dropout, "ndim", 1) > 0
     if many and len(dropout) != n_hidden:
         raise ValueError(
             "dropout must be a number, or a list of one for each hidden layer, and there are "
