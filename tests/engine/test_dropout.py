@@ -182,6 +182,30 @@ def test_blocks_of_a_mini_batch_lose_what_they_lose_together(make_problem, make_
     assert abs(whole.loss(4, 20, 16.0) - expected) > 1e-3
 
 
+@pytest.mark.parametrize("activation", ["logistic", "relu", "selu"])
+def test_what_is_left_of_layers_of_any_width_is_what_the_reference_leaves(
+    activation, dtype, instructions, make_problem, make_task, assert_close
+):
+    widths, rates = (1, 255, 256, 257, 600, 2), [0.5, 0.25, 0.75, 0.5, 0.9, 0.01]
+    problem = make_problem((3, *widths, 1), 5, activation=activation, dtype=dtype)
+    task = make_task(problem, capacity=5, dropout=rates, seed=SEED)
+    for step in (0, 2**40):
+        task.loss(0, 5, 5.0, None, (step, 0, 1.0))
+        masks = [
+            dropout_masks(n, 5, rate, seed=SEED, step=step, layer=layer)
+            for layer, (n, rate) in enumerate(zip(widths, rates, strict=True))
+        ]
+        weights, biases = problem.network.weights, problem.network.biases
+        expected = reference.backprop(
+            weights, biases, problem.X, problem.y, masks=masks, **problem.options
+        )
+        for a, mask in zip(task.views(5)[0], masks, strict=False):
+            assert (a[mask == 0] == 0).all()
+            if activation == "logistic":  # never 0 of itself
+                assert (a[mask != 0] != 0).all()
+        assert_close(task.views(5)[0], expected.activations[1:], 1e-4)
+
+
 def test_factor_of_a_step_is_one_of_the_rates(make_problem, make_task):
     problem = make_problem((4, 9, 5, 2), 6, activation="tanh")
     double = make_task(problem, capacity=6, dropout=[0.6, 0.2], seed=SEED)
