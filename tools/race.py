@@ -37,6 +37,9 @@ for n_jobs, optimizer in enumerate((SGD(), SGD(0.01, 0.9), Adam(clip_norm=0.1), 
         network.fit(rows, y, optimizer=optimizer, n_jobs=n_jobs + 1, epochs=1, batch_size=60)
         network._predict(rows, Execution(n_jobs))
         optimizer.state = None
+        network.fit(rows, y, optimizer=optimizer, n_jobs=n_jobs + 1, epochs=1, batch_size=60,
+                    dropout=0.2, max_norm=0.1, l1=0.1)
+        optimizer.state = None
 print("trained with", cbackprop.__file__)
 """
 NOBODY_WAITS = ("if (team->size == 1) return 1;", "if (team->size >= 1) return 1;")

@@ -33,6 +33,11 @@ def estimators() -> None:
     model = MLPRegressor(**common, loss="poisson", clip_norm=0.1)
     model.fit(X, np.abs(numbers[:, 0]), weights).partial_fit(X, np.abs(numbers[:, 0]))
     MLPClassifier(**common, early_stopping=True).fit(X, labels)
+    for activation in ("relu", "tanh", "mish"):
+        for rows in (X, X.astype(np.float32)):
+            regularized = {"dropout": [0.5, 0.1], "l1": 0.1, "max_norm": 0.5, "n_jobs": 2}
+            model = MLPClassifier(**common, activation=activation, **regularized)
+            model.fit(rows, labels).partial_fit(rows, labels)
 
 
 def networks() -> None:

@@ -17,6 +17,7 @@ from cbackprop.files.registry import (
     content_of,
     declared_tensors,
     description_of,
+    is_count,
     model_from,
     optimizer_from,
 )
@@ -164,6 +165,7 @@ def content_of_fit(model: Any, state: FitState) -> Content:
         add_optimizer(state.optimizer, about, tensors)
     fit: dict[str, Any] = {"epoch": state.epoch, "done": state.done, "n_rows": state.n_rows}
     fit["settings"], fit["origin"] = state.settings, state.origin
+    fit["mask_seed"] = state.mask_seed
     whole = is_network or state.optimizer is None  # an estimator's curves say the rest
     fit["history"] = to_json(dict(state.history), "history") if whole else None
     fit["random_state"] = None
@@ -260,9 +262,11 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     """Everything is read and checked before the fit is touched."""
     fit = reader.description["fit"]
     rows = {name: _rows(reader, name, state) for name in ("order", "held_out")}
-    epoch, done = fit["epoch"], fit["done"]
+    epoch, done, mask_seed = fit["epoch"], fit["done"], fit.get("mask_seed")
     if type(epoch) is not int or epoch < 0 or type(done) is not bool:
         raise ModelFileError(f"a fit cannot be in epoch {epoch!r}, nor done {done!r}")
+    if not (mask_seed is None if state.mask_seed is None else is_count(mask_seed)):
+        raise ModelFileError(f"dropout cannot be drawn by {mask_seed!r}")
     kept = model_from(reader)
     optimizer = None if state.optimizer is None else optimizer_from(reader)
     if type(optimizer) is not type(state.optimizer):
@@ -292,6 +296,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     else:
         state.optimizer.__dict__.update(vars(optimizer))
     state.order, state.held_out = rows["order"], rows["held_out"]
+    state.mask_seed = mask_seed
     state.record = model._record(state, epochs=epoch, done=done, best=best, averaged=averaged)
 
 

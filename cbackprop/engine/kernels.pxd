@@ -1,6 +1,6 @@
 """The tables of kernels of vector/table.h, one for each dtype; leaves.pxd picks between them."""
 
-from libc.stdint cimport int32_t
+from libc.stdint cimport int32_t, uint64_t
 
 from cbackprop.engine.plan cimport Rule, Step
 
@@ -9,6 +9,9 @@ cdef extern from "vector/table.h":
     ctypedef struct FloatKernels:
         void (**activate)(float*, const float*, float*, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (**derivative)(const float*, float*, Py_ssize_t, double) noexcept nogil
+        void (*drop)(float*, float*, Py_ssize_t, Py_ssize_t,
+                     void (*)(const float*, float*, Py_ssize_t, double) noexcept nogil, double,
+                     uint64_t, Py_ssize_t, double) noexcept nogil
         void (**output)(float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
                         Py_ssize_t, const double*) noexcept nogil
@@ -23,15 +26,21 @@ cdef extern from "vector/table.h":
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, float, const float*, Py_ssize_t,
                        const float*, Py_ssize_t, float, float*, Py_ssize_t, int, const float*) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
+        double (*sum_of_absolutes)(const float*, Py_ssize_t) noexcept nogil
         void (*clip)(float*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const float*, Py_ssize_t) noexcept nogil
         void (*add_scaled)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*add_signs)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*shorten_columns)(float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*exponential)(float*, Py_ssize_t) noexcept nogil
         void (*logarithm)(float*, Py_ssize_t) noexcept nogil
 
     ctypedef struct DoubleKernels:
         void (**activate)(double*, const double*, double*, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (**derivative)(const double*, double*, Py_ssize_t, double) noexcept nogil
+        void (*drop)(double*, double*, Py_ssize_t, Py_ssize_t,
+                     void (*)(const double*, double*, Py_ssize_t, double) noexcept nogil, double,
+                     uint64_t, Py_ssize_t, double) noexcept nogil
         void (**output)(double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
                         Py_ssize_t, const double*) noexcept nogil
@@ -46,9 +55,12 @@ cdef extern from "vector/table.h":
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, double, const double*, Py_ssize_t,
                        const double*, Py_ssize_t, double, double*, Py_ssize_t, int, const double*) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
+        double (*sum_of_absolutes)(const double*, Py_ssize_t) noexcept nogil
         void (*clip)(double*, Py_ssize_t, double) noexcept nogil
         bint (*all_finite)(const double*, Py_ssize_t) noexcept nogil
         void (*add_scaled)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*add_signs)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*shorten_columns)(double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*exponential)(double*, Py_ssize_t) noexcept nogil
         void (*logarithm)(double*, Py_ssize_t) noexcept nogil
 

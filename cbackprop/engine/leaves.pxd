@@ -4,7 +4,7 @@ Here alone is asked what `floating` is.
 """
 
 from cython cimport floating
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
 from cbackprop.engine.kernels cimport of_double, of_float
@@ -27,6 +27,15 @@ cdef inline void derivative(int64_t activation, const floating* made_of, floatin
         of_float.derivative[activation](made_of, delta, n, slope)
     else:
         of_double.derivative[activation](made_of, delta, n, slope)
+
+
+cdef inline void drop(int64_t activation, bint is_kept, floating* a, floating* slopes, Py_ssize_t m, Py_ssize_t n,
+                      double slope, uint64_t key, Py_ssize_t first, double rate) noexcept nogil:
+    """Units of A (m, n) are left out, the others scaled; `slopes` becomes f' likewise, which it is if `is_kept`."""
+    if floating is float:
+        of_float.drop(a, slopes, m, n, NULL if is_kept else of_float.derivative[activation], slope, key, first, rate)
+    else:
+        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, rate)
 
 
 cdef inline void output(int code, floating* z, Py_ssize_t m, Py_ssize_t k) noexcept nogil:
@@ -94,6 +103,22 @@ cdef inline double sum_of_squares(const floating* x, Py_ssize_t n) noexcept nogi
         return of_double.sum_of_squares(x, n)
 
 
+cdef inline double sum_of_absolutes(const floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        return of_float.sum_of_absolutes(x, n)
+    else:
+        return of_double.sum_of_absolutes(x, n)
+
+
+cdef inline void shorten_columns(floating* w, Py_ssize_t m, Py_ssize_t n, Py_ssize_t first, Py_ssize_t last,
+                                 double bound) noexcept nogil:
+    """Columns first ... last of W (m, n) become no longer than the bound."""
+    if floating is float:
+        of_float.shorten_columns(w, m, n, first, last, bound)
+    else:
+        of_double.shorten_columns(w, m, n, first, last, bound)
+
+
 cdef inline void clip(floating* x, Py_ssize_t n, double bound) noexcept nogil:
     """x (n) kept within -bound ... bound."""
     if floating is float:
@@ -115,6 +140,14 @@ cdef inline void add_scaled(floating a, const floating* x, floating* y, Py_ssize
         of_float.add_scaled(a, x, y, n)
     else:
         of_double.add_scaled(a, x, y, n)
+
+
+cdef inline void add_signs(floating a, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
+    """y (n) += a sign(x)."""
+    if floating is float:
+        of_float.add_signs(a, x, y, n)
+    else:
+        of_double.add_signs(a, x, y, n)
 
 
 cdef inline void exponential(floating* x, Py_ssize_t n) noexcept nogil:

@@ -1,4 +1,4 @@
-"""The numbers of a step: rate, decay, epsilon and L2 coefficient of a mini-batch, and of a group of parameters."""
+"""The numbers of a step: rate, decay, epsilon, L2 and L1 coefficients of a mini-batch, and of a group of parameters."""
 
 from libc.math cimport sqrt
 
@@ -44,6 +44,7 @@ cdef inline Step step_of(
     step.decay = 0.0
     step.epsilon = rule.epsilon
     step.l2 = rule.l2 + rule.l2_batch / weight
+    step.l1 = rule.l1 + rule.l1_batch / weight
     if rule.optimizer == ADAMW:
         step.decay = step.rate * (numbers[1] if numbers != NULL else rule.weight_decay)
         step.epsilon *= sqrt(1.0 - power_2)
@@ -55,7 +56,7 @@ cdef inline Step step_of(
 cdef inline Step step_of_group(
     const Training* training, const Step* step, Py_ssize_t layer, bint biases
 ) noexcept nogil:
-    """The step of a layer's weights, or of its biases, which have no L2 term."""
+    """The step of a layer's weights, or of its biases, which have no penalty."""
     cdef const double* factors
     cdef Step own = step[0]
     if training.groups != NULL:
@@ -64,5 +65,5 @@ cdef inline Step step_of_group(
         own.decay *= factors[0] * factors[1]
         own.epsilon *= factors[2]
     if biases:
-        own.l2 = 0.0
+        own.l2 = own.l1 = 0.0
     return own

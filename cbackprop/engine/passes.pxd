@@ -1,7 +1,7 @@
 """The task a call gives the compiled loops, and the passes over a range of its rows."""
 
 from cython cimport floating
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from cbackprop.engine.plan cimport Layer
 
@@ -19,6 +19,13 @@ cdef struct OwnLoss:
     double* derivatives             # (capacity, k)
     double* weights                 # (capacity,)
     bint failed                     # the object keeps an error: the loops come to their end
+
+
+cdef struct Masks:
+    # Which units dropout leaves out of a mini-batch.
+    uint64_t key                    # of the step
+    double factor                   # of the task's rates
+    Py_ssize_t row                  # where the first row of the workspace's blocks stands in the mini-batch
 
 
 cdef struct Task:
@@ -46,6 +53,8 @@ cdef struct Task:
     bint sklearns_loss              # which is made as scikit-learn makes it
     const double* loss_parameters   # as the loss's row says
     OwnLoss* own_loss               # in place of the row's; or NULL
+    const double* dropout           # (n_layers - 1,), the hidden layers' rates; or NULL
+    uint64_t seed                   # of what it leaves out
 
 
 cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:
@@ -57,24 +66,23 @@ cdef inline int64_t index_at(const void* indices, int size, int64_t position) no
 
 # The workspace's blocks, one behind the other, `capacity` rows each: gathered rows A_0 (only if rows are picked from a
 # dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k), and the derivatives f'(Z) of
-# those layers that keep them.
-cdef Py_ssize_t workspace_size(const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training,
-                               Py_ssize_t capacity) noexcept nogil
+# those layers that keep them; those with dropout do.
+cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil
 cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
 cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
 
-# Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks.
-cdef void forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start,
-                  Py_ssize_t stop) noexcept nogil
+# Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks. With `masks`, not
+# NULL, units are left out, and `backward` gets the same ones.
+cdef void forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
+                  const Masks* masks) noexcept nogil
 # Asks the memory for a part of rows first ... last of the task's order, if they are to be gathered.
 cdef void ask_for_rows(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece,
                        Py_ssize_t pieces) noexcept nogil
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
 cdef double output_delta(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start,
                          Py_ssize_t stop) noexcept nogil
-cdef void backward(
-    const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest
-) noexcept nogil
+cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest,
+                   const Masks* masks) noexcept nogil
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil
 
 # Gradient of one layer over m rows of the blocks, for rows low ... high of [W; b] (row n_in is the biases'):

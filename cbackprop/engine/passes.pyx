@@ -8,11 +8,14 @@ The functions are generic in float and double: those of the workspace that they 
 each other, so threads run them side by side.
 """
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from cbackprop.engine cimport leaves
-from cbackprop.engine.plan cimport ACTIVATION_ROWS, DERIVATIVE_KEPT, IDENTITY, OUTPUT_ROWS, TARGETS_LABELS
+from cbackprop.engine.masks cimport nth_key
+from cbackprop.engine.plan cimport (
+    ACTIVATION_ROWS, DERIVATIVE_KEPT, ELU, IDENTITY, OUTPUT_ROWS, RELU, TARGETS_LABELS,
+)
 from cbackprop.engine.products cimport backward_product, forward_product, gradient_product
 
 
@@ -27,23 +30,35 @@ cdef inline double slope_of(const Task* task, Py_ssize_t index) noexcept nogil:
     return ACTIVATION_ROWS[task.plan[index].activation].standard
 
 
-cdef inline bint keeps_slopes(const Layer* plan, Py_ssize_t n_layers, Py_ssize_t index) noexcept nogil:
-    """Whether the hidden layer keeps its derivative beside A."""
-    return index + 1 < n_layers and ACTIVATION_ROWS[plan[index].activation].derivative == DERIVATIVE_KEPT
+cdef inline bint made_with_a(const Task* task, Py_ssize_t index) noexcept nogil:
+    """Whether f gives its derivative, too, because a does not say enough."""
+    return ACTIVATION_ROWS[task.plan[index].activation].derivative == DERIVATIVE_KEPT
 
 
-cdef Py_ssize_t workspace_size(
-    const Layer* plan, Py_ssize_t n_layers, bint gathered, bint training, Py_ssize_t capacity
-) noexcept nogil:
+cdef inline bint drops(const Task* task, Py_ssize_t index) noexcept nogil:
+    """Whether the layer has dropout."""
+    return task.dropout != NULL and index + 1 < task.n_layers and task.dropout[index] > 0.0
+
+
+cdef inline bint keeps_slopes(const Task* task, Py_ssize_t index) noexcept nogil:
+    """Whether the layer keeps its derivative beside A: a hidden one whose a, or what dropout leaves of it, says little.
+
+    Of relu's a it leaves enough: 0 where the derivative is, or was made, 0.
+    """
+    return index + 1 < task.n_layers and (
+        made_with_a(task, index) or (drops(task, index) and task.plan[index].activation != RELU))
+
+
+cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil:
     """Elements of a workspace for `capacity` rows; prediction needs A alone."""
-    cdef Py_ssize_t columns = plan[0].n_in if gathered else 0
+    cdef Py_ssize_t columns = task.plan[0].n_in if gathered else 0
     cdef Py_ssize_t layer
-    for layer in range(n_layers):
-        columns += plan[layer].n_out * (2 if training else 1)
-        if training and keeps_slopes(plan, n_layers, layer):
-            columns += plan[layer].n_out
-    if training:
-        columns += 2 * plan[n_layers - 1].n_out
+    for layer in range(task.n_layers):
+        columns += task.plan[layer].n_out * (2 if task.training else 1)
+        if task.training and keeps_slopes(task, layer):
+            columns += task.plan[layer].n_out
+    if task.training:
+        columns += 2 * task.plan[task.n_layers - 1].n_out
     return columns * capacity
 
 
@@ -70,11 +85,11 @@ cdef floating* kept(const Task* task, floating* workspace, Py_ssize_t layer) noe
     """f'(Z_layer), the same shape as A_layer, layer 1 ... L - 1; NULL where it is not kept."""
     cdef floating* block
     cdef Py_ssize_t before
-    if not task.training or not keeps_slopes(task.plan, task.n_layers, layer - 1):
+    if not task.training or not keeps_slopes(task, layer - 1):
         return NULL
     block = deltas(task, workspace, task.n_layers + 1) + 2 * task.plan[task.n_layers - 1].n_out * task.capacity
     for before in range(layer - 1):
-        if keeps_slopes(task.plan, task.n_layers, before):
+        if keeps_slopes(task, before):
             block += task.plan[before].n_out * task.capacity
     return block
 
@@ -117,7 +132,7 @@ cdef void add_sparse_product(
 
 
 cdef void forward(
-    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const Masks* masks
 ) noexcept nogil:
     """A_1 ... A_{L-1}, and Z_L where A_L will stand."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
@@ -151,6 +166,9 @@ cdef void forward(
             a = inputs(task, workspace, first) if index == 0 else activations(task, workspace, index)
             forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, parameters + layer.biases,
                             activation, slope_of(task, index), z, slopes_kept)
+        if masks != NULL and drops(task, index):
+            leaves.drop(activation, made_with_a(task, index), z, slopes_kept, m, n_out, slope_of(task, index),
+                        nth_key(masks.key, <uint64_t>index), masks.row + start, task.dropout[index] * masks.factor)
 
 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -236,10 +254,12 @@ cdef double output_delta(
 
 
 cdef void backward(
-    const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest
+    const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest, const Masks* masks
 ) noexcept nogil:
     """(BP2): D_{L-1} ... D_{lowest + 1} from D_L: those that the layers from index `lowest` on are trained with."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
+    cdef int64_t activation
+    cdef double scale
     cdef floating* delta
     cdef const floating* made_of
     cdef const floating* parameters = <const floating*>task.parameters
@@ -249,12 +269,19 @@ cdef void backward(
         n_in = task.plan[index].n_in
         n_out = task.plan[index].n_out
         delta = deltas(task, workspace, index) + start * n_in
-        made_of = kept(task, workspace, index)
-        if made_of == NULL:
-            made_of = activations(task, workspace, index)
-        backward_product(m, n_in, n_out, deltas(task, workspace, index + 1) + start * n_out,
-                         parameters + task.plan[index].weights, task.plan[index - 1].activation,
-                         slope_of(task, index - 1), made_of + start * n_in, delta)
+        activation = task.plan[index - 1].activation
+        made_of = activations(task, workspace, index)
+        scale = 1.0
+        if masks != NULL and drops(task, index - 1) and activation == RELU:
+            scale = 1.0 / (1.0 - task.dropout[index - 1] * masks.factor)
+        elif masks != NULL and drops(task, index - 1):
+            activation = ELU    # what stands beside A is multiplied, as for every derivative that is kept
+            made_of = kept(task, workspace, index)
+        elif made_with_a(task, index - 1):
+            made_of = kept(task, workspace, index)
+        backward_product(m, n_in, n_out, scale, deltas(task, workspace, index + 1) + start * n_out,
+                         parameters + task.plan[index].weights, activation, slope_of(task, index - 1),
+                         made_of + start * n_in, delta)
 
 
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil:

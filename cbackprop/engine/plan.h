@@ -92,7 +92,8 @@ typedef struct {
     int64_t activation; /* of a hidden layer; the last layer's stands in the output code */
 } Layer;
 
-/* How a step changes the parameters. The L2 coefficient of a batch is l2 + l2_batch / (sum of its weights). */
+/* How a step changes the parameters. The L2 coefficient of a batch is l2 + l2_batch / (sum of its weights), that of L1
+   likewise. */
 typedef struct {
     int64_t optimizer;
     double learning_rate;
@@ -101,7 +102,9 @@ typedef struct {
     double rho;                   /* RMSprop */
     double weight_decay;          /* AdamW, decoupled */
     double l2, l2_batch;
-    double clip_value, clip_norm; /* bounds of the gradient, its L2 term included; 0 for none */
+    double l1, l1_batch;
+    double clip_value, clip_norm; /* bounds of the gradient, its L2 and L1 terms included; 0 for none */
+    double max_norm;              /* of the weights that come into a unit; 0 for none */
     int64_t step;                 /* Adam: updates made so far */
 } Rule;
 
@@ -112,6 +115,7 @@ typedef struct {
     double decay; /* decoupled: the learning rate times the Rule's weight_decay */
     double epsilon;
     double l2; /* of the gradient's term l2 w */
+    double l1; /* of its term l1 sign(w) */
 } Step;
 
 #endif

@@ -6,7 +6,7 @@ from libc.stdint cimport int64_t
 cdef extern from "plan.h":
     # The codes that compiled code itself asks for; all others are known by their rows.
     enum:
-        IDENTITY, N_ACTIVATIONS
+        IDENTITY, RELU, ELU, N_ACTIVATIONS
         N_OUTPUTS
         SGD, MOMENTUM, ADAM, ADAMW, N_OPTIMIZERS
         NOTHING, N_FINISHES
@@ -60,8 +60,11 @@ cdef extern from "plan.h":
         double weight_decay
         double l2
         double l2_batch
+        double l1
+        double l1_batch
         double clip_value
         double clip_norm
+        double max_norm
         int64_t step
 
     ctypedef struct Step:
@@ -69,3 +72,4 @@ cdef extern from "plan.h":
         double decay
         double epsilon
         double l2
+        double l1

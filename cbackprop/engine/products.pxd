@@ -22,16 +22,16 @@ cdef inline void forward_product(
 
 
 cdef inline void backward_product(
-    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, const floating* delta, const floating* W, int64_t activation,
-    double slope, const floating* made_of, floating* out,
+    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, double scale, const floating* delta, const floating* W,
+    int64_t activation, double slope, const floating* made_of, floating* out,
 ) noexcept nogil:
-    """D' (m, n_in) := (D W^T) * f'; `made_of` (m, n_in) is A' = f(Z'), or f' itself."""
+    """D' (m, n_in) := (scale D W^T) * f'; `made_of` (m, n_in) is A' = f(Z'), or f' itself."""
     cdef int finish = ACTIVATION_ROWS[activation].backward
-    if small_product(False, True, m, n_in, n_out, 1.0, delta, n_out, W, n_out, 0.0, out, n_in, finish, made_of):
+    if small_product(False, True, m, n_in, n_out, scale, delta, n_out, W, n_out, 0.0, out, n_in, finish, made_of):
         if finish != NOTHING:
             return
     else:
-        blas_product(False, True, m, n_in, n_out, 1.0, delta, n_out, W, n_out, 0.0, out, n_in)
+        blas_product(False, True, m, n_in, n_out, scale, delta, n_out, W, n_out, 0.0, out, n_in)
     if activation != IDENTITY:
         derivative(activation, made_of, out, m * n_in, slope)
 

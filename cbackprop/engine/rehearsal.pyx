@@ -7,8 +7,11 @@ from cython cimport floating
 from libc.string cimport memcpy
 
 from cbackprop.engine.leaves cimport all_finite
+from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of
-from cbackprop.engine.passes cimport backward, forward, index_at, layer_gradient, output_delta, total_weight
+from cbackprop.engine.passes cimport (
+    Masks, backward, forward, index_at, layer_gradient, output_delta, total_weight,
+)
 from cbackprop.engine.plan cimport OPTIMIZER_ROWS, Step
 from cbackprop.engine.steps cimport (
     Share, Training, move, part, rows_at_once, share_of, share_of_rows, squares, team_wait,
@@ -82,12 +85,14 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
     cdef Py_ssize_t stop = part(m, training.thread + 1, training.n_threads)
     cdef double weight = total_weight(task, workspace, first, m), norm = 0.0, of_layer, loss, l2
     cdef Step step, of_biases
+    cdef Masks masks = masks_of(task, training.step, 1.0, 0)
+    cdef const Masks* left_out = NULL if task.dropout == NULL else &masks
     sound[0] = weight != 0.0
     if not sound[0]:
         return 0.0
-    forward(task, workspace, first, start, stop)
+    forward(task, workspace, first, start, stop, left_out)
     loss = output_delta(task, workspace, first, start, stop)
-    backward(task, workspace, start, stop, 0)
+    backward(task, workspace, start, stop, 0, left_out)
     if not team_wait(training.team):
         return 0.0
     step = of_biases = next_step(training, weight)

@@ -38,7 +38,8 @@ LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "bia
 RULE = np.dtype(
     [("optimizer", np.int64)]
     + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "rho")]
-    + [(name, np.float64) for name in ("weight_decay", "l2", "l2_batch", "clip_value", "clip_norm")]
+    + [(name, np.float64) for name in ("weight_decay", "l2", "l2_batch", "l1", "l1_batch")]
+    + [(name, np.float64) for name in ("clip_value", "clip_norm", "max_norm")]
     + [("step", np.int64)]
 )
 

@@ -67,10 +67,17 @@ class Task:
         slopes: ArrayLike | None = None,
         loss_parameters: ArrayLike | None = None,
         own_loss: Any = None,
+        dropout: ArrayLike | None = None,
+        seed: int = 0,
     ) -> Self: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(
-        self, first: int, last: int, weight: float, gradient: NDArray[Any] | None = None
+        self,
+        first: int,
+        last: int,
+        weight: float,
+        gradient: NDArray[Any] | None = None,
+        masks: tuple[int, int, float] | None = None,
     ) -> float: ...
     def train(
         self,

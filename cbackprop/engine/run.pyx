@@ -7,13 +7,15 @@ a loop runs; the loops themselves cannot fail.
 
 from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 
 import numpy as np
 
 from cbackprop.engine cimport passes, rehearsal, steps
 from cbackprop.engine.block cimport Block, struct_block
-from cbackprop.engine.given cimport take_numbers
+from cbackprop.engine.given cimport check_rates, take_numbers
+from cbackprop.engine.masks cimport masks_of
+from cbackprop.engine.ranges cimport check_rows
 from cbackprop.engine.plan cimport (
     MOMENTUM, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, SGD, TARGETS_LABELS, Layer,
     Rule,
@@ -80,6 +82,10 @@ cdef class Task:
         The loss's parameters, as LOSS_PARAMETERS says. By default the standard ones.
     own_loss : callable or scipy.LowLevelCallable, optional
         The loss, instead of the output's, which must be an identity: see own.pyx.
+    dropout : float64 array (n_layers - 1,), optional
+        The share of each hidden layer's units that training leaves out, of every row others, in [0, 1).
+    seed : int
+        Which ones: a number of 64 bits.
     """
 
     cdef passes.Task task
@@ -99,7 +105,7 @@ cdef class Task:
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
                   Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
-                  loss_parameters=None, own_loss=None):
+                  loss_parameters=None, own_loss=None, dropout=None, uint64_t seed=0):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
@@ -126,6 +132,10 @@ cdef class Task:
         self.task.sklearns_loss = sklearns_loss
         if slopes is not None:
             self.task.slopes = self._numbers("slopes", slopes, self.task.n_layers)
+        if dropout is not None:
+            self.task.dropout = self._numbers("dropout", dropout, self.task.n_layers - 1)
+            check_rates(self.task.dropout, self.task.n_layers - 1)
+        self.task.seed = seed
         self.task.loss_parameters = &OUTPUT_ROWS[output].standard
         each = OUTPUT_ROWS[output].parameters == PARAMETERS_EACH
         if loss_parameters is not None or each:
@@ -162,8 +172,7 @@ cdef class Task:
                     f"sample_weight must have as many elements as X has rows, {self.n_stored}, got {weight.length()}")
             self.task.sample_weight = weight.view.buf
             self.blocks.append(weight)
-        size = passes.workspace_size(self.task.plan, self.task.n_layers, rows is not None and self.task.index_size == 0,
-                                     self.trainable, 1)
+        size = passes.workspace_size(&self.task, rows is not None and self.task.index_size == 0, 1)
         self.workspace = np.empty(int(size) * capacity, dtype=dtype)    # Python's integers: no overflow
         work = Block(self.workspace, "workspace", dtype, 1, True)
         self.task.workspace = work.view.buf
@@ -222,44 +231,7 @@ cdef class Task:
     cdef int _check_range(self, Py_ssize_t first, Py_ssize_t last) except -1:
         """Every array, and every index that the loops will follow for these rows."""
         self._check_kept()
-        cdef Py_ssize_t i, row, n_labels = self._n_labels(), bad = -1
-        cdef int64_t at, start, stop, column
-        if not 0 <= first < last <= self.n_rows:
-            raise ValueError(f"rows {first} to {last} asked for, of {self.n_rows}; at least one is needed")
-        with nogil:
-            for i in range(first, last):
-                row = self.task.rows[i] if self.task.rows != NULL else i
-                if row < 0 or row >= self.n_stored:
-                    bad = 0
-                    break
-                if self.task.labels != NULL and not 0 <= self.task.labels[row] < n_labels:
-                    bad = 1
-                    break
-                if self.task.index_size == 0:
-                    continue
-                start = passes.index_at(self.task.indptr, self.task.index_size, row)
-                stop = passes.index_at(self.task.indptr, self.task.index_size, row + 1)
-                if start < 0 or stop < start or stop > self.n_values:
-                    bad = 2
-                    break
-                for at in range(start, stop):
-                    column = passes.index_at(self.task.indices, self.task.index_size, at)
-                    if column < 0 or column >= self.task.plan[0].n_in:
-                        bad = 3
-                        break
-                if bad >= 0:
-                    break
-        if bad == 0:
-            raise IndexError(f"rows must lie between 0 and {self.n_stored - 1}, got {row} at {i}")
-        if bad == 1:
-            raise ValueError(
-                f"labels must lie between 0 and {n_labels - 1}, got {self.task.labels[row]} in row {row}")
-        if bad == 2:
-            raise ValueError(
-                f"X.indptr must grow from 0 to at most {self.n_values}, got {start} and {stop} at row {row}")
-        if bad == 3:
-            raise ValueError(
-                f"X.indices must lie between 0 and {self.task.plan[0].n_in - 1}, got {column} in row {row}")
+        check_rows(&self.task, first, last, self.n_rows, self.n_stored, self.n_values, self._n_labels())
         return 0
 
     def predict(self, out, Py_ssize_t first=0, last=None):
@@ -273,15 +245,18 @@ cdef class Task:
         with nogil:
             steps.predict(&self.task, first, stop, target.view.buf)
 
-    def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None):
+    def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None, masks=None):
         """The weighted losses' sum over rows first ... last, divided by `weight`: the total weight of all rows.
 
         The sum of their gradients, divided likewise, is added to `gradient`, if given: a vector laid out like the
-        parameters.
+        parameters. Dropout is off, unless `masks` says whose units are left out: (step, begin, factor) are those of a
+        step after `step` others, whose mini-batch begins at row `begin`, by the task's rates times `factor`.
         """
         cdef Block target
         cdef void* slope = NULL
         cdef double loss
+        cdef passes.Masks held
+        cdef const passes.Masks* left_out = NULL
         if not self.trainable:
             raise ValueError("a task without y has no loss")
         if not weight > 0.0:
@@ -292,11 +267,23 @@ cdef class Task:
             if target.length() != self.n_parameters:
                 raise ValueError(f"gradient must have {self.n_parameters} elements, got {target.length()}")
             slope = target.view.buf
+        if masks is not None and self.task.dropout != NULL:
+            held = self._masks(masks, first)
+            left_out = &held
         with nogil:
-            loss = steps.loss_and_gradient(&self.task, first, last, weight, slope)
+            loss = steps.loss_and_gradient(&self.task, first, last, weight, slope, left_out)
         if self.own is not None:
             self.own.check()
         return loss
+
+    cdef passes.Masks _masks(self, masks, Py_ssize_t first) except *:
+        cdef Py_ssize_t step, begin
+        cdef double factor
+        step, begin, factor = masks
+        if step < 0 or not 0 <= begin <= first:
+            raise ValueError(f"masks must be of a step >= 0 that begins at row {first} or before, got {(step, begin)}")
+        check_rates(self.task.dropout, self.task.n_layers - 1, factor)
+        return masks_of(&self.task, step, factor, first - begin)
 
     def train(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Py_ssize_t batch_size,
               Barrier team=None, Py_ssize_t thread=0, counter=None, numbers=None, groups=None):
@@ -304,10 +291,10 @@ cdef class Task:
 
         `counter.n_steps`, if a counter is given, becomes the rule's step and the steps made: at once with them, so
         that no interrupt can come between.
-        `numbers` (mini-batches, 3), float64, has the learning rate, the decoupled decay and the dropout of each step,
-        instead of the rule's. `groups` (n_layers, 2, 3), float64, has factors of rate, decay and epsilon for every
-        layer's weights and biases.
-        Returns the sum of the mini-batches' mean losses (L2 term included) times their rows: this thread's share.
+        `numbers` (mini-batches, 3), float64, has the learning rate and the decoupled decay of each step, instead of
+        the rule's, and a factor of the task's rates of dropout, 1 to leave them. `groups` (n_layers, 2, 3), float64,
+        has factors of rate, decay and epsilon for every layer's weights and biases.
+        Returns the sum of the mini-batches' mean losses (penalties included) times their rows: this thread's share.
         """
         cdef steps.Training training
         cdef double losses
@@ -318,7 +305,7 @@ cdef class Task:
                 f"batch_size must be between 1 and the task's capacity {self.task.capacity}, got {batch_size}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, False)
         self._check_range(first, last)
-        held = take_numbers(&training, self.task.n_layers, numbers, groups,
+        held = take_numbers(&training, &self.task, numbers, groups,
                             (last - first + batch_size - 1) // batch_size)
         training.first = first
         training.last = last
@@ -373,9 +360,12 @@ cdef class Task:
                                    Py_ssize_t last, Barrier team, Py_ssize_t thread):
         arrays = self._prepare(training, rule, gradient, state, team, thread, True)
         if (training.rule.optimizer in (SGD, MOMENTUM)
-                or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0):
-            raise ValueError("steps without or with plain momentum, and those that clip, cannot be rehearsed")
-        take_numbers(training, self.task.n_layers, None, None, 1)
+                or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0 or training.rule.max_norm > 0.0
+                or training.rule.l1 > 0.0 or training.rule.l1_batch > 0.0):
+            raise ValueError(
+                "steps without or with plain momentum, with an L1 term or max_norm, and those that clip, cannot be "
+                "rehearsed")
+        take_numbers(training, &self.task, None, None, 1)
         self._check_range(first, last)
         if last - first > self.task.capacity:
             raise ValueError(f"rows {first} to {last} are more than the task's capacity {self.task.capacity}")
@@ -388,9 +378,9 @@ cdef class Task:
              numbers=None, groups=None):
         """One step of a mini-batch of total weight `weight`, whose gradient is given; all threads make this same call.
 
-        The gradient is that of the mean loss, L2 term not included: it is used up. The last three arguments are
+        The gradient is that of the mean loss, L2 and L1 terms not included: it is used up. The last three arguments are
         those of `train`; `numbers` has one row.
-        Returns this thread's share of the L2 term.
+        Returns this thread's share of these terms.
         """
         cdef steps.Training training
         cdef double term
@@ -399,7 +389,7 @@ cdef class Task:
         if not 0.0 < weight < INFINITY:
             raise ValueError(f"the rows' total weight must be positive, got {weight}")
         arrays = self._prepare(&training, rule, gradient, state, team, thread, True)
-        held = take_numbers(&training, self.task.n_layers, numbers, groups, 1)
+        held = take_numbers(&training, &self.task, numbers, groups, 1)
         self._check_kept()
         with nogil:
             term = steps.step(&self.task, &training, weight)
@@ -427,8 +417,9 @@ cdef class Task:
             raise ValueError(
                 f"state must have shape {(vectors, self.n_parameters)}, got {(memory.length(0), memory.length(1))}")
         slope = Block(gradient, "gradient", dtype, 1, True)
-        clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
-        if (vectors or clipped or whole) and slope.length() != self.n_parameters:
+        stands = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
+        stands = stands or training.rule.l1 != 0.0 or training.rule.l1_batch != 0.0
+        if (vectors or stands or whole) and slope.length() != self.n_parameters:
             raise ValueError(f"gradient must have {self.n_parameters} elements, got {slope.length()}")
         # The vector may have become read-only since the task was built.
         Block(self._parameters(), "parameters", dtype, 1, True)

@@ -2,7 +2,7 @@
 
 from cython cimport floating
 
-from cbackprop.engine.passes cimport Task
+from cbackprop.engine.passes cimport Masks, Task
 from cbackprop.engine.plan cimport Rule, Step
 
 
@@ -18,7 +18,7 @@ cdef extern from "team.h":
 
 cdef struct Training:
     const Rule* rule
-    void* gradient                  # (n_parameters,), not used by SGD without or with plain momentum, unless it clips
+    void* gradient                  # (n_parameters,), where it stands: SGD without or with plain momentum does without
     void* state                     # (number of state vectors, n_parameters)
     Py_ssize_t n_parameters
     Py_ssize_t step                 # updates made so far, counted on by `train`
@@ -29,17 +29,17 @@ cdef struct Training:
     TeamBarrier* team
     Py_ssize_t thread
     Py_ssize_t n_threads
-    const double* numbers           # (mini-batches, 3): learning rate, decay, dropout of each; NULL for the rule's
+    const double* numbers           # (mini-batches, 3): learning rate, decay, factor of the rates of dropout; or NULL
     const double* groups            # (n_layers, 2, 3): factors of rate, decay, epsilon; of weights, of biases; or NULL
 
-# The sum over these mini-batches of the mean loss, L2 term included, times their rows: this thread's part of it.
+# The sum over these mini-batches of the mean loss, penalties included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training) noexcept nogil
-# One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the L2 term.
+# One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the penalties.
 cdef double step(const Task* task, Training* training, double weight) noexcept nogil
 # The weighted losses' sum over the rows first ... last, divided by `weight`; with `gradient` not NULL, the sum of their
-# gradients, divided likewise, is added to it. `capacity` rows at a time.
-cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight,
-                              void* gradient) noexcept nogil
+# gradients, divided likewise, is added to it. `capacity` rows at a time. With `masks`, not NULL, units are left out.
+cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient,
+                              const Masks* masks) noexcept nogil
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil
 
 # What a step is made of, for `rehearsal`, too.

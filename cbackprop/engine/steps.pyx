@@ -10,12 +10,14 @@ from cython cimport floating
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
-from cbackprop.engine.leaves cimport add_scaled, clip, sum_of_squares, update
+from cbackprop.engine.leaves cimport add_scaled, add_signs, clip, sum_of_squares, update
+from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group
 from cbackprop.engine.passes cimport (
-    activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
+    Masks, activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
+from cbackprop.engine.weights cimport absolutes, bound_columns
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -137,14 +139,15 @@ cdef double update_rows(
 ) noexcept nogil:
     cdef floating* velocity = <floating*>training.state
     cdef double norm = 0.0, rate = step.rate, l2 = step.l2
+    cdef bint at_once = step.l1 == 0.0      # with an L1 term the gradient stands first
     cdef Step of_biases
     if l2 != 0.0:
         norm = squares(parameters + share.at, share.weights)
-    if training.rule.optimizer == SGD:
+    if training.rule.optimizer == SGD and at_once:
         # W := (1 - eta l2) W - eta A^T D / weight is one gemm, with no gradient kept.
         layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
         return norm
-    if training.rule.optimizer == MOMENTUM:
+    if training.rule.optimizer == MOMENTUM and at_once:
         # V := mu V - eta A^T D / weight is one gemm, too; then V -= eta l2 W, and W += V.
         layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, training.rule.momentum,
                        training.rule.momentum, velocity)
@@ -153,6 +156,8 @@ cdef double update_rows(
         add(1.0, velocity + share.at, parameters + share.at, share.weights + share.biases)
         return norm
     layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
+    if not at_once:
+        add_signs(<floating>step.l1, parameters + share.at, <floating*>training.gradient + share.at, share.weights)
     if l2 == 0.0:       # the biases stand right behind the weights
         move(training, share.at, share.weights + share.biases, step, parameters)
     else:
@@ -191,6 +196,8 @@ cdef double move_by_gradient(
             continue
         if l2 != 0.0:
             add(l2, parameters + share.at, gradient + share.at, share.weights)
+        if step.l1 != 0.0:
+            add_signs(<floating>step.l1, parameters + share.at, gradient + share.at, share.weights)
         if training.rule.clip_value > 0.0:
             clip(gradient + share.at, share.weights, training.rule.clip_value)
             clip(gradient + task.plan[index].biases, share.biases, training.rule.clip_value)
@@ -238,19 +245,27 @@ cdef double update_clipped(
 
 cdef double one_step(const Task* task, Training* training, double weight, floating* parameters) noexcept nogil:
     cdef Step numbers
+    cdef double penalty = 0.0
     training.step += 1
     numbers = step_of(training, training.numbers, weight, first_power(training.rule.beta_1, training.step),
                       first_power(training.rule.beta_2, training.step))
-    return 0.5 * numbers.l2 * move_by_gradient(task, training, &numbers, parameters)
+    if numbers.l1 != 0.0:
+        penalty = numbers.l1 * absolutes(task, training, parameters)
+    penalty += 0.5 * numbers.l2 * move_by_gradient(task, training, &numbers, parameters)
+    if training.rule.max_norm > 0.0 and team_wait(training.team):
+        bound_columns(task, training, parameters)
+    return penalty
 
 
 cdef double mini_batches(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef Py_ssize_t first = training.first, m, index
     cdef Py_ssize_t start, stop, lowest = 0
     cdef floating* parameters = <floating*>task.parameters
-    cdef double losses = 0.0, loss, norm, weight
+    cdef double losses = 0.0, loss, norm, absolute, weight
     cdef const double* numbers = training.numbers
     cdef Step step
+    cdef Masks masks
+    cdef const Masks* left_out = NULL
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
@@ -266,25 +281,34 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             training.rows += m
             start = part(m, training.thread, training.n_threads)
             stop = part(m, training.thread + 1, training.n_threads)
-            forward(task, workspace, first, start, stop)
+            if task.dropout != NULL:
+                masks = masks_of(task, training.step - 1, numbers[2] if numbers != NULL else 1.0, 0)
+                left_out = &masks
+            forward(task, workspace, first, start, stop, left_out)
             loss = output_delta(task, workspace, first, start, stop)
             if task.own_loss != NULL and task.own_loss.failed:      # alone: Python's are not called in a team
                 training.step -= 1
                 training.rows -= m
                 return losses
-            backward(task, workspace, start, stop, lowest)
+            backward(task, workspace, start, stop, lowest, left_out)
             if not team_wait(training.team):
                 return losses
             step = step_of(training, numbers, weight, power_1, power_2)
-            norm = 0.0
+            norm = absolute = 0.0
+            if step.l1 != 0.0:
+                absolute = absolutes(task, training, parameters)
             if clipped:
                 norm = update_clipped(task, training, first, m, weight, &step, parameters)
             else:
                 for index in range(task.n_layers):
                     norm += update_layer(task, training, index, first, m, weight, &step, parameters)
-            losses += m * (task.loss_scale * loss / weight + 0.5 * step.l2 * norm)
+            losses += m * (task.loss_scale * loss / weight + 0.5 * step.l2 * norm + step.l1 * absolute)
             if not team_wait(training.team):
                 return losses
+            if training.rule.max_norm > 0.0:
+                bound_columns(task, training, parameters)
+                if not team_wait(training.team):
+                    return losses
         if numbers != NULL:     # those of a mini-batch that weighs nothing are passed over, too
             numbers += 3
         first += m
@@ -292,20 +316,27 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
 
 
 cdef double sum_of_blocks(
-    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient,
+    const Masks* masks
 ) noexcept nogil:
     cdef Py_ssize_t m, index
     cdef double loss = 0.0
+    cdef Masks of_block
+    if masks != NULL:       # each block begins with another row
+        of_block = masks[0]
+        masks = &of_block
     while first < last:
         m = task.capacity if last - first > task.capacity else last - first
-        forward(task, workspace, first, 0, m)
+        forward(task, workspace, first, 0, m, masks)
         loss += output_delta(task, workspace, first, 0, m)
         if task.own_loss != NULL and task.own_loss.failed:
             return loss
         if gradient != NULL:
-            backward(task, workspace, 0, m, 0)
+            backward(task, workspace, 0, m, 0, masks)
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
+        if masks != NULL:
+            of_block.row += m
         first += m
     return task.loss_scale * loss / weight
 
@@ -317,7 +348,7 @@ cdef void outputs(
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m, done = first
     while done < last:
         m = task.capacity if last - done > task.capacity else last - done
-        forward(task, workspace, done, 0, m)
+        forward(task, workspace, done, 0, m, NULL)
         finish(task, workspace, 0, m)
         memcpy(out + (done - first) * k, activations(task, workspace, task.n_layers), m * k * sizeof(floating))
         done += m
@@ -338,11 +369,11 @@ cdef double step(const Task* task, Training* training, double weight) noexcept n
 
 
 cdef double loss_and_gradient(
-    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient
+    const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient, const Masks* masks
 ) noexcept nogil:
     if task.single:
-        return sum_of_blocks(task, <float*>task.workspace, first, last, weight, <float*>gradient)
-    return sum_of_blocks(task, <double*>task.workspace, first, last, weight, <double*>gradient)
+        return sum_of_blocks(task, <float*>task.workspace, first, last, weight, <float*>gradient, masks)
+    return sum_of_blocks(task, <double*>task.workspace, first, last, weight, <double*>gradient, masks)
 
 
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil:

@@ -27,7 +27,7 @@ from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.hidden import HiddenFeatures
 from cbackprop.estimators.judging import Given
-from cbackprop.estimators.options import averaging_of
+from cbackprop.estimators.options import averaging_of, regularization_of
 from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
 from cbackprop.estimators.stopping import (
@@ -107,6 +107,9 @@ class MLP(
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "clip_value": [None, Interval(Real, 0, None, closed="neither")],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "l1": [Interval(Real, 0, None, closed="left")],
+        "max_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "dropout": [None, Interval(Real, 0, 1, closed="left"), "array-like"],
         "scoring": [None, str, callable],
         "gradient_norms": ["boolean"],
         "ema_decay": [None, Interval(Real, 0, 1, closed="neither")],
@@ -315,6 +318,7 @@ class MLP(
         if sample_weight is not None:
             sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
         data = X, y, sample_weight
+        regularization = regularization_of(self, len(network.plan) - 1)
         prepared = None
         if self.solver != "lbfgs":
             prepared = prepare_stochastic(
@@ -324,6 +328,7 @@ class MLP(
                 given,
                 execution,
                 rng,
+                regularization,
                 first_pass=first_pass,
                 incremental=incremental,
             )

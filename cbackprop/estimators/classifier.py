@@ -106,6 +106,16 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
+    l1 : float, default=0.0
+        Strength of the L1 term, ``l1 / m * |W|_1`` for a mini-batch whose rows weigh m (sgd, adam).
+    dropout : float or list of float, optional
+        The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of one
+        for each layer: of every row others (sgd, adam; Srivastava and others, 2014). What is left
+        is multiplied by ``1 / (1 - dropout)``. Scores and predictions are of the whole network, the
+        losses of the thinned one. Its seed is drawn behind early stopping's split.
+    max_norm : float, optional
+        After every step the weights that come into a unit, a column of the layer's matrix, are
+        shortened to this length if they are longer, in all layers (sgd, adam).
     label_smoothing : float, optional
         In [0, 1): the share of every label that is spread evenly over all classes, or, where an
         output is on or off, over the two (Szegedy and others, 2016). Losses and curves are those
@@ -276,6 +286,9 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        l1=0.0,
+        dropout=None,
+        max_norm=None,
         label_smoothing=None,
         scoring=None,
         gradient_norms=False,
@@ -311,6 +324,9 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.l1 = l1
+        self.dropout = dropout
+        self.max_norm = max_norm
         self.label_smoothing = label_smoothing
         self.scoring = scoring
         self.gradient_norms = gradient_norms

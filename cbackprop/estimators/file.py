@@ -64,6 +64,7 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "_other_curves": lambda value: (
         isinstance(value, dict) and all(map(_curve_of_any, value.items()))
     ),
+    "_mask_seed": is_count,
 }
 LOSSES = {"loss_", "best_loss_"}
 # Parameters left out where they are off: earlier versions read the file, too.
@@ -78,6 +79,9 @@ NEW = {
     "trainable": None,
     "new_classes": None,
     "non_crossing": False,
+    "dropout": None,
+    "l1": 0.0,
+    "max_norm": None,
 }
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (

@@ -35,6 +35,7 @@ from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
+from cbackprop.running.regularization import Regularization, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import lengths_of_gradients, run_epochs
@@ -51,7 +52,7 @@ Data = tuple[Any, Any, Any]  # X, y and sample_weight, as the engine takes them
 class Prepared(NamedTuple):
     """What a fit by mini-batches needs besides network and data."""
 
-    batch_size: int
+    step: dict[str, Any]  # what it is: batch_size, regularization
     state: FitState
     given: Given
     validation: Validation | None  # one's own rows
@@ -65,11 +66,12 @@ def prepare_stochastic(
     given: Given,
     execution: Execution,
     rng: np.random.RandomState,
+    regularization: Regularization,
     *,
     first_pass: bool,
     incremental: bool,
 ) -> Prepared:
-    """The size of a mini-batch, and the fit as it begins."""
+    """What a step is, and the fit as it begins."""
     X, y, _ = data
     if not incremental or not hasattr(estimator, "_optimizer"):
         estimator._optimizer, estimator._schedule = new_optimizer(estimator)
@@ -77,6 +79,7 @@ def prepare_stochastic(
         _check_without_end(estimator)
     validation = given_rows(estimator, given, network)
     rows, held_out = split(estimator, data, given, rng)
+    _take_mask_seed(estimator, regularization, rng, incremental)
     if rows is None and estimator.shuffle:
         rows = np.arange(X.shape[0])
     batch_size = _batch_size(estimator, X.shape[0] if rows is None else rows.size)
@@ -93,6 +96,7 @@ def prepare_stochastic(
         order=rows,
         held_out=held_out,
         n_rows=X.shape[0],
+        mask_seed=vars(estimator).get("_mask_seed"),
         settings=settings_of_length("max_iter", estimator.max_iter, estimator._optimizer),
         data=data,
         evaluation_data=None if validation is None else validation.of_engine,
@@ -102,7 +106,18 @@ def prepare_stochastic(
     state.record = record_of(estimator, state)._replace(best_epoch=None)
     if estimator.early_stopping and first_pass:
         state.record = state.note(best=network.parameters.copy(), best_epoch=0)
-    return Prepared(batch_size, state, given, validation, taken)
+    step = {"batch_size": batch_size, "regularization": regularization}
+    return Prepared(step, state, given, validation, taken)
+
+
+def _take_mask_seed(
+    estimator: Any, regularization: Regularization, rng: np.random.RandomState, incremental: bool
+) -> None:
+    """With dropout: partial fits go on with that of the first; the optimizer counts the steps."""
+    if not regularization.dropout:
+        vars(estimator).pop("_mask_seed", None)
+    elif not incremental or "_mask_seed" not in vars(estimator):
+        estimator._mask_seed = draw_seed(rng)
 
 
 def fit_stochastic(
@@ -117,7 +132,7 @@ def fit_stochastic(
     undo: Undo,
 ) -> None:
     """Epochs of SGD or Adam; interrupted, the estimator has what it learnt so far."""
-    batch_size, state, given, validation, taken = prepared
+    _, state, given, validation, taken = prepared
     try:
         with listen(state, reconstruction_attributes=lambda: as_it_is(estimator)) as told:
             try:
@@ -127,7 +142,7 @@ def fit_stochastic(
                     state,
                     taken,
                     lambda: lengths_of_gradients(
-                        network, data, execution, l2_batch=estimator.alpha
+                        network, data, execution, prepared.step["regularization"]
                     ),
                 )
                 if state.held_out is not None:
@@ -145,8 +160,7 @@ def fit_stochastic(
                     told,
                     execution=execution,
                     undo=undo,
-                    batch_size=batch_size,
-                    l2_batch=estimator.alpha,
+                    **prepared.step,
                     loss_scale=loss_scale(estimator),
                     sklearns_loss=True,
                     trainable=check_trainable(estimator.trainable, len(network.plan)),

@@ -1,4 +1,4 @@
-"""What do an estimator's parameters stand for: which loss, which schedule of the learning rate?"""
+"""What do an estimator's parameters stand for: which loss, schedule of the rate, regularization?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 
 from cbackprop.functions.losses import OF_NUMBERS, Custom, Loss, Quantile, as_loss
 from cbackprop.functions.schedules import Schedule, check_schedule
+from cbackprop.running.regularization import Regularization, check_dropout
 from cbackprop.training.averaging import EMA, SWA, Averaging
+
+# What L-BFGS cannot have, and why.
+WITHOUT_LBFGS = {
+    "dropout": "its line searches compare losses, which would be of other units every time",
+    "l1": "it takes the loss to be smooth, which an absolute value is not at 0",
+    "max_norm": "it moves all parameters along a line, and knows of no bounds",
+}
 
 
 def loss_of(regressor: Any) -> Loss:
@@ -68,3 +76,28 @@ def averaging_of(estimator: Any) -> Averaging | None:
     if decay is not None:
         return EMA(float(decay))
     return None if epochs is None else SWA(int(epochs))
+
+
+def regularization_of(estimator: Any, n_hidden: int) -> Regularization:
+    """That of a network with so many hidden layers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a value is out of range, or L-BFGS cannot have it.
+    """
+    made = Regularization(
+        l2_batch=estimator.alpha,
+        l1_batch=estimator.l1,
+        dropout=check_dropout(estimator.dropout, n_hidden),
+        max_norm=estimator.max_norm,
+    )
+    if estimator.solver == "lbfgs":
+        is_on = {"dropout": made.dropout, "l1": made.has_l1, "max_norm": made.max_norm}
+        for name, why in WITHOUT_LBFGS.items():
+            if is_on[name]:
+                raise ValueError(
+                    f"{name}={getattr(estimator, name)!r} goes with solver='sgd' or 'adam', got "
+                    f"solver='lbfgs': {why}"
+                )
+    return made

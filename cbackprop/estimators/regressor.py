@@ -104,6 +104,16 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
+    l1 : float, default=0.0
+        Strength of the L1 term, ``l1 / m * |W|_1`` for a mini-batch whose rows weigh m (sgd, adam).
+    dropout : float or list of float, optional
+        The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of one
+        for each layer: of every row others (sgd, adam; Srivastava and others, 2014). What is left
+        is multiplied by ``1 / (1 - dropout)``. Scores and predictions are of the whole network, the
+        losses of the thinned one. Its seed is drawn behind early stopping's split.
+    max_norm : float, optional
+        After every step the weights that come into a unit, a column of the layer's matrix, are
+        shortened to this length if they are longer, in all layers (sgd, adam).
     quantile : float or list of float, optional
         For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
         have an output each, for a y of one column: `predict` gives a column for each.
@@ -243,6 +253,9 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
+        l1=0.0,
+        dropout=None,
+        max_norm=None,
         quantile=None,
         scoring=None,
         gradient_norms=False,
@@ -278,6 +291,9 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         self.max_fun = max_fun
         self.clip_value = clip_value
         self.clip_norm = clip_norm
+        self.l1 = l1
+        self.dropout = dropout
+        self.max_norm = max_norm
         self.quantile = quantile
         self.scoring = scoring
         self.gradient_norms = gradient_norms

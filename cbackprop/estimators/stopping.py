@@ -34,7 +34,7 @@ SHOWN = {
 
 # And what it keeps beside them: the curves, and what steps are made by.
 CURVES = {"loss_curve_", "validation_scores_", "_other_curves"}
-OPTIMIZER = {"_optimizer", "_schedule", "_loss_before"}
+OPTIMIZER = {"_optimizer", "_schedule", "_loss_before", "_mask_seed"}
 
 
 def forget(estimator: Any) -> None:

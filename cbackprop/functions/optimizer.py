@@ -104,26 +104,27 @@ class Optimizer(Savable):
             self.state = self.state.copy()
         return self.state
 
-    def _rule(self, l2: float, l2_batch: float) -> np.ndarray:
-        """The step as the engine's struct."""
+    def _rule(self, l2: float, l2_batch: float, **regularization: float) -> np.ndarray:
+        """The step as the engine's struct, with what else of a fit's regularization it takes."""
         # Schedules may have brought it down to 0.
         check_number("learning_rate", self.learning_rate, 0.0, float("inf"), open_high=True)
         rule = np.zeros((), dtype=run.RULE)
         rule["optimizer"] = self._code
         rule["step"] = self.n_steps
-        rule["l2"], rule["l2_batch"] = l2, l2_batch
+        for name, value in {"l2": l2, "l2_batch": l2_batch, **regularization}.items():
+            rule[name] = value
         rule["clip_value"], rule["clip_norm"] = self.clip_value or 0.0, self.clip_norm or 0.0
         for name in ("learning_rate", *self._hyper_parameters):
             rule[name] = getattr(self, name)
         return rule
 
     def _numbers(self, first: int, last: int, total: int | None) -> NDArray[np.float64] | None:
-        """Rate, decay and dropout of these steps of a fit; None without a schedule: the rule's."""
+        """Rate, decay and factor of dropout of these steps of a fit; None without a schedule."""
         if self.schedule is None:
             return None
         numbers = np.zeros((last - first, 3))
         numbers[:, 0] = self.learning_rate * self.schedule.factors(first, last, total)
-        numbers[:, 1] = self._decay
+        numbers[:, 1], numbers[:, 2] = self._decay, 1.0
         self._last_rate = float(numbers[-1, 0])
         return numbers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
+from cbackprop.running.regularization import Regularization, check_dropout, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
 from cbackprop.training.fit import Watch, lengths_of_gradients, run_epochs
@@ -50,6 +52,9 @@ def fit(
     epochs: int,
     batch_size: int | None,
     l2: float,
+    l1: float,
+    dropout: float | Sequence[float],
+    max_norm: float | None,
     sample_weight: ArrayLike | None,
     evaluation_data: tuple[ArrayLike, ArrayLike] | None,
     metrics: Sequence[str] | Mapping[str, Metric] | str | None,
@@ -71,8 +76,10 @@ def fit(
     if batch_size is None:
         batch_size = rows.shape[0]
     check_integer("batch_size", batch_size, at_least=1)
-    check_number("l2", l2, 0.0, np.inf, open_high=True)
     trained = check_trainable(trainable, len(network.plan))
+    regularization = _regularization(
+        rows.shape[0], len(network.plan) - 1, l2=l2, l1=l1, dropout=dropout, max_norm=max_norm
+    )
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         known = ", ".join(OPTIMIZERS)
@@ -87,7 +94,6 @@ def fit(
         held_X, held_y = check_pair("evaluation_data", evaluation_data)
         held_rows = network._check_X(held_X)
         held_out = held_rows, network._check_y(held_y, held_rows)
-    decay = float(l2) / rows.shape[0]
     state = FitState(
         history=History.of(measured),
         max_epochs=int(epochs),
@@ -99,6 +105,7 @@ def fit(
             "optimizer": repr(optimizer),
             "batch_size": int(batch_size),
             "l2": float(l2),
+            **_settings_that_are_on(l1=l1, dropout=regularization.dropout, max_norm=max_norm),
             "shuffle": bool(shuffle),
             "random_state": seed_of(random_state),
             "metrics": sorted(measured),
@@ -119,12 +126,17 @@ def fit(
         metrics=measured,
         on_training_rows=training_metrics,
         held_out=held_out,
-        norms_with_decay=decay if gradient_norms else None,
+        norms_with=regularization if gradient_norms else None,
     )
-    with (
-        all_or_nothing(network, optimizer, random_state=random_state, short=epochs == 1),
-        listening(network, state, check_callbacks(callbacks), X=X, y=y) as listeners,
-    ):
+    with ExitStack() as together:
+        together.enter_context(
+            all_or_nothing(network, optimizer, random_state=random_state, short=epochs == 1)
+        )
+        if regularization.dropout:
+            state.mask_seed = draw_seed(check_random_state(random_state))
+        listeners = together.enter_context(
+            listening(network, state, check_callbacks(callbacks), X=X, y=y)
+        )
         network.writable()
         run_epochs(
             network,
@@ -134,7 +146,7 @@ def fit(
             listeners,
             execution=execution,
             batch_size=min(int(batch_size), state.n_rows),
-            l2=decay,
+            regularization=regularization,
             trainable=trained,
         )
         losses = state.history["cost"]
@@ -142,6 +154,31 @@ def fit(
             warn(f"{said} Try a smaller learning rate, and scaled inputs.", ConvergenceWarning)
     has_trained(optimizer, network)
     return state.history
+
+
+def _regularization(
+    n_rows: int, n_hidden: int, *, l2: Any, l1: Any, dropout: Any, max_norm: Any
+) -> Regularization:
+    """The arguments of `Network.fit`, checked, on the book's scale: penalties of all rows."""
+    for name, value in (("l2", l2), ("l1", l1)):
+        check_number(name, value, 0.0, np.inf, open_high=True)
+    if max_norm is not None:
+        check_number("max_norm", max_norm, 0.0, np.inf, open_low=True, open_high=True)
+    return Regularization(
+        l2=float(l2) / n_rows,
+        l1=float(l1) / n_rows,
+        dropout=check_dropout(dropout, n_hidden),
+        max_norm=max_norm,
+    )
+
+
+def _settings_that_are_on(**settings: Any) -> dict[str, Any]:
+    """Those that earlier versions' checkpoints do not have, and need not, in JSON's types."""
+    return {
+        name: [float(rate) for rate in value] if name == "dropout" else float(value)
+        for name, value in settings.items()
+        if value
+    }
 
 
 def _loss_of_first(network: Trainable, data, n_rows: int, execution: Execution) -> float:
@@ -171,12 +208,12 @@ class Measures(Watch):
         metrics: dict[str, Metric],
         on_training_rows: bool,
         held_out,
-        norms_with_decay: float | None,
+        norms_with: Regularization | None,
     ):
         super().__init__(network, state)
         self.data, self.execution, self.metrics = data, execution, metrics
         self.on_training_rows, self.held_out = on_training_rows, held_out
-        self.norms_with_decay = norms_with_decay
+        self.norms_with = norms_with
 
     def trained(self, loss: float, seconds: float) -> Record:
         state = self.state
@@ -193,10 +230,8 @@ class Measures(Watch):
             history.record(**self._measure(X, y))
         if self.held_out is not None:
             history.record(**self._evaluation(*self.held_out))
-        if self.norms_with_decay is not None:
-            norms = lengths_of_gradients(
-                self.model, self.data, self.execution, l2=self.norms_with_decay
-            )
+        if self.norms_with is not None:
+            norms = lengths_of_gradients(self.model, self.data, self.execution, self.norms_with)
             history.record(gradient_norms=norms)
         return self.state.note(loss_before=loss_before)
 

@@ -471,6 +471,9 @@ class Network(Savable, Forward, Parameters):
         epochs: int = 30,
         batch_size: int | None = 10,
         l2: float = 0.0,
+        l1: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        max_norm: float | None = None,
         sample_weight: ArrayLike | None = None,
         evaluation_data: tuple[ArrayLike, ArrayLike] | None = None,
         metrics: Sequence[str] | Mapping[str, Metric] | str | None = "auto",
@@ -501,6 +504,19 @@ class Network(Savable, Forward, Parameters):
             The book's lambda: the cost gains ``l2 / (2 n) |W|^2`` with n the rows of X, so that
             a step decays the weights by ``learning_rate * l2 / n``. scikit-learn's ``alpha`` is
             divided by the rows of the mini-batch instead: ``alpha = l2 * batch_size / n``.
+        l1 : float, default=0.0
+            The cost gains ``l1 / n |W|_1`` likewise, the weights' absolute values: a step
+            draws every weight to 0 by ``learning_rate * l1 / n``.
+        dropout : float or list of float, default=0.0
+            The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of
+            one share for each layer: of every row of a mini-batch others, drawn anew. What is left
+            is multiplied by ``1 / (1 - dropout)``, so that predictions need no change. The
+            recorded cost is that of the thinned network; evaluations, `loss` and gradient norms
+            are of the whole one. Any number of threads leaves out the same units.
+        max_norm : float, optional
+            After every step the weights that come into a unit, a column of the layer's matrix, are
+            shortened to this length if they are longer: in all layers, the last one, too, but not
+            in one whose weights do not learn (a `Group` of rate 0).
         sample_weight : array-like of shape (n,), optional
             Weights of the rows, none negative; ones without it.
         evaluation_data : (X, y), optional
@@ -516,7 +532,7 @@ class Network(Savable, Forward, Parameters):
         shuffle : bool, default=True
             Whether to shuffle the rows before every epoch.
         random_state : int, RandomState instance or None, default=None
-            Draws the shuffles.
+            Draws the shuffles, and before them, with dropout, the seed of what it leaves out.
         callbacks : list
             Functions, called with the network and the history after every epoch: True stops. Or
             objects with the hooks of `cbackprop.callbacks.Callback`, as `Checkpoint`, `Progress`.
@@ -555,7 +571,10 @@ class Network(Savable, Forward, Parameters):
 
         References
         ----------
-        Nielsen's book, chapter 1 (stochastic gradient descent) and chapter 3 (`l2`).
+        Nielsen's book, chapter 1 (stochastic gradient descent) and chapter 3 (`l2`,
+        `l1`, dropout). Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov (2014),
+        "Dropout: a simple way to prevent neural networks from overfitting", Journal of Machine
+        Learning Research 15: `dropout` and `max_norm`.
 
         Examples
         --------
@@ -568,6 +587,16 @@ class Network(Savable, Forward, Parameters):
         ...                   evaluation_data=(X[1500:] / 16, y[1500:]), random_state=0)
         >>> history.epochs, history.best("evaluation_accuracy") > 0.85
         (20, True)
+
+        A larger network that cannot learn its rows by heart:
+
+        >>> net = Network([64, 200, 10], output_activation="softmax", loss="log_loss",
+        ...               random_state=0)
+        >>> history = net.fit(X[:1500] / 16, y[:1500], optimizer=SGD(0.1), epochs=20, dropout=0.5,
+        ...                   max_norm=3.0, random_state=0,
+        ...                   evaluation_data=(X[1500:] / 16, y[1500:]))
+        >>> history.best("evaluation_accuracy") > 0.9
+        True
         """
         return fit(
             self,
@@ -577,6 +606,9 @@ class Network(Savable, Forward, Parameters):
             epochs=epochs,
             batch_size=batch_size,
             l2=l2,
+            l1=l1,
+            dropout=dropout,
+            max_norm=max_norm,
             sample_weight=sample_weight,
             evaluation_data=evaluation_data,
             metrics=metrics,

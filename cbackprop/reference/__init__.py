@@ -5,7 +5,7 @@ next to chapter 2 of Michael Nielsen, *Neural Networks and Deep Learning* (2015)
 http://neuralnetworksanddeeplearning.com/chap2.html: its four equations of backpropagation, (BP1)
 to (BP4), are named where they stand.  Nothing is imported but NumPy.  `functions` has activations
 and losses, each with its derivative; `network` the way forward and backpropagation; `training` the
-optimizers; `checks` what says that arguments do not fit.
+optimizers; `dropout` the units left out; `checks` what says that arguments do not fit.
 
 A network is two lists, one entry a layer: ``weights``, arrays (fan_in, fan_out), and ``biases``,
 arrays (fan_out,).  Examples are rows, so a layer is ``z = a W + b``; Nielsen's are columns, and
@@ -35,9 +35,12 @@ his w is our W transposed.  These options are shared by all functions:
 ``loss_parameters``
     Of the loss, its standard ones by default: the share of label smoothing for the two log losses
     (0), delta for "huber" (1), q for "quantile" (0.5), or one for each output.
-``sample_weight`` and ``alpha``
-    The weights w_x of the examples, ones by default, and the L2 penalty, which spares the biases:
-    the cost is ``C = (sum_x w_x C_x + alpha/2 sum_l ||W_l||^2) / sum_x w_x``.
+``sample_weight``, ``alpha`` and ``l1``
+    The weights w_x of the examples, ones by default, and the penalties, which spare the biases: the
+    cost is ``C = (sum_x w_x C_x + alpha/2 sum_l ||W_l||^2 + l1 sum_l |W_l|) / sum_x w_x``.
+``masks``
+    What dropout multiplies the activations of each hidden layer by: `dropout` says how they are
+    drawn. None by default.
 
 Everything is computed in float32 if weights, biases and X are, otherwise in float64; losses are
 summed in float64.  Losses are made of z, so that they are right where a is 0 or 1 to rounding:
@@ -45,6 +48,7 @@ scikit-learn clips a.  "exp" is NumPy's: past z = 709 (88 in float32) it warns a
 does not fit, be it options, shapes or values, is named in a ValueError.
 """
 
+from cbackprop.reference.dropout import dropout_masks
 from cbackprop.reference.functions import ACTIVATIONS as ACTIVATIONS
 from cbackprop.reference.functions import DERIVATIVES as DERIVATIVES
 from cbackprop.reference.functions import PAIRS as PAIRS
@@ -70,6 +74,7 @@ __all__ = [
     "backprop_example",
     "backprop_loop",
     "cost",
+    "dropout_masks",
     "forward",
     "logistic",
     "numerical_gradient",

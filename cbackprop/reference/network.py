@@ -17,6 +17,9 @@ from cbackprop.reference.checks import (
 )
 from cbackprop.reference.functions import ACTIVATIONS, DERIVATIVES, PAIRS, Array, losses_and_deltas
 
+# What dropout multiplies the activations of each hidden layer by; None without it.
+Masks = Sequence[Array] | None
+
 # Forward, and the cost.
 
 
@@ -60,7 +63,7 @@ def forward(
 
 def _forward(
     weights: list[Array], biases: list[Array], X: Array, activation: Activation,
-    output_activation: str,
+    output_activation: str, masks: Masks = None,
 ) -> tuple[list[Array], list[Array]]:  # fmt: skip
     """The weighted inputs z of all layers, first to last, and the activations, X before them."""
     zs, activations = [], [X]
@@ -68,19 +71,27 @@ def _forward(
     for W, b, (f, rest) in zip(weights, biases, [*hidden, (output_activation, [])], strict=True):
         zs.append(activations[-1] @ W + b)
         activations.append(ACTIVATIONS[f](zs[-1], *rest))
+        if masks is not None and len(zs) < len(weights):
+            activations[-1] = _masked(activations[-1], masks[len(zs) - 1])
     return zs, activations
 
 
-def _slopes(zs: list[Array], activation: Activation) -> list[Array]:
-    """f'(z) of the hidden layers."""
+def _slopes(zs: list[Array], activation: Activation, masks: Masks) -> list[Array]:
+    """f'(z) of the hidden layers, times what their activations were multiplied by."""
     hidden = hidden_activations(activation, len(zs) - 1)
-    return [DERIVATIVES[f](z, *rest) for z, (f, *rest) in zip(zs[:-1], hidden, strict=True)]
+    slopes = [DERIVATIVES[f](z, *rest) for z, (f, *rest) in zip(zs[:-1], hidden, strict=True)]
+    return slopes if masks is None else list(map(_masked, slopes, masks))
+
+
+def _masked(numbers: Array, mask: Array) -> Array:
+    return numbers * np.asarray(mask, dtype=numbers.dtype)
 
 
 def cost(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
-    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
+    masks: Masks = None,
 ) -> float:  # fmt: skip
     """Compute C, the number that training makes small.
 
@@ -96,8 +107,10 @@ def cost(
         See `cbackprop.reference`.
     sample_weight : array (n,), optional
         With a positive sum.
-    alpha : float, default 0.0
-        The L2 penalty.
+    alpha, l1 : float, default 0.0
+        The penalties, L2 and L1.
+    masks : list of L - 1 arrays (n, units), optional
+        What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
 
     Returns
     -------
@@ -118,16 +131,22 @@ def cost(
     check_pair(output_activation, loss)
     weights, biases, X = checked_network(weights, biases, X, ndim=2)
     y, w = checked_rows(y, sample_weight, len(X))
-    z = _forward(weights, biases, X, activation, output_activation)[0][-1]
+    z = _forward(weights, biases, X, activation, output_activation, masks)[0][-1]
     losses, _ = losses_and_deltas(
         z, checked_targets(y, z, loss), output_activation, loss, loss_parameters
     )
-    return float((w @ losses + _l2(weights, alpha)) / w.sum())
+    return float((w @ losses + _penalty(weights, alpha, l1)) / w.sum())
 
 
-def _l2(weights: list[Array], alpha: float) -> float:
-    """Compute alpha/2 sum_l ||W_l||^2."""
-    return 0.5 * alpha * sum(float(np.square(W, dtype=np.float64).sum()) for W in weights)
+def _penalty(weights: list[Array], alpha: float, l1: float) -> float:
+    """Compute alpha/2 sum_l ||W_l||^2 + l1 sum_l |W_l|."""
+    squares = sum(float(np.square(W, dtype=np.float64).sum()) for W in weights)
+    return 0.5 * alpha * squares + l1 * sum(float(abs(W.astype(np.float64)).sum()) for W in weights)
+
+
+def _slope_of_penalty(W: Array, alpha: float, l1: float) -> Array:
+    """Its derivative by W; that of an absolute value at 0 is taken as 0."""
+    return alpha * W + l1 * np.sign(W) if l1 else alpha * W
 
 
 # Backpropagation, three ways.
@@ -166,6 +185,7 @@ class Gradients:
 def backprop_example(
     weights: Arrays, biases: Arrays, x: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
+    masks: Masks = None,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of C_x, the loss of one example: the book's algorithm, in vectors.
 
@@ -179,6 +199,8 @@ def backprop_example(
         Its label, for "softmax", or its target.
     activation, output_activation, loss, loss_parameters : str, or as said there
         See `cbackprop.reference`.
+    masks : list of L - 1 arrays (units,), optional
+        What dropout multiplies the hidden layers' activations by.
 
     Returns
     -------
@@ -203,12 +225,12 @@ def backprop_example(
     """
     check_pair(output_activation, loss)
     weights, biases, x = checked_network(weights, biases, x, ndim=1)
-    z, a = _forward(weights, biases, x, activation, output_activation)
+    z, a = _forward(weights, biases, x, activation, output_activation, masks)
     target = checked_targets(y, a[-1], loss)
 
     C_x, delta = losses_and_deltas(z[-1], target, output_activation, loss, loss_parameters)
     deltas = [delta]  # (BP1)
-    for W, slopes in zip(weights[:0:-1], _slopes(z, activation)[::-1], strict=True):
+    for W, slopes in zip(weights[:0:-1], _slopes(z, activation, masks)[::-1], strict=True):
         deltas.insert(0, (W @ deltas[0]) * slopes)  # (BP2), last layer to second
     nabla_b = [delta.copy() for delta in deltas]  # (BP3)
     nabla_W = [np.outer(a_l, delta) for a_l, delta in zip(a[:-1], deltas, strict=True)]  # (BP4)
@@ -218,7 +240,8 @@ def backprop_example(
 def backprop_loop(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
-    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
+    masks: Masks = None,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
 
@@ -234,8 +257,10 @@ def backprop_loop(
         See `cbackprop.reference`.
     sample_weight : array (n,), optional
         With a positive sum.
-    alpha : float, default 0.0
-        The L2 penalty.
+    alpha, l1 : float, default 0.0
+        The penalties, L2 and L1.
+    masks : list of L - 1 arrays (n, units), optional
+        What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
 
     Returns
     -------
@@ -263,11 +288,12 @@ def backprop_loop(
     total, activations, deltas = 0.0, [], []
     nabla_W = [np.zeros_like(W) for W in weights]
     nabla_b = [np.zeros_like(b) for b in biases]
-    for x, y_x, w_x in zip(X, y, w.tolist(), strict=True):
+    for i, (x, y_x, w_x) in enumerate(zip(X, y, w.tolist(), strict=True)):
         one = backprop_example(
             weights, biases, x, y_x,
             activation=activation, output_activation=output_activation, loss=loss,
             loss_parameters=loss_parameters,
+            masks=None if masks is None else [mask[i] for mask in masks],
         )  # fmt: skip
         total += w_x * one.loss
         activations.append(one.activations)
@@ -277,10 +303,13 @@ def backprop_loop(
 
     w_sum = float(w.sum())
     return Gradients(
-        loss=(total + _l2(weights, alpha)) / w_sum,
+        loss=(total + _penalty(weights, alpha, l1)) / w_sum,
         activations=[np.stack(layer) for layer in zip(*activations, strict=True)],
         deltas=[np.stack(layer) for layer in zip(*deltas, strict=True)],
-        weights=[(nW + alpha * W) / w_sum for nW, W in zip(nabla_W, weights, strict=True)],
+        weights=[
+            (nW + _slope_of_penalty(W, alpha, l1)) / w_sum
+            for nW, W in zip(nabla_W, weights, strict=True)
+        ],
         biases=[nb / w_sum for nb in nabla_b],
     )
 
@@ -288,7 +317,8 @@ def backprop_loop(
 def backprop(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
-    sample_weight: ArrayLike | None = None, alpha: float = 0.0,
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
+    masks: Masks = None,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
 
@@ -304,8 +334,10 @@ def backprop(
         See `cbackprop.reference`.
     sample_weight : array (n,), optional
         With a positive sum.
-    alpha : float, default 0.0
-        The L2 penalty.
+    alpha, l1 : float, default 0.0
+        The penalties, L2 and L1.
+    masks : list of L - 1 arrays (n, units), optional
+        What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
 
     Returns
     -------
@@ -331,7 +363,7 @@ def backprop(
     check_pair(output_activation, loss)
     weights, biases, X = checked_network(weights, biases, X, ndim=2)
     y, w = checked_rows(y, sample_weight, len(X))
-    Z, A = _forward(weights, biases, X, activation, output_activation)
+    Z, A = _forward(weights, biases, X, activation, output_activation, masks)
     Y = checked_targets(y, A[-1], loss)
     w_sum = float(w.sum())
 
@@ -339,12 +371,12 @@ def backprop(
     # examples' weights are multiplied in but once.
     losses, D = losses_and_deltas(Z[-1], Y, output_activation, loss, loss_parameters)  # (BP1)
     deltas = [w.astype(D.dtype)[:, np.newaxis] * D]
-    for W, slopes in zip(weights[:0:-1], _slopes(Z, activation)[::-1], strict=True):
+    for W, slopes in zip(weights[:0:-1], _slopes(Z, activation, masks)[::-1], strict=True):
         deltas.insert(0, (deltas[0] @ W.T) * slopes)  # (BP2), last layer to second
     nabla_b = [D.sum(axis=0) / w_sum for D in deltas]  # (BP3)
     nabla_W = [
-        (A_l.T @ D + alpha * W) / w_sum  # (BP4)
+        (A_l.T @ D + _slope_of_penalty(W, alpha, l1)) / w_sum  # (BP4)
         for A_l, D, W in zip(A[:-1], deltas, weights, strict=True)
     ]
-    total = float(w @ losses) + _l2(weights, alpha)
+    total = float(w @ losses) + _penalty(weights, alpha, l1)
     return Gradients(total / w_sum, A, deltas, nabla_W, nabla_b)

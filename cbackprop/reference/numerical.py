@@ -7,13 +7,14 @@ from numpy.typing import ArrayLike
 
 from cbackprop.reference.checks import Activation, Arrays, checked_network
 from cbackprop.reference.functions import Array
-from cbackprop.reference.network import cost
+from cbackprop.reference.network import Masks, cost
 
 
 def numerical_gradient(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
-    sample_weight: ArrayLike | None = None, alpha: float = 0.0, step: float = 1e-5,
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
+    masks: Masks = None, step: float = 1e-5,
 ) -> tuple[list[Array], list[Array]]:  # fmt: skip
     """Compute the gradient of `cost` by moving one parameter at a time by ``step`` to either side.
 
@@ -32,8 +33,10 @@ def numerical_gradient(
         See `cbackprop.reference`.
     sample_weight : array (n,), optional
         With a positive sum.
-    alpha : float, default 0.0
-        The L2 penalty.
+    alpha, l1 : float, default 0.0
+        The penalties, L2 and L1.
+    masks : list of L - 1 arrays (n, units), optional
+        What dropout multiplies the hidden layers' activations by, held while parameters move.
     step : float, default 1e-5
         How far each parameter is moved.
 
@@ -67,8 +70,8 @@ def numerical_gradient(
                 parameter[index] = there
                 costs.append(cost(
                     Ws, bs, X, y, activation=activation, output_activation=output_activation,
-                    loss=loss, sample_weight=sample_weight, alpha=alpha,
-                    loss_parameters=loss_parameters,
+                    loss=loss, sample_weight=sample_weight, alpha=alpha, l1=l1,
+                    loss_parameters=loss_parameters, masks=masks,
                 ))  # fmt: skip
             parameter[index] = here
             nabla[index] = (costs[0] - costs[1]) / (2 * step)

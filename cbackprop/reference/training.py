@@ -12,6 +12,7 @@ from cbackprop.reference.checks import (
     checked_network,
     checked_rows,
 )
+from cbackprop.reference.dropout import dropout_masks
 from cbackprop.reference.functions import Array
 from cbackprop.reference.network import backprop, backprop_loop
 
@@ -259,7 +260,9 @@ def train(
     random_state: int | np.random.Generator | None = None,
     activation: Activation, output_activation: str, loss: str,
     loss_parameters: Sequence[float] = (),
-    sample_weight: ArrayLike | None = None, alpha: float = 0.0, method: str = "matrix",
+    sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
+    dropout: float | Sequence[float] = 0.0, mask_seed: int = 0, max_norm: float = np.inf,
+    method: str = "matrix",
 ) -> list[float]:  # fmt: skip
     """Train by mini-batches; weights and biases, which must be float arrays, change in place.
 
@@ -283,8 +286,14 @@ def train(
         See `cbackprop.reference`.
     sample_weight : array (n,), optional
         With a positive sum.
-    alpha : float, default 0.0
-        The L2 penalty, divided by a mini-batch's weight.
+    alpha, l1 : float, default 0.0
+        The penalties, L2 and L1, divided by a mini-batch's weight.
+    dropout : float or list of L - 1 floats, default 0.0
+        The share of every hidden layer's units, or of each one's, that a step leaves out.
+    mask_seed : int, default 0
+        Which ones: see `dropout_masks`.
+    max_norm : float, default infinity
+        After a step a unit's incoming weights, a column, are shortened to this length.
     method : {"matrix", "examples"}
         `backprop` or `backprop_loop`.
 
@@ -327,19 +336,29 @@ def train(
     orders = (rng.permutation(n) for _ in range(epochs)) if permutations is None else permutations
     orders = iter(orders)
 
-    losses = []
+    given = np.asarray(dropout, dtype=float)
+    rates = (np.full(len(weights) - 1, given) if given.ndim == 0 else given).tolist()
+    losses, step = [], 0
     for epoch in range(epochs):
         order, total = np.asarray(next(orders, ())), 0.0
         if not np.array_equal(np.sort(order), np.arange(n)):
             raise ValueError(f"permutations must have one of {n} rows for epoch {epoch}: {order}")
         for start in range(0, n, batch_size):
             batch = order[start : start + batch_size]
+            masks = [
+                dropout_masks(W.shape[1], len(batch), rate, seed=mask_seed, step=step, layer=layer)
+                for layer, (W, rate) in enumerate(zip(weights[:-1], rates, strict=True))
+            ]
             nabla = methods[method](
-                weights, biases, X[batch], y[batch], sample_weight=w[batch], alpha=alpha,
+                weights, biases, X[batch], y[batch], sample_weight=w[batch], alpha=alpha, l1=l1,
                 activation=activation, output_activation=output_activation, loss=loss,
-                loss_parameters=loss_parameters,
+                loss_parameters=loss_parameters, masks=masks if any(rates) else None,
             )  # fmt: skip
             optimizer.step(parameters, [*nabla.weights, *nabla.biases])
-            total += nabla.loss * len(batch)
+            for W in weights:
+                length = np.sqrt(np.square(W, dtype=np.float64).sum(axis=0))
+                longer = length > max_norm
+                W[:, longer] *= max_norm / length[longer]
+            total, step = total + nabla.loss * len(batch), step + 1
         losses.append(total / n)
     return losses

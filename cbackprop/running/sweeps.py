@@ -27,6 +27,8 @@ class Sweep:
     model : Network, or anything with what `Model` asks for
     X, y, sample_weight, rows, loss_scale, sklearns_loss
         As for `cbackprop.engine.run.Task`.
+    dropout, seed : optional
+        Likewise; of `batch_gradient` alone.
     block_rows : int, optional
         Rows that go through together; by default as many as suit the cache.
     execution : Execution
@@ -43,6 +45,8 @@ class Sweep:
         rows: NDArray | None = None,
         loss_scale: float = 1.0,
         sklearns_loss: bool = False,
+        dropout: NDArray[np.float64] | None = None,
+        seed: int = 0,
         block_rows: int | None = None,
         execution: Execution,
     ):
@@ -70,6 +74,8 @@ class Sweep:
             told |= {"loss_scale": loss_scale, "sklearns_loss": sklearns_loss}
         if rows is not None:
             told["rows"] = rows
+        if dropout is not None:
+            told |= {"dropout": dropout, "seed": seed}
         functions = model.function_parameters
         if functions:
             told |= functions
@@ -144,29 +150,52 @@ class Sweep:
         self._together(work)
         return list(wanted.values())
 
-    def loss(self, l2: float = 0.0, l2_batch: float = 0.0) -> float:
-        """The mean loss and its L2 term, ``(l2 + l2_batch / weight) / 2 |W|^2``."""
+    def loss(
+        self, l2: float = 0.0, l2_batch: float = 0.0, l1: float = 0.0, l1_batch: float = 0.0
+    ) -> float:
+        """The mean loss and its penalties, as `Regularization` says them."""
         data_loss = self._together(
             lambda thread, first, last: self.tasks[thread].loss(first, last, self._weight)
         )
-        return data_loss + 0.5 * self._decay(l2, l2_batch) * self._squares(l2 or l2_batch)
+        data_loss += 0.5 * self._share(l2, l2_batch) * self._squares(l2 or l2_batch)
+        return data_loss + self._share(l1, l1_batch) * self._absolutes(l1 or l1_batch)
 
-    def loss_and_gradient(self, gradient: NDArray, l2: float = 0.0, l2_batch: float = 0.0) -> float:
+    def loss_and_gradient(
+        self,
+        gradient: NDArray,
+        l2: float = 0.0,
+        l2_batch: float = 0.0,
+        l1: float = 0.0,
+        l1_batch: float = 0.0,
+    ) -> float:
         """`loss`, and its gradient into a vector laid out like the parameters."""
         data_loss = self.batch_gradient(gradient, 0, self.n_rows, self._weight)
-        decay = self._decay(l2, l2_batch)
-        if decay:
-            for begin, end in self._weight_ranges():
-                gradient[begin:end] += decay * self.parameters[begin:end]
-        return data_loss + 0.5 * decay * self._squares(decay)
+        decay, shrinkage = self._share(l2, l2_batch), self._share(l1, l1_batch)
+        for begin, end in self._weight_ranges():
+            weights = self.parameters[begin:end]
+            if decay:
+                gradient[begin:end] += decay * weights
+            if shrinkage:
+                gradient[begin:end] += shrinkage * np.sign(weights)
+        data_loss += 0.5 * decay * self._squares(decay)
+        return data_loss + shrinkage * self._absolutes(shrinkage)
 
     def batch_gradient(
-        self, gradient: NDArray, first: int, last: int, weight: float, team: Team | None = None
+        self,
+        gradient: NDArray,
+        first: int,
+        last: int,
+        weight: float,
+        team: Team | None = None,
+        masks: tuple[int, int, float] | None = None,
     ) -> float:
-        """The loss of rows first ... last, divided by their total weight, and its gradient."""
+        """The loss of rows first ... last, divided by their total weight, and its gradient.
+
+        `masks` as for `cbackprop.engine.run.Task.loss`.
+        """
 
         def work(thread: int, start: int, stop: int, part: NDArray) -> float:
-            return self.tasks[thread].loss(start, stop, weight, part)
+            return self.tasks[thread].loss(start, stop, weight, part, masks)
 
         return self._with_gradient(gradient, work, first, last, team)
 
@@ -220,8 +249,9 @@ class Sweep:
             gradient += part
         return loss
 
-    def _decay(self, l2: float, l2_batch: float) -> float:
-        return l2 + l2_batch / self._weight if l2_batch else l2
+    def _share(self, coefficient: float, of_batch: float) -> float:
+        """What of a penalty falls on these rows."""
+        return coefficient + of_batch / self._weight if of_batch else coefficient
 
     def _weight_ranges(self) -> list[tuple[int, int]]:
         """Where the vector holds weights, which decay, and not biases."""
@@ -234,3 +264,10 @@ class Sweep:
             return 0.0
         ranges = (self.parameters[begin:end] for begin, end in self._weight_ranges())
         return float(sum(np.dot(weights, weights) for weights in ranges))
+
+    def _absolutes(self, wanted: float) -> float:
+        """The sum of the weights' absolute values, if it is wanted."""
+        if not wanted:
+            return 0.0
+        ranges = (self.parameters[begin:end] for begin, end in self._weight_ranges())
+        return float(sum(np.abs(weights).sum(dtype=np.float64) for weights in ranges))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from cbackprop.functions.frozen import Trainable, with_frozen
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model, calls_python
+from cbackprop.running.regularization import NONE, Regularization, check_dropout
 from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
@@ -39,6 +40,11 @@ def epochs(
     sample_weight: NDArray | None = None,
     l2: float = 0.0,
     l2_batch: float = 0.0,
+    l1: float = 0.0,
+    l1_batch: float = 0.0,
+    max_norm: float | None = None,
+    dropout: float | Sequence[float] = 0.0,
+    mask_seed: int = 0,
     loss_scale: float = 1.0,
     sklearns_loss: bool = False,
     n_jobs: int | None = None,
@@ -69,6 +75,14 @@ def epochs(
     l2, l2_batch : float
         A mini-batch of total weight m decays the weights by ``l2 + l2_batch / m`` times the
         learning rate: the book's lambda / n, and scikit-learn's alpha.
+    l1, l1_batch : float
+        It draws them to 0 by ``l1 + l1_batch / m`` times the learning rate.
+    max_norm : float, optional
+        After a step, a unit's incoming weights are shortened to this length.
+    dropout : float or list of float
+        The share of every hidden layer's units, or of each one's, that a step leaves out.
+    mask_seed : int
+        Which ones: a number of 64 bits. Another step of the optimizer leaves out others.
     loss_scale : float
         Reported losses are the mean loss times this, plus the L2 term.
     sklearns_loss : bool
@@ -95,8 +109,15 @@ def epochs(
         rows=rows,
         order=order,
         sample_weight=sample_weight,
-        l2=l2,
-        l2_batch=l2_batch,
+        regularization=Regularization(
+            l2=l2,
+            l2_batch=l2_batch,
+            l1=l1,
+            l1_batch=l1_batch,
+            dropout=check_dropout(dropout, len(model.plan) - 1),
+            max_norm=max_norm,
+        ),
+        mask_seed=mask_seed,
         loss_scale=loss_scale,
         sklearns_loss=sklearns_loss,
         first_epoch=first_epoch,
@@ -117,8 +138,8 @@ def passes(
     rows: NDArray[np.intp] | None = None,
     order: NDArray[np.intp] | None = None,
     sample_weight: NDArray | None = None,
-    l2: float = 0.0,
-    l2_batch: float = 0.0,
+    regularization: Regularization = NONE,
+    mask_seed: int | None = None,
     loss_scale: float = 1.0,
     sklearns_loss: bool = False,
     execution: Execution,
@@ -143,7 +164,9 @@ def passes(
         "rows": order,
         "loss_scale": loss_scale,
         "sklearns_loss": sklearns_loss,
+        **regularization.for_task(mask_seed),
     }
+    of_rule = regularization.of_rule
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
@@ -151,7 +174,7 @@ def passes(
     threads = execution.threads(flops, alone=calls_python(model))
     clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
     kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
-    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads)
+    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads, regularization)
     with Team(steps.n_threads) as team:
         for epoch in range(max_epochs):
             if rng is not None and order is not None:
@@ -162,16 +185,17 @@ def passes(
                 if undo is not None and undo.is_waiting:
                     left = None
                     plain = factors is None and optimizer.schedule is None
+                    plain = plain and not regularization.has_l1 and not regularization.max_norm
                     plain = plain and "own_loss" not in model.function_parameters
                     if plain and max_epochs == 1 and n <= batch_size:
-                        left = steps.rehearse(team, optimizer._rule(l2, l2_batch), n, undo)
+                        left = steps.rehearse(team, optimizer._rule(**of_rule), n, undo)
                     if left is None:
                         undo.copy()
                     else:
                         total, trained = left, n
                 for first in range(trained, n, steps.rows):
                     last = min(n, first + steps.rows)
-                    rule = optimizer._rule(l2, l2_batch)
+                    rule = optimizer._rule(**of_rule)
                     numbers = optimizer._numbers(*clock.steps(epoch, first, last))
                     loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss
@@ -198,14 +222,14 @@ class _Clock:
 class _Whole:
     """Slices of whole mini-batches, each trained on in one compiled call."""
 
-    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, regular):
         self.task = run.Task(
             model.plan, model.output, model.parameters, X, capacity=batch_size,
             **model.function_parameters, **data,
         )  # fmt: skip
         self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
         self.n_threads, self.factors = n_threads, factors
-        keeps_gradient = state.shape[0] > 0 or optimizer._clips
+        keeps_gradient = state.shape[0] > 0 or optimizer._clips or regular.has_l1
         size = model.parameters.size if keeps_gradient else 0
         self.gradient = np.empty(size, dtype=model.parameters.dtype)
         self.rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])
@@ -248,7 +272,7 @@ class _Whole:
 class _Divided:
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
 
-    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads):
+    def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, _):
         self.sweep = Sweep(model, X, execution=Execution(n_threads), **data)
         self.optimizer, self.state, self.rows = optimizer, state, batch_size
         self.n_threads, self.factors = len(self.sweep.tasks), factors
@@ -261,7 +285,9 @@ class _Divided:
         weight = self.sweep.total_weight(first, last)
         if weight == 0.0:
             return 0.0, 0
-        loss = self.sweep.batch_gradient(self.gradient, first, last, weight, team)
+        factor = 1.0 if numbers is None else float(numbers[0, 2])
+        masks = self.optimizer.n_steps, first, factor
+        loss = self.sweep.batch_gradient(self.gradient, first, last, weight, team, masks)
 
         def call(barrier: run.Barrier, thread: int) -> float:
             return self.sweep.tasks[0].step(

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
+from cbackprop.running.regularization import Regularization
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import blown_up, lost
 from cbackprop.training.epochs import passes
@@ -85,13 +86,16 @@ class Watch:
 
 
 def lengths_of_gradients(
-    model: Model, data: tuple[Any, Any, Any], execution: Execution, **decay: float
+    model: Model,
+    data: tuple[Any, Any, Any],
+    execution: Execution,
+    regularization: Regularization,
 ) -> list[float]:
-    """The length of each layer's gradient over all rows; `decay` as `Sweep.loss_and_gradient`'s."""
+    """The length of each layer's gradient over all rows, that of penalties included."""
     X, y, weight = data
     gradient = np.empty_like(model.parameters)
     sweep = Sweep(model, X, y=y, sample_weight=weight, execution=execution)
-    sweep.loss_and_gradient(gradient, **decay)
+    sweep.loss_and_gradient(gradient, **regularization.penalties)
     starts = [*model.plan["weights"].tolist(), gradient.size]
     return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
 
@@ -125,7 +129,8 @@ def run_epochs(
     undo : Undo, optional
         If it waits with its copies, the one step may be made last, when it cannot fail any more.
     **settings
-        Those of `passes` that say what a step is: batch_size, l2, l2_batch, loss_scale, trainable.
+        Those of `passes` that say what a step is: batch_size, regularization, trainable,
+        loss_scale.
     """
     X, y, sample_weight = data
     assert state.optimizer is not None
@@ -140,6 +145,7 @@ def run_epochs(
         rng=state.rng,
         order=state.order,
         sample_weight=sample_weight,
+        mask_seed=state.mask_seed,
         execution=execution,
         undo=undo,
         **settings,

@@ -87,6 +87,8 @@ class FitState:
     order, held_out : intp arrays or None
         The rows trained on, as the last epoch had them; and those of early stopping.
     n_rows : int
+    mask_seed : int or None
+        What dropout, if there is any, draws the units by that it leaves out.
     settings : dict
         What must be the same where the fit is resumed, in JSON's types.
     data, evaluation_data : tuples of what the engine gets, or None
@@ -116,6 +118,7 @@ class FitState:
     order: NDArray[np.intp] | None = None
     held_out: NDArray[np.intp] | None = None
     n_rows: int = 0
+    mask_seed: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     data: tuple[Any, Any, Any] = (None, None, None)
     evaluation_data: tuple[Any, ...] | None = None

@@ -560,7 +560,8 @@ BAD_NUMBERS = {
     "negative rate": (lambda n: np.full((n, 3), -0.1), ValueError, "at least 0.*for step 0"),
     "rate NaN": (lambda n: np.full((n, 3), np.nan), ValueError, "finite.*got .nan"),
     "rate infinite": (lambda n: np.full((n, 3), np.inf), ValueError, "finite.*got .inf"),
-    "dropout of all": (lambda n: np.tile([0.1, 0.0, 1.0], (n, 1)), ValueError, "less than 1"),
+    "dropout infinite": (lambda n: np.tile([0.1, 0.0, np.inf], (n, 1)), ValueError, "finite"),
+    "dropout negative": (lambda n: np.tile([0.1, 0.0, -1.0], (n, 1)), ValueError, "at least 0"),
     "decay of SGD": (lambda n: np.tile([0.1, 0.5, 0.0], (n, 1)), ValueError, "only adamw decays"),
 }
 

@@ -240,9 +240,9 @@ AS_SKLEARN = {
         "'MLPRegressor' object has no attribute 'predict_proba'",
     ),
     "unknown_parameter": (
-        (lambda module: module, lambda module: new("MLPClassifier", module, dropout=0.5)),
+        (lambda module: module, lambda module: new("MLPClassifier", module, depth=2)),
         TypeError,
-        "unexpected keyword argument 'dropout'",
+        "unexpected keyword argument 'depth'",
     ),
     "solver_by_position": (
         (lambda module: module, lambda module: module.MLPClassifier((4,), "relu", "adam")),
@@ -287,6 +287,51 @@ OURS = {
     "n_jobs_zero": parameter("n_jobs", 0),
     "n_jobs_fraction": parameter("n_jobs", 1.5),
     "n_jobs_minus_two": parameter("n_jobs", -2, "MLPRegressor"),
+    "l1_negative": parameter("l1", -1.0),
+    "l1_none": parameter("l1", None),
+    "l1_nan": parameter("l1", np.nan, "MLPRegressor"),
+    "max_norm_zero": parameter("max_norm", 0.0),
+    "max_norm_negative": parameter("max_norm", -1.0, "MLPRegressor"),
+    "max_norm_text": parameter("max_norm", "1"),
+    "l1_lbfgs": (
+        fit(solver="lbfgs", l1=0.5),
+        ValueError,
+        "l1=0.5 goes with solver='sgd' or 'adam', got solver='lbfgs': it takes the loss to be",
+    ),
+    "max_norm_lbfgs": (
+        fit("MLPRegressor", solver="lbfgs", max_norm=3.0),
+        ValueError,
+        "max_norm=3.0 goes with solver='sgd' or 'adam', got solver='lbfgs'",
+    ),
+    "dropout_all": parameter("dropout", 1.0),
+    "dropout_negative": parameter("dropout", -0.1),
+    "dropout_nan": parameter("dropout", np.nan, "MLPRegressor"),
+    "dropout_text": parameter("dropout", "0.5"),
+    "dropout_short": (
+        fit(hidden_layer_sizes=(5, 3), dropout=[0.5]),
+        ValueError,
+        r"dropout must be a number, or a list of one for each hidden layer, and there are 2: got",
+    ),
+    "dropout_of_none": (
+        fit(hidden_layer_sizes=(), dropout=[0.5]),
+        ValueError,
+        r"a list of one for each hidden layer, and there are 0: got \[0.5\]",
+    ),
+    "dropout_list_out_of_range": (
+        fit(hidden_layer_sizes=(5, 3), dropout=[0.5, 1.0]),
+        ValueError,
+        r"dropout\[1\] must lie in \[0, 1\), got 1.0",
+    ),
+    "dropout_list_of_text": (
+        fit(hidden_layer_sizes=(5, 3), dropout=["a", 0.5]),
+        TypeError,
+        r"dropout\[0\] must be a number, got 'a' of type str",
+    ),
+    "dropout_lbfgs": (
+        fit(solver="lbfgs", dropout=0.5),
+        ValueError,
+        "dropout=0.5 goes with solver='sgd' or 'adam', got solver='lbfgs'",
+    ),
     "clip_both": (
         fit(clip_value=1.0, clip_norm=1.0),
         ValueError,

@@ -7,6 +7,7 @@ from unittest import SkipTest
 import pytest
 import sklearn
 from sklearn import neural_network
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.fixes import parse_version
 from threadpoolctl import threadpool_limits
@@ -30,6 +31,12 @@ MORE = [
     MLPClassifier(ema_decay=0.5, **AVERAGED),
     MLPRegressor(swa_epochs=3, **AVERAGED),
 ]
+# Parameters that scikit-learn has not, away from their defaults.
+PENALIZED = [
+    MLPClassifier(max_iter=100, l1=1e-3, max_norm=3.0),
+    MLPRegressor(max_iter=100, l1=1e-3, max_norm=3.0),
+]
+WITH_DROPOUT = [clone(estimator).set_params(dropout=0.1) for estimator in PENALIZED]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,10 +72,22 @@ NOT_BALANCED = {
 }
 
 
+def marks_of(estimator, name):
+    """Dropout leaves out other units of a row that is there twice than of one that weighs 2."""
+    weighs = "sample_weight_equivalence" in name or "weights_invariance(kind=zeros)" in name
+    reason = "units are drawn for every row of a mini-batch, and not for what it weighs"
+    return [pytest.mark.xfail(reason=reason)] if estimator.dropout and weighs else []
+
+
 # What parametrize_with_checks does; before 1.9 it hands pytest a generator, which pytest warns of.
 CHECKS = [
-    pytest.param(estimator, check, id=f"{i}-{type(estimator).__name__}-{estimator.solver}-{name}")
-    for i, estimator in enumerate([*ESTIMATORS, *MORE])
+    pytest.param(
+        estimator,
+        check,
+        id=f"{i}-{type(estimator).__name__}-{estimator.solver}-{name}",
+        marks=marks_of(estimator, name),
+    )
+    for i, estimator in enumerate([*ESTIMATORS, *MORE, *PENALIZED, *WITH_DROPOUT])
     for check, name in ((c, name_of(c)) for _, c in estimator_checks_generator(estimator))
 ]
 

@@ -129,6 +129,9 @@ SCENARIOS = {
     "fit classifier, early stopping": Fit(
         MLPClassifier(**COMMON, early_stopping=True), X.astype(np.float32), LABELS
     ),
+    "fit classifier, dropout, max_norm": Fit(
+        MLPClassifier(**COMMON, dropout=0.5, max_norm=1.0), X, LABELS
+    ),
     "fit regressor, sgd, sparse, 2 threads": Fit(
         MLPRegressor(**COMMON, solver="sgd", n_jobs=2), SPARSE, NUMBERS
     ),

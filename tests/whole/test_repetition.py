@@ -24,6 +24,7 @@ SOLVERS = {
     "nesterov": {"solver": "sgd"},
     "adam": {"solver": "adam"},
     "clipped": {"solver": "adam", "clip_norm": 0.5},
+    "dropout": {"solver": "adam", "dropout": 0.3, "max_norm": 1.0, "l1": 0.01},
     "lbfgs": {"solver": "lbfgs"},
     "early stopping": {"solver": "adam", "early_stopping": True},
 }

@@ -38,6 +38,21 @@ static double FN(sum_of_squares)(const T *x, ptrdiff_t n)
     return total;
 }
 
+static double FN(sum_of_absolutes)(const T *x, ptrdiff_t n)
+{
+    double total = 0.0;
+    for (ptrdiff_t start = 0; start < n; start += 4096) {
+        ptrdiff_t stop = start + 4096 < n ? start + 4096 : n, i = start;
+        T lanes[2 * LANES];
+        for (ptrdiff_t j = 0; j < 2 * LANES; j++) lanes[j] = 0;
+        for (; i + 2 * LANES <= stop; i += 2 * LANES)
+            for (ptrdiff_t j = 0; j < 2 * LANES; j++) lanes[j] += FABS(x[i + j]);
+        for (ptrdiff_t j = 0; j < 2 * LANES; j++) total += lanes[j];
+        for (; i < stop; i++) total += FABS(x[i]);
+    }
+    return total;
+}
+
 /* x - x is 0 for finite x, NaN otherwise */
 static int FN(all_finite)(const T *x, ptrdiff_t n)
 {
@@ -125,6 +140,38 @@ static void FN(add_scaled)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
     for (ptrdiff_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
+/* y += a sign(x), 0 where x is 0 */
+static void FN(add_signs)(T a, const T *RESTRICT x, T *RESTRICT y, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) y[i] += x[i] == C(0.0) ? C(0.0) : COPYSIGN(a, x[i]);
+}
+
+/* Of the columns first ... last of w (m, n) those longer than `bound` become that long. Squares are summed row after row,
+   whatever the range; where they are too large for a double, the column is lost, and left for whoever looks. */
+static void FN(shorten_columns)(T *w, ptrdiff_t m, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last, double bound)
+{
+    double squares[64];
+    T factors[64];
+    for (; first < last; first += 64) {
+        const ptrdiff_t width = last - first < 64 ? last - first : 64;
+        int longer = 0;
+        for (ptrdiff_t j = 0; j < width; j++) squares[j] = 0.0;
+        for (ptrdiff_t i = 0; i < m; i++)
+            for (ptrdiff_t j = 0; j < width; j++) {
+                const double x = (double)w[i * n + first + j];
+                squares[j] += x * x;
+            }
+        for (ptrdiff_t j = 0; j < width; j++) {
+            const int too_long = squares[j] > bound * bound && squares[j] <= DBL_MAX;
+            factors[j] = too_long ? (T)(bound / sqrt(squares[j])) : C(1.0);
+            longer |= too_long;
+        }
+        if (!longer) continue;
+        for (ptrdiff_t i = 0; i < m; i++)
+            for (ptrdiff_t j = 0; j < width; j++) w[i * n + first + j] *= factors[j];
+    }
+}
+
 static inline void FN(put)(T *out, T sum, double scale, double keep)
 {
     *out = keep == 0.0 ? (T)scale * sum : (T)keep * *out + (T)scale * sum;
@@ -164,6 +211,7 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
 }
 
 #include "activations.h"
+#include "dropout.h"
 #include "losses.h"
 
 static void FN(clip)(T *x, ptrdiff_t n, double bound)
@@ -198,14 +246,18 @@ static const TABLE FN(table) = {
 #include "../functions.def"
 #define OPTIMIZER(CODE, name, ...) .update[CODE] = FN(name##_update),
 #include "../functions.def"
+    .drop = FN(drop),
     .column_sums = FN(column_sums),
     .gather = FN(gather),
     .ask_for = FN(ask_for),
     .product = FN(product),
     .sum_of_squares = FN(sum_of_squares),
+    .sum_of_absolutes = FN(sum_of_absolutes),
     .clip = FN(clip),
     .all_finite = FN(all_finite),
     .add_scaled = FN(add_scaled),
+    .add_signs = FN(add_signs),
+    .shorten_columns = FN(shorten_columns),
     .exponential = FN(exponential),
     .logarithm = FN(logarithm),
 };

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "../keys.h"
 #include "table.h"
 
 #if defined(_MSC_VER)

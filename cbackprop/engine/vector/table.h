@@ -13,6 +13,12 @@
         void (*activate[N_ACTIVATIONS])(T *z, const T *b, T *kept, ptrdiff_t m, ptrdiff_t n, double parameter);        \
         /* delta (n) becomes delta * f'(z), by Activation: `from` is a = f(z), or f'(z) where that is kept */          \
         void (*derivative[N_ACTIVATIONS])(const T *from, T *delta, ptrdiff_t n, double parameter);                     \
+        /* a (m, n) = f(z), and slopes (m, n) = f'(z), if not NULL, become 0 for units left out, and for the others what\
+           they are times 1 / (1 - rate). `derivative` makes f'(z) of a; NULL where it stands. By the layer's key, and \
+           the row's number in its mini-batch, `first` + 0 ... m - 1 */                                                \
+        void (*drop)(T *a, T *slopes, ptrdiff_t m, ptrdiff_t n,                                                        \
+                     void (*derivative)(const T *from, T *delta, ptrdiff_t n, double parameter), double parameter,     \
+                     uint64_t key, ptrdiff_t first, double rate);                                                      \
         /* z (m, k) becomes the output, by Output */                                                                   \
         void (*output[N_OUTPUTS])(T *z, ptrdiff_t m, ptrdiff_t k);                                                     \
         /* the same, and delta (m, k) = dC/dz; returns the sum of the weighted losses. y (m, k), or labels (m) for     \
@@ -38,11 +44,16 @@
                        ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,      \
                        const T *with);                                                                                 \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
+        double (*sum_of_absolutes)(const T *x, ptrdiff_t n);                                                           \
         /* x (n) kept within -bound ... bound */                                                                       \
         void (*clip)(T *x, ptrdiff_t n, double bound);                                                                 \
         int (*all_finite)(const T *x, ptrdiff_t n);                                                                    \
         /* y (n) += a * x (n) */                                                                                       \
         void (*add_scaled)(T a, const T *x, T *y, ptrdiff_t n);                                                        \
+        /* y (n) += a * sign(x (n)), that of 0 being 0 */                                                              \
+        void (*add_signs)(T a, const T *x, T *y, ptrdiff_t n);                                                         \
+        /* of w (m, n), columns first ... last that are longer than the bound are shortened to it */                   \
+        void (*shorten_columns)(T *w, ptrdiff_t m, ptrdiff_t n, ptrdiff_t first, ptrdiff_t last, double bound);        \
         /* the functions themselves, for the tests: x (n) becomes f(x) */                                              \
         void (*exponential)(T *x, ptrdiff_t n);                                                                        \
         void (*logarithm)(T *x, ptrdiff_t n);                                                                          \
