@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -27,9 +26,17 @@ from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.hidden import HiddenFeatures
+from cbackprop.estimators.judging import Given
+from cbackprop.estimators.options import averaging_of
 from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
-from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
+from cbackprop.estimators.stopping import (
+    curves,
+    forget,
+    forget_optimizer,
+    history_of,
+    record_of,
+)
 from cbackprop.estimators.targets import Targets
 from cbackprop.estimators.weights import rows_weigh
 from cbackprop.files.savable import Savable
@@ -89,7 +96,7 @@ class MLP(
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left"), HasMethods("split")],
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -100,6 +107,10 @@ class MLP(
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "clip_value": [None, Interval(Real, 0, None, closed="neither")],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
+        "scoring": [None, str, callable],
+        "gradient_norms": ["boolean"],
+        "ema_decay": [None, Interval(Real, 0, 1, closed="neither")],
+        "swa_epochs": [None, Interval(Integral, 1, None, closed="left")],
         "trainable": [None, "array-like"],
         "n_jobs": [None, Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
     }
@@ -123,6 +134,15 @@ class MLP(
     @intercepts_.setter
     def intercepts_(self, values: Any) -> None:
         self._network_to_assign("intercepts_").biases = values
+
+    @property
+    def history_(self) -> History:
+        """What every epoch left: `pandas.DataFrame` takes it, and `cbackprop.plots` draws it."""
+        fitted = vars(self)
+        if "loss_curve_" not in fitted and "_other_curves" not in fitted:
+            self._fitted_network("history_")
+            raise AttributeError(f"this {type(self).__name__} has no history_: nothing was fitted")
+        return history_of(self)
 
     def _fitted_network(self, name: str) -> Network:
         try:
@@ -148,7 +168,18 @@ class MLP(
 
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, callbacks=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
+        callbacks=None,
+    ):
         """Fit the model to data.
 
         Parameters
@@ -159,6 +190,15 @@ class MLP(
             Class labels, or numbers for regression.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            With ``early_stopping=True``: the rows to validate with, in place of some of X. In a
+            `Pipeline`, ``transform_input=["X_val"]`` brings them to where X is then.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
+            Their targets, of labels that y has, too.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter that is set as `validation_fraction`: what its rows belong together by.
         callbacks : list, default=None
             For this fit: objects with the hooks of `cbackprop.callbacks.Callback` (scikit-learn's
             protocol), or functions of the estimator and its `History`, called after every epoch;
@@ -182,8 +222,10 @@ class MLP(
         fitted in two threads at once.
         """
         callbacks = check_callbacks(callbacks)
+        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
+        given.check(self)
         with self._all_or_nothing(incremental=False) as undo:
-            return self._fit(X, y, sample_weight, undo, incremental=False, callbacks=callbacks)
+            return self._fit(given, undo, incremental=False, callbacks=callbacks)
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -205,15 +247,11 @@ class MLP(
             self, *mine, random_state=self.random_state, short=short, patient=incremental
         )
 
-    def _fit(self, X, y, sample_weight, undo, *, incremental, callbacks=(), classes=None):
+    def _fit(self, given, undo, *, incremental, callbacks=(), classes=None):
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        given = {"X": X, "y": y, "metadata": metadata}
         before, execution = dict(vars(self)), Execution(self.n_jobs)
         try:
-            network, data, prepared = self._prepare(
-                X, y, sample_weight, execution, incremental, classes
-            )
+            network, data, prepared = self._prepare(given, execution, incremental, classes)
         except BaseException:
             self.__dict__ = before
             raise
@@ -221,7 +259,10 @@ class MLP(
         if incremental:
             listen = partial(not_listening, self)
         else:
-            listen = partial(listening, self, callbacks=callbacks, **given)
+            weight = given.sample_weight
+            metadata = None if weight is None else {"sample_weight": weight}
+            told = {"X": given.X, "y": given.y, "metadata": metadata}
+            listen = partial(listening, self, callbacks=callbacks, **told)
         if prepared is None:
             fit_lbfgs(self, network, data, execution, listen)
         else:
@@ -230,20 +271,26 @@ class MLP(
                 network,
                 data,
                 execution,
-                *prepared,
+                prepared,
                 listen,
                 incremental=incremental,
                 undo=undo,
             )
         return self
 
-    def _prepare(self, X, y, sample_weight, execution, incremental, classes):
+    def _prepare(self, given, execution, incremental, classes):
         """The network, the engine's data, and what mini-batches need besides (None for lbfgs)."""
+        X, y, sample_weight = given[:3]
         if incremental:
             self._take_classes(y, classes)
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if averaging_of(self) is not None and self.solver == "lbfgs":
+            raise ValueError(
+                "solver='lbfgs' does not average parameters, which ema_decay and swa_epochs ask "
+                "for: set both to None"
+            )
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
         n_layers = len(hidden) + 1 if first_pass else len(self.network_.plan)
         check_trainable(self.trainable, n_layers)
@@ -274,6 +321,7 @@ class MLP(
                 self,
                 network,
                 data,
+                given,
                 execution,
                 rng,
                 first_pass=first_pass,
@@ -321,7 +369,7 @@ class MLP(
 
     def _record(self, state: FitState, **known: Any) -> Record:
         """The record of a resumed fit, from what the attributes show and what is known besides."""
-        return replace(record_of(self, state), **known)
+        return record_of(self, state)._replace(**known)
 
     # Predicting.
 

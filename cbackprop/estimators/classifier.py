@@ -25,6 +25,7 @@ from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import ClassifierOfWeights
 from cbackprop.estimators.growing import grow
+from cbackprop.estimators.judging import Given
 from cbackprop.estimators.probabilities import Probabilities
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
@@ -85,8 +86,10 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         Whether it is Nesterov's.
     early_stopping : bool, default=False
         Hold out rows, stop when their score no longer improves, keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the rows to hold out.
+    validation_fraction : float or splitter, default=0.1
+        Share of the rows to hold out; or one of scikit-learn's splitters, as
+        ``GroupShuffleSplit(1)`` with the `groups` of `fit`, or ``TimeSeriesSplit()``: the last of
+        its splits says which rows to train on, and which to hold out.
     beta_1 : float, default=0.9
         Decay rate of adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -107,6 +110,20 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         In [0, 1): the share of every label that is spread evenly over all classes, or, where an
         output is on or off, over the two (Szegedy and others, 2016). Losses and curves are those
         of the smoothed labels; scores and predictions are of the true ones.
+    scoring : str, callable or None, default=None
+        What early stopping goes by. None: the accuracy of `score`; 'loss': the loss of the rows
+        held out, its sign turned; or a scorer's name, see `sklearn.metrics.get_scorer_names`, or a
+        function of (estimator, X, y): the larger the better.
+    gradient_norms : bool, default=False
+        Write the length of each layer's gradient over all rows into `history_`: a forward and a
+        backward pass more in every epoch (sgd, adam).
+    ema_decay : float, optional
+        In (0, 1): `fit` ends with the exponential moving average of the parameters after every
+        epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping
+        then judges and keeps averages. `partial_fit` does not average.
+    swa_epochs : int, optional
+        `fit` ends with the mean of the parameters after the last epochs, so many at most
+        (stochastic weight averaging; sgd, adam). One of the two at most.
     class_weight : dict, list of dicts or 'balanced', optional
         What the rows of a class weigh, times their `sample_weight`: a weight for a class, 1 for
         one that is not named; 'balanced' is ``n_samples / (n_classes * np.bincount(y))``. For
@@ -144,6 +161,14 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     validation_scores_ : list of float or None
         The held-out rows' score in every epoch, with early stopping.
     best_validation_score_ : float or None
+    best_iter_ : int or None
+        With early stopping the epoch whose parameters were kept, from 1; 0 for those it began
+        with; None after a warm start in which no epoch was better than those before: the last
+        epoch's stay.
+    history_ : History
+        Lists by name, an entry per epoch: cost (the loss), learning_rate, seconds, evaluation_score
+        with early stopping, evaluation_cost with ``scoring="loss"``, and gradient_norms if asked
+        for. `pandas.DataFrame` takes it, and `cbackprop.plots` draws it.
     n_iter_ : int
         Epochs or iterations run.
     t_ : int
@@ -252,6 +277,10 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         clip_value=None,
         clip_norm=None,
         label_smoothing=None,
+        scoring=None,
+        gradient_norms=False,
+        ema_decay=None,
+        swa_epochs=None,
         class_weight=None,
         new_classes=None,
         trainable=None,
@@ -283,6 +312,10 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         self.clip_value = clip_value
         self.clip_norm = clip_norm
         self.label_smoothing = label_smoothing
+        self.scoring = scoring
+        self.gradient_norms = gradient_norms
+        self.ema_decay = ema_decay
+        self.swa_epochs = swa_epochs
         self.class_weight = class_weight
         self.new_classes = new_classes
         self.trainable = trainable
@@ -374,7 +407,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True) as undo:
-            return self._fit(X, y, sample_weight, undo, incremental=True, classes=classes)
+            return self._fit(Given(X, y, sample_weight), undo, incremental=True, classes=classes)
 
     def _take_classes(self, y, classes):
         if self.new_classes == "add" and classes is not None and hasattr(self, "classes_"):

@@ -7,6 +7,7 @@ from typing import Any
 
 from cbackprop.functions.losses import OF_NUMBERS, Custom, Loss, Quantile, as_loss
 from cbackprop.functions.schedules import Schedule, check_schedule
+from cbackprop.training.averaging import EMA, SWA, Averaging
 
 
 def loss_of(regressor: Any) -> Loss:
@@ -55,3 +56,15 @@ def word_of(estimator: Any) -> str:
     """The word of `learning_rate`; a schedule by step leaves nothing to do between epochs."""
     rate = estimator.learning_rate
     return rate if isinstance(rate, str) else "constant"
+
+
+def averaging_of(estimator: Any) -> Averaging | None:
+    """That of `ema_decay` or `swa_epochs`, if one of them is set."""
+    decay, epochs = estimator.ema_decay, estimator.swa_epochs
+    if decay is not None and epochs is not None:
+        raise ValueError(
+            f"average parameters by ema_decay or by swa_epochs, not both: got {decay} and {epochs}"
+        )
+    if decay is not None:
+        return EMA(float(decay))
+    return None if epochs is None else SWA(int(epochs))

@@ -16,6 +16,7 @@ from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import RegressorOfWeights
+from cbackprop.estimators.judging import Given
 from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quantiles
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
@@ -83,8 +84,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         Whether it is Nesterov's.
     early_stopping : bool, default=False
         Hold out rows, stop when their score no longer improves, keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the rows to hold out.
+    validation_fraction : float or splitter, default=0.1
+        Share of the rows to hold out; or one of scikit-learn's splitters, as
+        ``GroupShuffleSplit(1)`` with the `groups` of `fit`, or ``TimeSeriesSplit()``: the last of
+        its splits says which rows to train on, and which to hold out.
     beta_1 : float, default=0.9
         Decay rate of adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -104,6 +107,20 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     quantile : float or list of float, optional
         For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
         have an output each, for a y of one column: `predict` gives a column for each.
+    scoring : str, callable or None, default=None
+        What early stopping goes by. None: the R squared of `score`; 'loss': the loss of the rows
+        held out, its sign turned; or a scorer's name, see `sklearn.metrics.get_scorer_names`, or a
+        function of (estimator, X, y): the larger the better.
+    gradient_norms : bool, default=False
+        Write the length of each layer's gradient over all rows into `history_`: a forward and a
+        backward pass more in every epoch (sgd, adam).
+    ema_decay : float, optional
+        In (0, 1): `fit` ends with the exponential moving average of the parameters after every
+        epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping
+        then judges and keeps averages. `partial_fit` does not average.
+    swa_epochs : int, optional
+        `fit` ends with the mean of the parameters after the last epochs, so many at most
+        (stochastic weight averaging; sgd, adam). One of the two at most.
     non_crossing : bool, default=False
         Whether the predictions of several quantiles are rearranged so that a higher quantile is
         never below a lower one (Chernozhukov and others, 2010). Their pinball loss, added up over
@@ -132,6 +149,14 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     validation_scores_ : list of float or None
         The held-out rows' score in every epoch, with early stopping.
     best_validation_score_ : float or None
+    best_iter_ : int or None
+        With early stopping the epoch whose parameters were kept, from 1; 0 for those it began
+        with; None after a warm start in which no epoch was better than those before: the last
+        epoch's stay.
+    history_ : History
+        Lists by name, an entry per epoch: cost (the loss), learning_rate, seconds, evaluation_score
+        with early stopping, evaluation_cost with ``scoring="loss"``, and gradient_norms if asked
+        for. `pandas.DataFrame` takes it, and `cbackprop.plots` draws it.
     n_iter_ : int
         Epochs or iterations run.
     t_ : int
@@ -219,6 +244,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         clip_value=None,
         clip_norm=None,
         quantile=None,
+        scoring=None,
+        gradient_norms=False,
+        ema_decay=None,
+        swa_epochs=None,
         non_crossing=False,
         trainable=None,
         n_jobs=None,
@@ -250,6 +279,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         self.clip_value = clip_value
         self.clip_norm = clip_norm
         self.quantile = quantile
+        self.scoring = scoring
+        self.gradient_norms = gradient_norms
+        self.ema_decay = ema_decay
+        self.swa_epochs = swa_epochs
         self.non_crossing = non_crossing
         self.trainable = trainable
         self.n_jobs = n_jobs
@@ -343,4 +376,4 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True) as undo:
-            return self._fit(X, y, sample_weight, undo, incremental=True)
+            return self._fit(Given(X, y, sample_weight), undo, incremental=True)

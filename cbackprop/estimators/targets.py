@@ -88,6 +88,10 @@ class Targets(ABC):
         """X and y, checked."""
 
     @abstractmethod
+    def check_more(self, estimator: Any, X, y):
+        """Other rows of a model that knows its targets, checked as `check` does."""
+
+    @abstractmethod
     def for_engine(self, y, dtype):
         """Checked y as the engine takes it."""
 
@@ -136,9 +140,25 @@ class Labels(Targets):
                     "`y` has classes not in `self.classes_`. "
                     f"`self.classes_` has {estimator.classes_}. 'y' has {classes}."
                 )
+        return X, self._positions(estimator, y)
+
+    def _positions(self, estimator, y):
         if self.is_multilabel(estimator):
-            return X, self._indicator(estimator, y)
-        return X, np.searchsorted(estimator.classes_, y)
+            return self._indicator(estimator, y)
+        return np.searchsorted(estimator.classes_, y)
+
+    def check_more(self, estimator, X, y):
+        """Checked X, and y as `check` has it: labels that the model knows."""
+        X, y = _checked(estimator, X, y, reset=False)
+        y = plain_indicator(y)
+        self._check_kind(estimator, y)
+        unknown = set(unique_labels(y).tolist()) - set(estimator.classes_.tolist())
+        if unknown and not (self.is_multilabel(estimator) and y.ndim == 2):
+            raise ValueError(
+                f"y_val has labels that y has not: {sorted(unknown, key=str)}; y has "
+                f"{estimator.classes_}"
+            )
+        return X, self._positions(estimator, y)
 
     def is_multilabel(self, estimator) -> bool:
         return estimator._label_binarizer.y_type_.startswith("multilabel")
@@ -209,6 +229,12 @@ class Numbers(Targets):
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
+        return self._checked_numbers(estimator, X, y, reset)
+
+    def check_more(self, estimator, X, y):
+        return self._checked_numbers(estimator, X, y, reset=False)
+
+    def _checked_numbers(self, estimator, X, y, reset):
         X, y = _checked(estimator, X, y, reset, y_numeric=True)
         y = y.toarray() if hasattr(y, "toarray") else y
         loss = loss_of(estimator)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +17,7 @@ from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
-from cbackprop.training.fit import Watch, run_epochs
+from cbackprop.training.fit import Watch, lengths_of_gradients, run_epochs
 from cbackprop.training.history import History, Metric, check_metrics
 from cbackprop.training.origin import comes_from_another, has_trained, seed_of
 from cbackprop.training.record import FitState, Record, settings_of_length
@@ -195,7 +194,10 @@ class Measures(Watch):
         if self.held_out is not None:
             history.record(**self._evaluation(*self.held_out))
         if self.norms_with_decay is not None:
-            history.record(gradient_norms=self._gradient_norms(self.norms_with_decay))
+            norms = lengths_of_gradients(
+                self.model, self.data, self.execution, l2=self.norms_with_decay
+            )
+            history.record(gradient_norms=norms)
         return self.state.note(loss_before=loss_before)
 
     def _measure(self, X, y) -> dict[str, float]:
@@ -208,11 +210,3 @@ class Measures(Watch):
         evaluated = self._measure(X, y)
         evaluated["cost"] = Sweep(self.model, X, y=y, execution=self.execution).loss()
         return {f"evaluation_{name}": value for name, value in evaluated.items()}
-
-    def _gradient_norms(self, decay: float) -> list[float]:
-        X, y, weight = self.data
-        gradient = np.empty_like(self.model.parameters)
-        sweep = Sweep(self.model, X, y=y, sample_weight=weight, execution=self.execution)
-        sweep.loss_and_gradient(gradient, l2=decay)
-        starts = [*self.model.plan["weights"].tolist(), gradient.size]
-        return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
+from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import blown_up, lost
 from cbackprop.training.epochs import passes
 from cbackprop.training.record import FitState, Record
@@ -79,6 +82,18 @@ class Watch:
             warn(f"{said} {self.where()}", ConvergenceWarning)
             return float("inf")
         return record.loss_before
+
+
+def lengths_of_gradients(
+    model: Model, data: tuple[Any, Any, Any], execution: Execution, **decay: float
+) -> list[float]:
+    """The length of each layer's gradient over all rows; `decay` as `Sweep.loss_and_gradient`'s."""
+    X, y, weight = data
+    gradient = np.empty_like(model.parameters)
+    sweep = Sweep(model, X, y=y, sample_weight=weight, execution=execution)
+    sweep.loss_and_gradient(gradient, **decay)
+    starts = [*model.plan["weights"].tolist(), gradient.size]
+    return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
 
 
 def run_epochs(

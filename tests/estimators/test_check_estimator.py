@@ -24,6 +24,12 @@ ESTIMATORS = [
     MLPClassifier(max_iter=100, class_weight={}, new_classes="add", trainable=[True, False]),
     MLPRegressor("quantile", max_iter=100, non_crossing=True, trainable=[False, True]),
 ]
+# And with what scikit-learn's do not have, away from its default.
+AVERAGED = {"max_iter": 100, "scoring": "loss", "gradient_norms": True}
+MORE = [
+    MLPClassifier(ema_decay=0.5, **AVERAGED),
+    MLPRegressor(swa_epochs=3, **AVERAGED),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -61,8 +67,8 @@ NOT_BALANCED = {
 
 # What parametrize_with_checks does; before 1.9 it hands pytest a generator, which pytest warns of.
 CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{estimator.solver}-{name}")
-    for estimator in ESTIMATORS
+    pytest.param(estimator, check, id=f"{i}-{type(estimator).__name__}-{estimator.solver}-{name}")
+    for i, estimator in enumerate([*ESTIMATORS, *MORE])
     for check, name in ((c, name_of(c)) for _, c in estimator_checks_generator(estimator))
 ]
 

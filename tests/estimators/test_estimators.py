@@ -302,14 +302,11 @@ def of_sklearn(kind: str):
 def test_constructor_has_sklearns_parameters_in_order_with_the_same_defaults(kind):
     ours = dict(inspect.signature(getattr(cbackprop, kind)).parameters)
     theirs = dict(inspect.signature(of_sklearn(kind)).parameters)
-    of_classes = ["label_smoothing", "class_weight", "new_classes"]
-    more = of_classes if kind == "MLPClassifier" else ["quantile"]
-    for name in ("clip_value", "clip_norm", "n_jobs", "trainable", *more):
-        assert ours.pop(name).default is None
-    if kind == "MLPRegressor":
-        assert ours.pop("non_crossing").default is False
     if kind == "MLPRegressor" and not WEIGHTED:
         assert ours.pop("loss").default == "squared_error"  # scikit-learn has it from 1.7 on
+    more = [name for name in ours if name not in theirs]
+    assert {"clip_value", "clip_norm", "n_jobs"} <= set(more)
+    assert all(ours.pop(name).default in (None, False) for name in more)
     assert list(ours.values()) == list(theirs.values())
 
 
@@ -328,8 +325,13 @@ def test_public_methods_have_sklearns_signatures(kind):
         if not name.startswith("_"):
             ours = getattr(getattr(cbackprop, kind)(), name)
             expected = inspect.signature(theirs).parameters
-            added = {"callbacks"} if name == "fit" else set()  # keyword-only, and not routed
+            added = set()
+            if name == "fit":
+                added = {"X_val", "y_val", "sample_weight_val", "groups", "callbacks"}
+            if name == "set_fit_request":
+                added = {"X_val", "y_val", "sample_weight_val", "groups"}
             parameters = inspect.signature(ours).parameters
+            assert all(parameters[key].kind is inspect.Parameter.KEYWORD_ONLY for key in added)
             kept = {key: value for key, value in parameters.items() if key not in added}
             assert (kept, kept.keys() | added) == (expected, parameters.keys()), name
 
@@ -795,7 +797,8 @@ def test_requests_for_metadata_are_those_of_sklearns_classifier():
         estimator.set_partial_fit_request(classes=True, sample_weight=False)
         estimator.set_score_request(sample_weight=True)
         requests = estimator.get_metadata_routing()
-    assert requests.fit.requests == {"sample_weight": True}
+    ours = dict.fromkeys(["X_val", "y_val", "sample_weight_val", "groups"])
+    assert requests.fit.requests == {"sample_weight": True, **ours}
     assert requests.partial_fit.requests == {"classes": True, "sample_weight": False}
     assert requests.score.requests == {"sample_weight": True}
 
