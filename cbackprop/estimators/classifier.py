@@ -135,7 +135,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         Let `partial_fit` add outputs for classes that it has not been told of, in `classes` or y,
         or for more columns of a multilabel y; None is an error. Classes known before keep their
         weights and the optimizer's state, new ones are drawn as the first were. Where there were
-        two, their one logit z becomes -z/2 and z/2 of a softmax: their odds stay.
+        two, their one logit z becomes -z/2 and z/2 of a softmax: their odds stay. `network_` and
+        `coefs_` are then new objects.
     trainable : list of bool, optional
         Of each layer of weights, the hidden layers' and the output's: False leaves its weights
         and biases as they are, to the bit, for fine-tuning. None trains all.
