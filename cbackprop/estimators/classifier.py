@@ -8,7 +8,6 @@ from __future__ import annotations
 from numbers import Real
 from typing import ClassVar
 
-import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -321,33 +320,6 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         self.new_classes = new_classes
         self.trainable = trainable
         self.n_jobs = n_jobs
-
-    def predict(self, X):
-        """Predict classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The labels, or a multilabel indicator.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        outputs = self._outputs(X)
-        if self._label_binarizer.y_type_.startswith("multilabel"):
-            return self._label_binarizer.inverse_transform(outputs)
-        if len(self.classes_) == 1:
-            return np.repeat(self.classes_, outputs.shape[0])
-        return self.classes_[self._targets.positions(self, outputs)]
 
     def score(self, X, y, sample_weight=None):
         """Accuracy; a multilabel row counts only if all its labels are right.
