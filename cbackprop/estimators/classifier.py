@@ -8,7 +8,6 @@ from __future__ import annotations
 from numbers import Real
 from typing import ClassVar
 
-import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -145,7 +144,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         Let `partial_fit` add outputs for classes that it has not been told of, in `classes` or y,
         or for more columns of a multilabel y; None is an error. Classes known before keep their
         weights and the optimizer's state, new ones are drawn as the first were. Where there were
-        two, their one logit z becomes -z/2 and z/2 of a softmax: their odds stay.
+        two, their one logit z becomes -z/2 and z/2 of a softmax: their odds stay. `network_` and
+        `coefs_` are then new objects.
     trainable : list of bool, optional
         Of each layer of weights, the hidden layers' and the output's: False leaves its weights
         and biases as they are, to the bit, for fine-tuning. None trains all.
@@ -336,33 +336,6 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         self.new_classes = new_classes
         self.trainable = trainable
         self.n_jobs = n_jobs
-
-    def predict(self, X):
-        """Predict classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The labels, or a multilabel indicator.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        outputs = self._outputs(X)
-        if self._label_binarizer.y_type_.startswith("multilabel"):
-            return self._label_binarizer.inverse_transform(outputs)
-        if len(self.classes_) == 1:
-            return np.repeat(self.classes_, outputs.shape[0])
-        return self.classes_[self._targets.positions(self, outputs)]
 
     def score(self, X, y, sample_weight=None):
         """Accuracy; a multilabel row counts only if all its labels are right.

@@ -1,4 +1,4 @@
-"""How sure is a classifier: probabilities, their logarithms, and logits?"""
+"""What does a classifier make of its outputs: classes, probabilities, their logarithms, logits?"""
 
 from __future__ import annotations
 
@@ -10,11 +10,38 @@ from cbackprop.network.network import Network
 
 
 class Probabilities:
-    """What a classifier makes of its outputs besides the classes."""
+    """What a classifier makes of its outputs."""
 
     _outputs: Any
     _targets: ClassVar[Any]
     n_outputs_: int
+
+    def predict(self, X):
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The labels, or a multilabel indicator.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        outputs = self._outputs(X)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return self._label_binarizer.inverse_transform(outputs)
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, outputs.shape[0])
+        return self.classes_[self._targets.positions(self, outputs)]
 
     def predict_proba(self, X):
         """Probability of every class: above 0, the smallest number standing for smaller ones.
