@@ -425,7 +425,7 @@ def test_more_parameters_than_sklearns_are_keywords_and_off(kind):
     more = [
         p for name, p in ours.items() if name not in getattr(neural_network, kind)().get_params()
     ]
-    expected = {"n_jobs", "clip_value", "clip_norm"}
+    expected = {"n_jobs", "clip_value", "clip_norm", "dropout", "max_norm", "l1"}
     expected |= {"label_smoothing"} if kind == "MLPClassifier" else {"quantile"}
     assert {p.name for p in more} - {"loss"} == expected
     assert all((p.kind, p.default) == (p.KEYWORD_ONLY, None) for p in more if p.name != "loss")

@@ -303,7 +303,7 @@ def test_constructor_has_sklearns_parameters_in_order_with_the_same_defaults(kin
     ours = dict(inspect.signature(getattr(cbackprop, kind)).parameters)
     theirs = dict(inspect.signature(of_sklearn(kind)).parameters)
     more = ["label_smoothing"] if kind == "MLPClassifier" else ["quantile"]
-    for name in ("clip_value", "clip_norm", "n_jobs", *more):
+    for name in ("clip_value", "clip_norm", "l1", "dropout", "max_norm", "n_jobs", *more):
         assert ours.pop(name).default is None
     if kind == "MLPRegressor" and not WEIGHTED:
         assert ours.pop("loss").default == "squared_error"  # scikit-learn has it from 1.7 on
