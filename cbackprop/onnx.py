@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.estimators import MLPClassifier, MLPRegressor
+from cbackprop.estimators.targets import places_in_order
 from cbackprop.functions.activations import as_activations, by_formula
 
 # What formulas of activations may ask for.
@@ -19,6 +20,7 @@ OPTIONS = {
     "zipmap": [True, False, "columns"],
     "output_class_labels": [False, True],
     "nocl": [False],  # it asks for this one wherever it looks up the classes
+    "raw_scores": [False, True],  # logits in the place of probabilities: calibration takes them
 }
 
 
@@ -66,6 +68,7 @@ def _element_type(operator: Any) -> tuple[int, Any]:
 
 
 def _regressor_shapes(operator: Any) -> None:
+    _check_is_last(operator)
     _, tensor = _element_type(operator)
     rows = operator.inputs[0].get_first_dimension()
     operator.outputs[0].set_type(tensor([rows, operator.raw_operator.n_outputs_]))
@@ -78,6 +81,7 @@ def _classifier_shapes(operator: Any) -> None:
         StringTensorType,
     )
 
+    _check_is_last(operator)
     model, (_, tensor) = operator.raw_operator, _element_type(operator)
     rows = operator.inputs[0].get_first_dimension()
     if _is_multilabel(model):
@@ -149,7 +153,12 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         product = graph.node("MatMul", activated, graph.constant(weights, element_type))
         z = graph.node("Add", product, graph.constant(biases, element_type))
         activated = _activate(graph, name, slope, z, element_type)
-    if isinstance(model, MLPRegressor):
+    if _raw_scores(model, scope):
+        _add_classes(graph, model, operator, z, element_type, raw_scores=True)
+    elif isinstance(model, MLPRegressor):
+        places = places_in_order(model.network_.loss_function) if model.non_crossing else None
+        if places is not None:
+            activated = _rearranged(graph, activated, places)
         graph.node("Identity", activated, into=operator.outputs[0].full_name)
     else:
         _add_classes(graph, model, operator, activated, element_type)
@@ -220,20 +229,58 @@ class _Term:
         return self._node("Div", other, self)
 
 
-def _add_classes(graph: _Graph, model: Any, operator: Any, outputs: str, element_type: int) -> None:
-    """Probabilities and labels, from the network's outputs."""
+def _rearranged(graph: _Graph, outputs: str, places: NDArray) -> str:
+    """The outputs of quantiles, each in the place of its quantile."""
+    from onnx import TensorProto
+
+    count = graph.constant(np.array([len(places)]), TensorProto.INT64)
+    names = [graph.scope.get_unique_variable_name(name) for name in ("values", "indices")]
+    graph.container.add_node(
+        "TopK", [outputs, count], names, name=graph.scope.get_unique_operator_name("TopK"),
+        axis=1, largest=0, sorted=1, op_version=11,
+    )  # fmt: skip
+    return graph.node("Gather", names[0], graph.constant(places, TensorProto.INT64), axis=1)
+
+
+def _raw_scores(model: Any, scope: Any) -> bool:
+    if isinstance(model, MLPRegressor):
+        return False
+    return bool(scope.get_options(model, {"raw_scores": False}, fail=False)["raw_scores"])
+
+
+def _check_is_last(operator: Any) -> None:
+    """An error where a pipeline goes on with hidden features: predictions would be handed on."""
+    names = {output.full_name for output in operator.outputs}
+    for other in operator.scope_inst.operators.values():
+        after = other.raw_operator
+        if other is operator or after is None or isinstance(after, type(operator.raw_operator)):
+            continue
+        taken = names & {given.full_name for given in other.inputs}
+        wanted = getattr(after, "n_features_in_", operator.raw_operator.n_outputs_)
+        if len(taken) > 1 or (taken and wanted != operator.raw_operator.n_outputs_):
+            kind = type(operator.raw_operator).__name__
+            raise NotImplementedError(
+                f"skl2onnx hands on what {kind} predicts, and not the hidden features that "
+                f"{type(after).__name__} was fitted to: {kind} must be a pipeline's last step there"
+            )
+
+
+def _add_classes(
+    graph: _Graph, model: Any, operator: Any, outputs: str, element_type: int, raw_scores=False
+) -> None:
+    """Probabilities, or logits, and labels, from the network's outputs."""
     from onnx import TensorProto
 
     into_labels, into_probabilities = (output.full_name for output in operator.outputs[:2])
     if _is_binary(model):
-        one = graph.constant(np.ones(1), element_type)
-        outputs = graph.node("Concat", graph.node("Sub", one, outputs), outputs, axis=1)
+        both = graph.constant(np.full(1, 0.0 if raw_scores else 1.0), element_type)
+        outputs = graph.node("Concat", graph.node("Sub", both, outputs), outputs, axis=1)
     if _goes_by_name(operator):
         graph.node("Cast", outputs, into=into_probabilities, to=TensorProto.FLOAT)
     else:
         graph.node("Identity", outputs, into=into_probabilities)
     if _is_multilabel(model):
-        half = graph.constant(np.full(1, 0.5), element_type)
+        half = graph.constant(np.full(1, 0.0 if raw_scores else 0.5), element_type)
         chosen = graph.node("Greater", outputs, half)
         graph.node("Cast", chosen, into=into_labels, to=TensorProto.INT64)
         return

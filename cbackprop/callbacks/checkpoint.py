@@ -183,9 +183,14 @@ def content_of_fit(model: Any, state: FitState) -> Content:
         tensors["fit.losses"] = np.array([loss for loss, _ in state.evaluations])
         gradients = [gradient for _, gradient in state.evaluations]
         tensors["fit.gradients"] = np.array(gradients).reshape(len(gradients), -1)
-    fit["best"] = state.best is not None
-    if state.best is not None:
-        tensors["fit.best"] = state.best
+    best, averaged = state.record.best, state.record.averaged
+    fit["best"], fit["averaged"] = best is not None, len(averaged)
+    if best is not None:
+        tensors["fit.best"] = best
+    elif state.outcome is not None:
+        tensors["fit.average"] = state.outcome
+    if averaged:
+        tensors["fit.averaged"] = np.array(averaged)
     return {**about, "fit": fit}, tensors
 
 
@@ -275,6 +280,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
         if fitted["n_iter_"] != epoch:
             raise ModelFileError(f"a fit in epoch {epoch} has not made {fitted['n_iter_']}")
     best = reader.tensor("fit.best") if fit["best"] else None
+    averaged = tuple(reader.tensor("fit.averaged")) if fit.get("averaged") else ()
     _check_origin(fit["origin"], state)
     if state.rng is not None:
         random_state_from_json(fit["random_state"], state.rng)
@@ -291,7 +297,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
         state.optimizer.__dict__.update(vars(optimizer))
     state.order, state.held_out = rows["order"], rows["held_out"]
     state.mask_seed = mask_seed
-    state.record = model._record(state, epochs=epoch, done=done, best=best)
+    state.record = model._record(state, epochs=epoch, done=done, best=best, averaged=averaged)
 
 
 def _begin_again(reader: Reader, model: Any, state: FitState) -> None:

@@ -24,7 +24,7 @@ CLEAR = "\r\x1b[K"
 DRAWN = re.compile(r" \[[= ]*\]")
 
 
-@public("cbackprop.progress")
+@public("cbackprop.callbacks")
 class Progress(Callback):
     """Show epoch, loss, score, learning rate and the time left, while a fit runs.
 

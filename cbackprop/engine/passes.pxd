@@ -81,7 +81,7 @@ cdef void ask_for_rows(const Task* task, floating* workspace, Py_ssize_t first, 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
 cdef double output_delta(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start,
                          Py_ssize_t stop) noexcept nogil
-cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop,
+cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest,
                    const Masks* masks) noexcept nogil
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil
 

@@ -254,9 +254,9 @@ cdef double output_delta(
 
 
 cdef void backward(
-    const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, const Masks* masks
+    const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest, const Masks* masks
 ) noexcept nogil:
-    """(BP2): D_{L-1} ... D_1 from D_L."""
+    """(BP2): D_{L-1} ... D_{lowest + 1} from D_L: those that the layers from index `lowest` on are trained with."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
     cdef int64_t activation
     cdef double scale
@@ -265,7 +265,7 @@ cdef void backward(
     cdef const floating* parameters = <const floating*>task.parameters
     if m <= 0:
         return
-    for index in range(task.n_layers - 1, 0, -1):
+    for index in range(task.n_layers - 1, lowest, -1):
         n_in = task.plan[index].n_in
         n_out = task.plan[index].n_out
         delta = deltas(task, workspace, index) + start * n_in

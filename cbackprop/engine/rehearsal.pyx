@@ -92,7 +92,7 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
         return 0.0
     forward(task, workspace, first, start, stop, left_out)
     loss = output_delta(task, workspace, first, start, stop)
-    backward(task, workspace, start, stop, left_out)
+    backward(task, workspace, start, stop, 0, left_out)
     if not team_wait(training.team):
         return 0.0
     step = of_biases = next_step(training, weight)

@@ -78,6 +78,11 @@ cdef Py_ssize_t rows_at_once(
     return rows - rows % 12 if rows > 12 else 12
 
 
+cdef bint is_frozen(const Training* training, Py_ssize_t index) noexcept nogil:
+    """Whether a layer stays as it is. No Group has a factor of epsilon that is 0."""
+    return training.groups != NULL and training.groups[6 * index + 2] == 0.0
+
+
 cdef double update_layer(
     const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t first, Py_ssize_t m,
     double weight, const Step* step, floating* parameters
@@ -87,6 +92,8 @@ cdef double update_layer(
     cdef Py_ssize_t rows = rows_at_once(task, training, index, m, sizeof(floating))
     cdef Py_ssize_t low = share.low, high = share.high, piece, pieces, next_first, next_m
     cdef double norm = 0.0
+    if is_frozen(training, index):
+        return squares(parameters + share.at, share.weights) if step.l2 != 0.0 else 0.0
     if rows == 0 or high - low <= rows:
         return update_share(task, training, index, share, first, m, weight, step, parameters)
     pieces = (high - low + rows - 1) // rows
@@ -185,6 +192,9 @@ cdef double move_by_gradient(
         share = share_of(task, training, index)
         if l2 != 0.0:
             norm += squares(parameters + share.at, share.weights)
+        if is_frozen(training, index):
+            continue
+        if l2 != 0.0:
             add(l2, parameters + share.at, gradient + share.at, share.weights)
         if step.l1 != 0.0:
             add_signs(<floating>step.l1, parameters + share.at, gradient + share.at, share.weights)
@@ -204,6 +214,8 @@ cdef double move_by_gradient(
         if length > training.rule.clip_norm * training.rule.clip_norm:
             scale = training.rule.clip_norm / sqrt(length)
     for index in range(task.n_layers):
+        if is_frozen(training, index):
+            continue
         share = share_of(task, training, index)
         if scale != 1.0:
             multiply(gradient + share.at, share.weights, scale)
@@ -223,6 +235,8 @@ cdef double update_clipped(
     cdef Share share
     cdef Py_ssize_t index
     for index in range(task.n_layers):
+        if is_frozen(training, index):
+            continue
         share = share_of(task, training, index)
         layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
                        <floating*>training.gradient)
@@ -245,7 +259,7 @@ cdef double one_step(const Task* task, Training* training, double weight, floati
 
 cdef double mini_batches(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef Py_ssize_t first = training.first, m, index
-    cdef Py_ssize_t start, stop
+    cdef Py_ssize_t start, stop, lowest = 0
     cdef floating* parameters = <floating*>task.parameters
     cdef double losses = 0.0, loss, norm, absolute, weight
     cdef const double* numbers = training.numbers
@@ -255,6 +269,8 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
+    while is_frozen(training, lowest) and lowest + 1 < task.n_layers:
+        lowest += 1
     while first < training.last:
         m = training.batch_size if training.last - first > training.batch_size else training.last - first
         weight = total_weight(task, workspace, first, m)
@@ -274,7 +290,7 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
                 training.step -= 1
                 training.rows -= m
                 return losses
-            backward(task, workspace, start, stop, left_out)
+            backward(task, workspace, start, stop, lowest, left_out)
             if not team_wait(training.team):
                 return losses
             step = step_of(training, numbers, weight, power_1, power_2)
@@ -316,7 +332,7 @@ cdef double sum_of_blocks(
         if task.own_loss != NULL and task.own_loss.failed:
             return loss
         if gradient != NULL:
-            backward(task, workspace, 0, m, masks)
+            backward(task, workspace, 0, m, 0, masks)
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
         if masks != NULL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cbackprop.callbacks.protocol import (
     CallbackSupportMixin,
@@ -25,13 +25,23 @@ from cbackprop.callbacks.protocol import (
 from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
-from cbackprop.estimators.options import regularization_of
+from cbackprop.estimators.hidden import HiddenFeatures
+from cbackprop.estimators.judging import Given
+from cbackprop.estimators.options import averaging_of, regularization_of
 from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
-from cbackprop.estimators.stopping import curves, forget, forget_optimizer, record_of
+from cbackprop.estimators.stopping import (
+    curves,
+    forget,
+    forget_optimizer,
+    history_of,
+    record_of,
+)
 from cbackprop.estimators.targets import Targets
+from cbackprop.estimators.weights import rows_weigh
 from cbackprop.files.savable import Savable
 from cbackprop.functions.activations import Activation
+from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.losses import as_loss
 from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
@@ -56,7 +66,9 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
     return sizes
 
 
-class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstimator):
+class MLP(
+    Exchange, PlainState, Savable, Shown, CallbackSupportMixin, HiddenFeatures, BaseEstimator
+):
     """What the two estimators share."""
 
     _targets: ClassVar[Targets]
@@ -84,7 +96,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left"), HasMethods("split")],
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -98,6 +110,11 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         "l1": [None, Interval(Real, 0, None, closed="left")],
         "max_norm": [None, Interval(Real, 0, None, closed="neither")],
         "dropout": [None, Interval(Real, 0, 1, closed="left"), "array-like"],
+        "scoring": [None, str, callable],
+        "gradient_norms": ["boolean"],
+        "ema_decay": [None, Interval(Real, 0, 1, closed="neither")],
+        "swa_epochs": [None, Interval(Integral, 1, None, closed="left")],
+        "trainable": [None, "array-like"],
         "n_jobs": [None, Interval(Integral, 1, None, closed="left"), Options(Integral, {-1})],
     }
 
@@ -121,6 +138,15 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
     def intercepts_(self, values: Any) -> None:
         self._network_to_assign("intercepts_").biases = values
 
+    @property
+    def history_(self) -> History:
+        """What every epoch left: `pandas.DataFrame` takes it, and `cbackprop.plots` draws it."""
+        fitted = vars(self)
+        if "loss_curve_" not in fitted and "_other_curves" not in fitted:
+            self._fitted_network("history_")
+            raise AttributeError(f"this {type(self).__name__} has no history_: nothing was fitted")
+        return history_of(self)
+
     def _fitted_network(self, name: str) -> Network:
         try:
             return self.__dict__["network_"]
@@ -134,9 +160,10 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             mine = type(self).__name__
             raise NotFittedError(
                 f"this {mine} cannot be given {name!r} before it is fitted: it has no network yet. "
-                f"Call fit (or partial_fit) first and set {name} then; with warm_start=True fit "
-                f"goes on from there. Without a fit, {mine}.from_sklearn(...) takes the weights of "
-                "scikit-learn's, and a Network can be given weights and biases at once."
+                f"Without a fit, {mine}.from_weights(coefs, intercepts, ...) makes a fitted one of "
+                f"weights and biases, with warm_start=True one that fit goes on from, and "
+                f"{mine}.from_sklearn(...) one of scikit-learn's. Or call fit (or partial_fit) "
+                f"first and set {name} then."
             )
         return self._fitted_network(name)
 
@@ -144,7 +171,18 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
 
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, callbacks=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        groups=None,
+        callbacks=None,
+    ):
         """Fit the model to data.
 
         Parameters
@@ -155,6 +193,15 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             Class labels, or numbers for regression.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
+        X_val : {array-like, sparse matrix} of shape (n_validation, n_features), default=None
+            With ``early_stopping=True``: the rows to validate with, in place of some of X. In a
+            `Pipeline`, ``transform_input=["X_val"]`` brings them to where X is then.
+        y_val : array-like of shape (n_validation,) or (n_validation, n_outputs), default=None
+            Their targets, of labels that y has, too.
+        sample_weight_val : array-like of shape (n_validation,), default=None
+            Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            For a splitter that is set as `validation_fraction`: what its rows belong together by.
         callbacks : list, default=None
             For this fit: objects with the hooks of `cbackprop.callbacks.Callback` (scikit-learn's
             protocol), or functions of the estimator and its `History`, called after every epoch;
@@ -178,8 +225,10 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         fitted in two threads at once.
         """
         callbacks = check_callbacks(callbacks)
+        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
+        given.check(self)
         with self._all_or_nothing(incremental=False) as undo:
-            return self._fit(X, y, sample_weight, undo, incremental=False, callbacks=callbacks)
+            return self._fit(given, undo, incremental=False, callbacks=callbacks)
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -201,15 +250,11 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
             self, *mine, random_state=self.random_state, short=short, patient=incremental
         )
 
-    def _fit(self, X, y, sample_weight, undo, *, incremental, callbacks=(), classes=None):
+    def _fit(self, given, undo, *, incremental, callbacks=(), classes=None):
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        given = {"X": X, "y": y, "metadata": metadata}
         before, execution = dict(vars(self)), Execution(self.n_jobs)
         try:
-            network, data, prepared = self._prepare(
-                X, y, sample_weight, execution, incremental, classes
-            )
+            network, data, prepared = self._prepare(given, execution, incremental, classes)
         except BaseException:
             self.__dict__ = before
             raise
@@ -217,7 +262,10 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         if incremental:
             listen = partial(not_listening, self)
         else:
-            listen = partial(listening, self, callbacks=callbacks, **given)
+            weight = given.sample_weight
+            metadata = None if weight is None else {"sample_weight": weight}
+            told = {"X": given.X, "y": given.y, "metadata": metadata}
+            listen = partial(listening, self, callbacks=callbacks, **told)
         if prepared is None:
             fit_lbfgs(self, network, data, execution, listen)
         else:
@@ -226,27 +274,33 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
                 network,
                 data,
                 execution,
-                *prepared,
+                prepared,
                 listen,
                 incremental=incremental,
                 undo=undo,
             )
         return self
 
-    def _prepare(self, X, y, sample_weight, execution, incremental, classes):
+    def _prepare(self, given, execution, incremental, classes):
         """The network, the engine's data, and what mini-batches need besides (None for lbfgs)."""
+        X, y, sample_weight = given[:3]
         if incremental:
             self._take_classes(y, classes)
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if averaging_of(self) is not None and self.solver == "lbfgs":
+            raise ValueError(
+                "solver='lbfgs' does not average parameters, which ema_decay and swa_epochs ask "
+                "for: set both to None"
+            )
         first_pass = not hasattr(self, "network_") or (not self.warm_start and not incremental)
+        n_layers = len(hidden) + 1 if first_pass else len(self.network_.plan)
+        check_trainable(self.trainable, n_layers)
         check_given("X", X)
         check_given("y", y, numbers=not is_classifier(self))
         X, y = self._targets.check(self, X, y, incremental, reset=first_pass)
-        if sample_weight is not None:
-            check_given("sample_weight", sample_weight)
-            sample_weight = check_sign(_check_sample_weight(sample_weight, X))
+        sample_weight = rows_weigh(self, X, y, sample_weight, incremental=incremental)
         rng = check_random_state(self.random_state)
         if first_pass:
             # SciPy's L-BFGS works in float64 whatever it is given.
@@ -271,6 +325,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
                 self,
                 network,
                 data,
+                given,
                 execution,
                 rng,
                 regularization,
@@ -319,16 +374,16 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
 
     def _record(self, state: FitState, **known: Any) -> Record:
         """The record of a resumed fit, from what the attributes show and what is known besides."""
-        return replace(record_of(self, state), **known)
+        return record_of(self, state)._replace(**known)
 
     # Predicting.
 
-    def _outputs(self, X):
-        """Checked rows through the network: output activations (n, n_outputs)."""
+    def _outputs(self, X, passed: Callable = Network._predict, **settings: Any):
+        """Checked rows through the network: output activations (n, n_outputs), or another pass."""
         network = self.__dict__.get("network_")
         if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
             some = AS_MANY_AS_PAY if self.n_jobs is None else Execution(self.n_jobs)
-            return network._predict(X, some)
+            return passed(network, X, some, **settings)
         check_is_fitted(self)
         check_given("X", X)
         with explained(X=X):
@@ -338,7 +393,7 @@ class MLP(Exchange, PlainState, Savable, Shown, CallbackSupportMixin, BaseEstima
         # As NumPy promotes: float32 rows and parameters stay float32, all else is float64.
         single = np.result_type(X.dtype, self.network_.dtype) == np.float32
         network = self.network_.astype(np.float32 if single else np.float64)
-        return network._predict(engine_rows(X, network.dtype), Execution(self.n_jobs))
+        return passed(network, engine_rows(X, network.dtype), Execution(self.n_jobs), **settings)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,17 +8,24 @@ from __future__ import annotations
 from numbers import Real
 from typing import ClassVar
 
-import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    type_of_target,
+    unique_labels,
+)
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.given import ClassifierOfWeights
+from cbackprop.estimators.growing import grow
+from cbackprop.estimators.judging import Given
+from cbackprop.estimators.probabilities import Probabilities
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
 from cbackprop.validation.naming import named, public
@@ -27,7 +34,7 @@ from cbackprop.validation.naming import named, public
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPClassifier(ClassifierMixin, MLP):
+class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     """Multilayer perceptron classifier: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -78,8 +85,10 @@ class MLPClassifier(ClassifierMixin, MLP):
         Whether it is Nesterov's.
     early_stopping : bool, default=False
         Hold out rows, stop when their score no longer improves, keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the rows to hold out.
+    validation_fraction : float or splitter, default=0.1
+        Share of the rows to hold out; or one of scikit-learn's splitters, as
+        ``GroupShuffleSplit(1)`` with the `groups` of `fit`, or ``TimeSeriesSplit()``: the last of
+        its splits says which rows to train on, and which to hold out.
     beta_1 : float, default=0.9
         Decay rate of adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -110,6 +119,36 @@ class MLPClassifier(ClassifierMixin, MLP):
         In [0, 1): the share of every label that is spread evenly over all classes, or, where an
         output is on or off, over the two (Szegedy and others, 2016). Losses and curves are those
         of the smoothed labels; scores and predictions are of the true ones.
+    scoring : str, callable or None, default=None
+        What early stopping goes by. None: the accuracy of `score`; 'loss': the loss of the rows
+        held out, its sign turned; or a scorer's name, see `sklearn.metrics.get_scorer_names`, or a
+        function of (estimator, X, y): the larger the better.
+    gradient_norms : bool, default=False
+        Write the length of each layer's gradient over all rows into `history_`: a forward and a
+        backward pass more in every epoch (sgd, adam).
+    ema_decay : float, optional
+        In (0, 1): `fit` ends with the exponential moving average of the parameters after every
+        epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping
+        then judges and keeps averages. `partial_fit` does not average.
+    swa_epochs : int, optional
+        `fit` ends with the mean of the parameters after the last epochs, so many at most
+        (stochastic weight averaging; sgd, adam). One of the two at most.
+    class_weight : dict, list of dicts or 'balanced', optional
+        What the rows of a class weigh, times their `sample_weight`: a weight for a class, 1 for
+        one that is not named; 'balanced' is ``n_samples / (n_classes * np.bincount(y))``. For
+        multilabel targets a list with a dict for each label, as ``{0: 1, 1: 5}``, whose product
+        a row weighs, or 'balanced', label by label: those of `compute_sample_weight` in
+        scikit-learn. Held-out rows weigh as much in early stopping's score. `partial_fit`, which
+        sees a part of the data, takes no 'balanced'.
+    new_classes : 'add', optional
+        Let `partial_fit` add outputs for classes that it has not been told of, in `classes` or y,
+        or for more columns of a multilabel y; None is an error. Classes known before keep their
+        weights and the optimizer's state, new ones are drawn as the first were. Where there were
+        two, their one logit z becomes -z/2 and z/2 of a softmax: their odds stay. `network_` and
+        `coefs_` are then new objects.
+    trainable : list of bool, optional
+        Of each layer of weights, the hidden layers' and the output's: False leaves its weights
+        and biases as they are, to the bit, for fine-tuning. None trains all.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -132,6 +171,14 @@ class MLPClassifier(ClassifierMixin, MLP):
     validation_scores_ : list of float or None
         The held-out rows' score in every epoch, with early stopping.
     best_validation_score_ : float or None
+    best_iter_ : int or None
+        With early stopping the epoch whose parameters were kept, from 1; 0 for those it began
+        with; None after a warm start in which no epoch was better than those before: the last
+        epoch's stay.
+    history_ : History
+        Lists by name, an entry per epoch: cost (the loss), learning_rate, seconds, evaluation_score
+        with early stopping, evaluation_cost with ``scoring="loss"``, and gradient_norms if asked
+        for. `pandas.DataFrame` takes it, and `cbackprop.plots` draws it.
     n_iter_ : int
         Epochs or iterations run.
     t_ : int
@@ -174,12 +221,41 @@ class MLPClassifier(ClassifierMixin, MLP):
     ...                     max_iter=50, tol=0, label_smoothing=0.1, random_state=0)
     >>> bool(clf.fit(X[:1500] / 16, y[:1500]).score(X[1500:] / 16, y[1500:]) > 0.9)
     True
+
+    Where threes are rare and a miss is dear:
+
+    >>> import numpy as np
+    >>> rare = np.flatnonzero((y == 8) | ((y == 3) & (np.arange(len(y)) < 250)))
+    >>> clf = MLPClassifier((5,), solver="lbfgs", class_weight="balanced", random_state=0)
+    >>> bool(clf.fit(X[rare] / 16, y[rare]).score(X[y == 3] / 16, y[y == 3]) > 0.8)
+    True
+
+    Hidden layers of one model, frozen, and a new last layer for other classes:
+
+    >>> clf = MLPClassifier((50,), max_iter=500, random_state=0).fit(X[y < 7] / 16, y[y < 7])
+    >>> rows = X[y >= 7] / 16
+    >>> tuned = MLPClassifier.from_weights(
+    ...     [clf.coefs_[0], np.zeros((50, 3))], [clf.intercepts_[0], np.zeros(3)], [7, 8, 9],
+    ...     trainable=[False, True], warm_start=True, solver="lbfgs"
+    ... ).fit(rows, y[y >= 7])
+    >>> bool((tuned.coefs_[0] == clf.coefs_[0]).all()), bool(tuned.score(rows, y[y >= 7]) > 0.9)
+    (True, True)
+
+    A class that appears later in a stream:
+
+    >>> clf = MLPClassifier((5,), new_classes="add", random_state=0)
+    >>> clf.partial_fit(X[y < 2], y[y < 2], classes=[0, 1]).classes_.tolist()
+    [0, 1]
+    >>> clf.partial_fit(X[y < 3], y[y < 3]).classes_.tolist()
+    [0, 1, 2]
     """
 
     _targets: ClassVar[Labels] = Labels()
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
         "label_smoothing": [None, Interval(Real, 0, 1, closed="left")],
+        "new_classes": [None, StrOptions({"add"})],
+        "class_weight": [None, StrOptions({"balanced"}), dict, list],
     }
 
     def __init__(
@@ -214,6 +290,13 @@ class MLPClassifier(ClassifierMixin, MLP):
         dropout=None,
         max_norm=None,
         label_smoothing=None,
+        scoring=None,
+        gradient_norms=False,
+        ema_decay=None,
+        swa_epochs=None,
+        class_weight=None,
+        new_classes=None,
+        trainable=None,
         n_jobs=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -245,80 +328,14 @@ class MLPClassifier(ClassifierMixin, MLP):
         self.dropout = dropout
         self.max_norm = max_norm
         self.label_smoothing = label_smoothing
+        self.scoring = scoring
+        self.gradient_norms = gradient_norms
+        self.ema_decay = ema_decay
+        self.swa_epochs = swa_epochs
+        self.class_weight = class_weight
+        self.new_classes = new_classes
+        self.trainable = trainable
         self.n_jobs = n_jobs
-
-    def predict(self, X):
-        """Predict classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The labels, or a multilabel indicator.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        outputs = self._outputs(X)
-        if self._label_binarizer.y_type_.startswith("multilabel"):
-            return self._label_binarizer.inverse_transform(outputs)
-        if len(self.classes_) == 1:
-            return np.repeat(self.classes_, outputs.shape[0])
-        return self.classes_[self._targets.positions(self, outputs)]
-
-    def predict_proba(self, X):
-        """Probability of every class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        outputs = self._outputs(X)
-        return np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
-
-    def predict_log_proba(self, X):
-        """Logarithm of `predict_proba`, of the same shape.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Finite numbers, with the features of `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`; minus infinity for a probability of zero.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If X is not finite or has other features than in `fit`.
-        """
-        probabilities = self.predict_proba(X)
-        return np.log(probabilities, out=probabilities)
 
     def score(self, X, y, sample_weight=None):
         """Accuracy; a multilabel row counts only if all its labels are right.
@@ -362,7 +379,8 @@ class MLPClassifier(ClassifierMixin, MLP):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
         classes : array-like of shape (n_classes,), default=None
-            All classes there will be; needed in the first call.
+            All classes there will be; needed in the first call. With new_classes='add' those that
+            are known by now; later calls may name more.
 
         Returns
         -------
@@ -378,9 +396,12 @@ class MLPClassifier(ClassifierMixin, MLP):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True) as undo:
-            return self._fit(X, y, sample_weight, undo, incremental=True, classes=classes)
+            return self._fit(Given(X, y, sample_weight), undo, incremental=True, classes=classes)
 
     def _take_classes(self, y, classes):
+        if self.new_classes == "add" and classes is not None and hasattr(self, "classes_"):
+            grow(self, unique_labels(classes))
+            return
         if _check_partial_fit_first_call(self, classes):
             given = plain_indicator(y)
             multilabel = type_of_target(given).startswith("multilabel")

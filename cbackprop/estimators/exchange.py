@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from copy import deepcopy
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import check_random_state
 
+from cbackprop.estimators.given import network_of
 from cbackprop.estimators.options import is_default
 from cbackprop.functions.losses import Loss, settings_of
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
@@ -123,7 +123,10 @@ class Exchange:
         model = cls(**{name: deepcopy(params[name]) for name in params if name in known})
         if hasattr(estimator, "coefs_"):
             _copy_attributes(estimator, model)
-            model.network_ = _network(estimator)  # type: ignore[attr-defined]
+            output = estimator.out_activation_
+            layers = list(estimator.coefs_), list(estimator.intercepts_)
+            network = network_of(*layers, estimator.activation, output, LOSSES[output])
+            model.network_ = network  # type: ignore[attr-defined]
             if hasattr(estimator, "_optimizer"):
                 ours = _our_optimizer(estimator._optimizer, model.network_)  # type: ignore[attr-defined]
                 model._optimizer, model._schedule = ours  # type: ignore[attr-defined]
@@ -162,20 +165,6 @@ def _copies(arrays: list[NDArray]) -> list[NDArray]:
 def _copy_attributes(given: Any, taken: Any) -> None:
     there = vars(given)
     vars(taken).update({name: deepcopy(there[name]) for name in SAME if name in there})
-
-
-def _network(estimator: Any) -> Network:
-    """A network with the weights and biases of scikit-learn's estimator."""
-    coefs, intercepts = estimator.coefs_, estimator.intercepts_
-    output = estimator.out_activation_
-    single = np.result_type(*coefs, *intercepts) == np.float32
-    network = object.__new__(Network)
-    sizes = [len(coefs[0]), *(len(biases) for biases in intercepts)]
-    network._configure(sizes, estimator.activation, output, LOSSES[output], "glorot_uniform")
-    size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
-    network._own(np.empty(size, dtype=np.float32 if single else np.float64))
-    network.weights, network.biases = coefs, intercepts
-    return network
 
 
 def _vector(layers: list[NDArray]) -> NDArray:

@@ -41,6 +41,14 @@ def _curve(value: Any) -> bool:
     return isinstance(value, list) and all(map(_number, value))
 
 
+def _curve_of_any(item: tuple[Any, Any]) -> bool:
+    """A curve by name, of numbers or of lists of them."""
+    name, curve = item
+    if not (isinstance(name, str) and isinstance(curve, list)):
+        return False
+    return all(_number(value) or _curve(value) for value in curve)
+
+
 # What a fit leaves on an estimator besides what follows from its network, and how to tell.
 FITTED: dict[str, Callable[[Any], bool]] = {
     "n_iter_": is_count,
@@ -52,11 +60,29 @@ FITTED: dict[str, Callable[[Any], bool]] = {
     "best_validation_score_": lambda value: value is None or _number(value),
     "_no_improvement_count": is_count,
     "_loss_before": _number,
+    "best_iter_": lambda value: value is None or is_count(value),
+    "_other_curves": lambda value: (
+        isinstance(value, dict) and all(map(_curve_of_any, value.items()))
+    ),
     "_mask_seed": is_count,
 }
 LOSSES = {"loss_", "best_loss_"}
 # Parameters left out where they are off: earlier versions read the file, too.
-NEW = {"label_smoothing", "quantile", "dropout", "l1", "max_norm"}
+NEW = {
+    "label_smoothing": None,
+    "quantile": None,
+    "scoring": None,
+    "gradient_norms": False,
+    "ema_decay": None,
+    "swa_epochs": None,
+    "class_weight": None,
+    "trainable": None,
+    "new_classes": None,
+    "non_crossing": False,
+    "dropout": None,
+    "l1": 0.0,
+    "max_norm": None,
+}
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.
 TOGETHER = (
     {"n_iter_", "t_"},
@@ -96,9 +122,11 @@ class EstimatorDescription(Description):
         about["params"] = {
             name: to_json(value, name)
             for name, value in params.items()
-            if name not in NEW or not is_default(value, None)
+            if name not in NEW or not is_default(value, NEW[name])
         }
         fitted = {name: vars(model)[name] for name in FITTED if name in vars(model)}
+        if fitted.get("best_iter_") is None:  # earlier versions read the file, too
+            fitted.pop("best_iter_", None)
         about["fitted"] = {name: to_json(value, name) for name, value in fitted.items()}
         about["feature_names"] = None
         if hasattr(model, "feature_names_in_"):
@@ -150,6 +178,7 @@ class EstimatorDescription(Description):
 def _scalars_and_curves(kept: dict[str, Any]) -> dict[str, Any]:
     """What the epochs of a fit have left: counts, losses, scores."""
     values = {name: from_json(value) for name, value in kept.items()}
+    values.setdefault("best_iter_", None)
     for name, value in values.items():
         if name not in FITTED or not FITTED[name](value):
             raise ModelFileError(f"the attribute {name!r} cannot be {str(value)[:60]}")

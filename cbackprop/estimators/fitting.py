@@ -4,61 +4,82 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
 from cbackprop.engine import run
-from cbackprop.estimators.options import schedule_of, word_of
+from cbackprop.estimators.judging import (
+    Given,
+    Validation,
+    given_rows,
+    has_scorer,
+    held_out_rows,
+    judge_of,
+    split,
+)
+from cbackprop.estimators.options import averaging_of, schedule_of, word_of
 from cbackprop.estimators.stopping import (
     NOT_FINITE,
     Stopping,
     begin_curves,
     curves,
-    held_out_data,
     record_of,
+    remember_seconds,
     show,
-    split,
 )
+from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.running.regularization import Regularization, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
-from cbackprop.training.fit import run_epochs
+from cbackprop.training.fit import lengths_of_gradients, run_epochs
 from cbackprop.training.history import History
 from cbackprop.training.lbfgs import lbfgs
 from cbackprop.training.record import FitState, settings_of_length
 from cbackprop.training.schedules import Schedule
 from cbackprop.training.undo import Undo
-from cbackprop.validation.checks import check_parts, warn
+from cbackprop.validation.checks import warn
 
 Data = tuple[Any, Any, Any]  # X, y and sample_weight, as the engine takes them
+
+
+class Prepared(NamedTuple):
+    """What a fit by mini-batches needs besides network and data."""
+
+    step: dict[str, Any]  # what it is: batch_size, regularization
+    state: FitState
+    given: Given
+    validation: Validation | None  # one's own rows
+    taken: set[str]  # curves
 
 
 def prepare_stochastic(
     estimator: Any,
     network: Network,
     data: Data,
+    given: Given,
     execution: Execution,
     rng: np.random.RandomState,
     regularization: Regularization,
     *,
     first_pass: bool,
     incremental: bool,
-) -> tuple[dict[str, Any], FitState]:
+) -> Prepared:
     """What a step is, and the fit as it begins."""
-    X, y, sample_weight = data
+    X, y, _ = data
     if not incremental or not hasattr(estimator, "_optimizer"):
         estimator._optimizer, estimator._schedule = new_optimizer(estimator)
     if incremental:
         _check_without_end(estimator)
-    rows, held_out = split(estimator, X, y, rng)
+    validation = given_rows(estimator, given, network)
+    rows, held_out = split(estimator, data, given, rng)
     _take_mask_seed(estimator, regularization, rng, incremental)
-    check_parts(sample_weight, rows, held_out)
     if rows is None and estimator.shuffle:
         rows = np.arange(X.shape[0])
     batch_size = _batch_size(estimator, X.shape[0] if rows is None else rows.size)
@@ -66,7 +87,7 @@ def prepare_stochastic(
         some = np.arange(batch_size) if rows is None else rows[:batch_size]
         first = Sweep(network, X, y=y, rows=some, sklearns_loss=True, execution=execution)
         estimator._loss_before = finite(first.loss())
-    begin_curves(estimator)
+    taken = begin_curves(estimator)
     state = FitState(
         history=curves(estimator),
         max_epochs=1 if incremental else estimator.max_iter,
@@ -78,12 +99,15 @@ def prepare_stochastic(
         mask_seed=vars(estimator).get("_mask_seed"),
         settings=settings_of_length("max_iter", estimator.max_iter, estimator._optimizer),
         data=data,
+        evaluation_data=None if validation is None else validation.of_engine,
+        averaging=None if incremental else averaging_of(estimator),
         has_end=not incremental,
     )
-    state.record = record_of(estimator, state)
+    state.record = record_of(estimator, state)._replace(best_epoch=None)
     if estimator.early_stopping and first_pass:
         state.record = state.note(best=network.parameters.copy(), best_epoch=0)
-    return {"batch_size": batch_size, "regularization": regularization}, state
+    step = {"batch_size": batch_size, "regularization": regularization}
+    return Prepared(step, state, given, validation, taken)
 
 
 def _take_mask_seed(
@@ -101,19 +125,33 @@ def fit_stochastic(
     network: Network,
     data: Data,
     execution: Execution,
-    settings: dict[str, Any],
-    state: FitState,
+    prepared: Prepared,
     listen: Callable,
     *,
     incremental: bool,
     undo: Undo,
 ) -> None:
     """Epochs of SGD or Adam; interrupted, the estimator has what it learnt so far."""
+    _, state, given, validation, taken = prepared
     try:
         with listen(state, reconstruction_attributes=lambda: as_it_is(estimator)) as told:
             try:
-                validation = held_out_data(data, state.held_out)
-                watch = Stopping(estimator, network, state, execution, validation)
+                watch = Stopping(
+                    estimator,
+                    network,
+                    state,
+                    taken,
+                    lambda: lengths_of_gradients(
+                        network, data, execution, prepared.step["regularization"]
+                    ),
+                )
+                if state.held_out is not None:
+                    raw = has_scorer(estimator)
+                    validation = held_out_rows(data, given, state.held_out, raw=raw)
+                if validation is not None:
+                    watch.judge = judge_of(
+                        estimator, watch.candidate, validation, execution, loss_scale(estimator)
+                    )
                 run_epochs(
                     network,
                     data,
@@ -122,9 +160,10 @@ def fit_stochastic(
                     told,
                     execution=execution,
                     undo=undo,
-                    **settings,
+                    **prepared.step,
                     loss_scale=loss_scale(estimator),
                     sklearns_loss=True,
+                    trainable=check_trainable(estimator.trainable, len(network.plan)),
                 )
             except KeyboardInterrupt:
                 state.interrupted = True
@@ -135,9 +174,10 @@ def fit_stochastic(
                 show(estimator, state.record)
                 warn("Training interrupted by user.")
     finally:
-        vars(estimator).pop("_fit_state", None)
-        if state.best is not None:
-            network.parameters = state.best
+        outcome = state.outcome
+        if outcome is not None:
+            network.parameters = outcome
+    remember_seconds(estimator, state.history)
     if not (incremental or state.interrupted):
         losses = estimator.loss_curve_[len(estimator.loss_curve_) - state.epoch :]
         if said := lost_at_end(network, data, estimator._loss_before, losses, execution):
@@ -200,7 +240,7 @@ def fit_lbfgs(
     """SciPy's L-BFGS; interrupted, the estimator has what the last iteration left."""
     X, y, sample_weight = data
     state = FitState(
-        history=History(),
+        history=History(cost=[], seconds=[]),
         max_epochs=estimator.max_iter,
         n_rows=X.shape[0],
         data=data,
@@ -208,18 +248,21 @@ def fit_lbfgs(
     )
     with listen(state, reconstruction_attributes=lambda: as_it_is(estimator)) as told:
         estimator.n_iter_ = again = state.epoch  # a resumed fit's: told of already
+        estimator._other_curves, estimator.best_iter_ = {"cost": state.history["cost"]}, None
+        began = perf_counter()
 
         def iterated(loss: float) -> bool:
-            nonlocal again
+            nonlocal again, began
             if again:
                 again -= 1
                 return not again and state.done
-            state.history.record(cost=loss)
+            state.history.record(cost=loss, seconds=perf_counter() - began)
             state.record = state.note(epochs=state.epoch + 1, loss=np.float64(loss))
             estimator.loss_, estimator.n_iter_ = state.record.loss, state.epoch
             told.epoch_begins()
             if told.epoch_ended():
                 state.record = state.note(done=True)
+            began = perf_counter()
             return state.done
 
         result = lbfgs(
@@ -232,6 +275,7 @@ def fit_lbfgs(
             max_iter=estimator.max_iter,
             max_fun=estimator.max_fun,
             tol=estimator.tol,
+            trainable=check_trainable(estimator.trainable, len(network.plan)),
             verbose=estimator.verbose is True or estimator.verbose >= 1,
             execution=execution,
             iterated=iterated,
@@ -248,6 +292,7 @@ def fit_lbfgs(
         if not run.all_finite(network.parameters):
             raise ValueError(f"{NOT_FINITE} {where}")
         warn(f"The loss is not finite. {where}", ConvergenceWarning)
+    remember_seconds(estimator, state.history)
     scale = loss_scale(estimator)
     if scale != 1.0:
         sweep = Sweep(network, X, y=y, sample_weight=sample_weight, execution=execution)
@@ -262,8 +307,8 @@ def loss_scale(estimator: Any) -> float:
 
 def as_it_is(estimator: Any) -> dict[str, Any]:
     """What a copy of the estimator needs to predict as if this fit had just ended."""
-    best = estimator._fit_state.best
+    outcome = estimator._fit_state.outcome
     network = estimator.network_.copy()
-    if best is not None:
-        network.parameters = best
+    if outcome is not None:
+        network.parameters = outcome
     return {"network_": network}

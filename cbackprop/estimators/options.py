@@ -8,6 +8,7 @@ from typing import Any
 from cbackprop.functions.losses import OF_NUMBERS, Custom, Loss, Quantile, as_loss
 from cbackprop.functions.schedules import Schedule, check_schedule
 from cbackprop.running.regularization import Regularization, check_dropout
+from cbackprop.training.averaging import EMA, SWA, Averaging
 
 # What L-BFGS cannot have, and why.
 WITHOUT_LBFGS = {
@@ -34,6 +35,11 @@ def loss_of(regressor: Any) -> Loss:
             )
         return Quantile(quantile)
     made = as_loss(loss)
+    if regressor.non_crossing and not isinstance(made, Quantile):
+        raise ValueError(
+            f"non_crossing=True goes with loss='quantile', got loss={loss!r}: set non_crossing to "
+            "False"
+        )
     if not isinstance(made, Custom) and made.name not in OF_NUMBERS:
         raise ValueError(
             f"loss must be one of {OF_NUMBERS} for numbers, got {loss!r}, which is one of labels: "
@@ -58,6 +64,18 @@ def word_of(estimator: Any) -> str:
     """The word of `learning_rate`; a schedule by step leaves nothing to do between epochs."""
     rate = estimator.learning_rate
     return rate if isinstance(rate, str) else "constant"
+
+
+def averaging_of(estimator: Any) -> Averaging | None:
+    """That of `ema_decay` or `swa_epochs`, if one of them is set."""
+    decay, epochs = estimator.ema_decay, estimator.swa_epochs
+    if decay is not None and epochs is not None:
+        raise ValueError(
+            f"average parameters by ema_decay or by swa_epochs, not both: got {decay} and {epochs}"
+        )
+    if decay is not None:
+        return EMA(float(decay))
+    return None if epochs is None else SWA(int(epochs))
 
 
 def regularization_of(estimator: Any, n_hidden: int) -> Regularization:

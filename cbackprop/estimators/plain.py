@@ -5,6 +5,7 @@ So that skops, mlflow and jsonpickle need to trust, or to know, no class but the
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ class PlainState:
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = {name: _object(value) for name, value in state.items()}
         super().__setstate__(state)  # type: ignore[misc]
+        # Parameters that an earlier version had not.
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            self.__dict__.setdefault(name, parameter.default)
 
 
 def _class(name: Any) -> Any:

@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
+from cbackprop.estimators.given import RegressorOfWeights
+from cbackprop.estimators.judging import Given
 from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quantiles
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
@@ -24,7 +26,7 @@ from cbackprop.validation.naming import named, public
 @public("cbackprop.estimators")
 @named
 @saved_by(EstimatorDescription)
-class MLPRegressor(RegressorMixin, MLP):
+class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
@@ -82,8 +84,10 @@ class MLPRegressor(RegressorMixin, MLP):
         Whether it is Nesterov's.
     early_stopping : bool, default=False
         Hold out rows, stop when their score no longer improves, keep the best parameters.
-    validation_fraction : float, default=0.1
-        Share of the rows to hold out.
+    validation_fraction : float or splitter, default=0.1
+        Share of the rows to hold out; or one of scikit-learn's splitters, as
+        ``GroupShuffleSplit(1)`` with the `groups` of `fit`, or ``TimeSeriesSplit()``: the last of
+        its splits says which rows to train on, and which to hold out.
     beta_1 : float, default=0.9
         Decay rate of adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -113,6 +117,27 @@ class MLPRegressor(RegressorMixin, MLP):
     quantile : float or list of float, optional
         For loss='quantile', which quantile in (0, 1) to predict; None is the median, 0.5. Several
         have an output each, for a y of one column: `predict` gives a column for each.
+    scoring : str, callable or None, default=None
+        What early stopping goes by. None: the R squared of `score`; 'loss': the loss of the rows
+        held out, its sign turned; or a scorer's name, see `sklearn.metrics.get_scorer_names`, or a
+        function of (estimator, X, y): the larger the better.
+    gradient_norms : bool, default=False
+        Write the length of each layer's gradient over all rows into `history_`: a forward and a
+        backward pass more in every epoch (sgd, adam).
+    ema_decay : float, optional
+        In (0, 1): `fit` ends with the exponential moving average of the parameters after every
+        epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping
+        then judges and keeps averages. `partial_fit` does not average.
+    swa_epochs : int, optional
+        `fit` ends with the mean of the parameters after the last epochs, so many at most
+        (stochastic weight averaging; sgd, adam). One of the two at most.
+    non_crossing : bool, default=False
+        Whether the predictions of several quantiles are rearranged so that a higher quantile is
+        never below a lower one (Chernozhukov and others, 2010). Their pinball loss, added up over
+        the quantiles, is then smaller or the same for every row.
+    trainable : list of bool, optional
+        Of each layer of weights, the hidden layers' and the output's: False leaves its weights
+        and biases as they are, to the bit, for fine-tuning. None trains all.
     n_jobs : int or None, default=None
         Threads that train together. None: as many as pay off, of those that BLAS may use; -1:
         all those. In scikit-learn BLAS decides.
@@ -134,6 +159,14 @@ class MLPRegressor(RegressorMixin, MLP):
     validation_scores_ : list of float or None
         The held-out rows' score in every epoch, with early stopping.
     best_validation_score_ : float or None
+    best_iter_ : int or None
+        With early stopping the epoch whose parameters were kept, from 1; 0 for those it began
+        with; None after a warm start in which no epoch was better than those before: the last
+        epoch's stay.
+    history_ : History
+        Lists by name, an entry per epoch: cost (the loss), learning_rate, seconds, evaluation_score
+        with early stopping, evaluation_cost with ``scoring="loss"``, and gradient_norms if asked
+        for. `pandas.DataFrame` takes it, and `cbackprop.plots` draws it.
     n_iter_ : int
         Epochs or iterations run.
     t_ : int
@@ -156,7 +189,9 @@ class MLPRegressor(RegressorMixin, MLP):
     ----------
     Kingma and Ba (2014), "Adam: a method for stochastic optimization", arXiv:1412.6980. Glorot and
     Bengio (2010), "Understanding the difficulty of training deep feedforward neural networks", for
-    the first parameters. Sutskever and others (2013) for momentum: see `SGD`.
+    the first parameters. Sutskever and others (2013) for momentum: see `SGD`. Chernozhukov,
+    Fernandez-Val and Galichon (2010), "Quantile and probability curves without crossing",
+    Econometrica 78(3), for `non_crossing`.
 
     Examples
     --------
@@ -175,11 +210,15 @@ class MLPRegressor(RegressorMixin, MLP):
     ...                      random_state=1).fit(X, y / 100)
     >>> model.predict(X[:4]).shape
     (4, 3)
+    >>> low, middle, high = model.set_params(non_crossing=True).predict(X).T
+    >>> bool((low <= middle).all() and (middle <= high).all())
+    True
     """
 
     _parameter_constraints: ClassVar[dict] = {
         **MLP._parameter_constraints,
         "loss": [StrOptions(set(OF_NUMBERS)), Loss, callable, LowLevelCallable],
+        "non_crossing": ["boolean"],
         "quantile": [None, Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
@@ -218,6 +257,12 @@ class MLPRegressor(RegressorMixin, MLP):
         dropout=None,
         max_norm=None,
         quantile=None,
+        scoring=None,
+        gradient_norms=False,
+        ema_decay=None,
+        swa_epochs=None,
+        non_crossing=False,
+        trainable=None,
         n_jobs=None,
     ):
         self.loss = loss
@@ -250,6 +295,12 @@ class MLPRegressor(RegressorMixin, MLP):
         self.dropout = dropout
         self.max_norm = max_norm
         self.quantile = quantile
+        self.scoring = scoring
+        self.gradient_norms = gradient_norms
+        self.ema_decay = ema_decay
+        self.swa_epochs = swa_epochs
+        self.non_crossing = non_crossing
+        self.trainable = trainable
         self.n_jobs = n_jobs
 
     def predict(self, X):
@@ -273,7 +324,7 @@ class MLPRegressor(RegressorMixin, MLP):
         ValueError
             If X is not finite or has other features than in `fit`.
         """
-        outputs = self._outputs(X)
+        outputs = self._targets.arranged(self, self._outputs(X))
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
     def score(self, X, y, sample_weight=None):
@@ -341,4 +392,4 @@ class MLPRegressor(RegressorMixin, MLP):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True) as undo:
-            return self._fit(X, y, sample_weight, undo, incremental=True)
+            return self._fit(Given(X, y, sample_weight), undo, incremental=True)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 
 from cbackprop.network import Network
-from cbackprop.running.execution import Execution
 from cbackprop.training.fit import Watch
 from cbackprop.training.history import History
 from cbackprop.training.record import FitState, Record
-from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import warn
 
 NOT_FINITE = (
@@ -28,13 +26,14 @@ SHOWN = {
     "loss_": "loss",
     "best_loss_": "best_loss",
     "best_validation_score_": "best_score",
+    "best_iter_": "best_epoch",
     "_no_improvement_count": "no_improvement",
     "_loss_before": "loss_before",
 }
 
 
 # And what it keeps beside them: the curves, and what steps are made by.
-CURVES = {"loss_curve_", "validation_scores_"}
+CURVES = {"loss_curve_", "validation_scores_", "_other_curves"}
 OPTIMIZER = {"_optimizer", "_schedule", "_loss_before", "_mask_seed"}
 
 
@@ -67,8 +66,11 @@ def record_of(estimator: Any, state: FitState) -> Record:
     return state.note(learning_rate=rate, **values)
 
 
-def begin_curves(estimator: Any) -> None:
-    """Curves and best values: new ones, or those that a warm start goes on with."""
+def begin_curves(estimator: Any) -> set[str]:
+    """Curves and best values: new ones, or those that a warm start goes on with.
+
+    Returns the names of the curves that this fit takes, besides the loss.
+    """
     if not hasattr(estimator, "loss_curve_"):
         estimator.loss_curve_ = []
         estimator.best_loss_ = None
@@ -80,45 +82,56 @@ def begin_curves(estimator: Any) -> None:
     if not estimator.early_stopping and estimator.best_loss_ is None:
         estimator.best_loss_ = np.inf
     estimator.n_iter_ = 0
+    taken = {"learning_rate", "seconds"}
+    if estimator.gradient_norms:
+        taken.add("gradient_norms")
+    if estimator.early_stopping:
+        taken.add("evaluation_score")
+        if estimator.scoring == "loss":
+            taken.add("evaluation_cost")
+    # New lists, so that a fit that fails leaves those of the one before it.
+    before = dict(vars(estimator).get("_other_curves", {}))
+    before.pop("cost", None)  # of L-BFGS
+    if estimator.validation_scores_ and "evaluation_score" not in before:
+        before["evaluation_score"] = estimator.validation_scores_
+    n_epochs = len(estimator.loss_curve_)
+    estimator._other_curves = {
+        name: in_line(before.get(name, []), n_epochs)
+        for name in sorted({*before, *taken} - {"seconds"})
+    }
+    return taken
+
+
+def in_line(curve: list, n_epochs: int) -> list:
+    """The curve, with NaN for the epochs before those that it has."""
+    return [float("nan")] * (n_epochs - len(curve)) + curve[:n_epochs]
+
+
+# The seconds of every epoch are none of the model's: two fits that are the same take their own.
+_seconds: WeakKeyDictionary[Any, list[float]] = WeakKeyDictionary()
 
 
 def curves(estimator: Any) -> History:
-    """The curves, as callbacks get them: the estimator's own lists."""
-    history = History(cost=estimator.loss_curve_)
-    if estimator.validation_scores_ is not None:
+    """The curves, as callbacks get them: the estimator's own lists, but for the seconds."""
+    fitted = vars(estimator)
+    history = History(cost=fitted["loss_curve_"]) if "loss_curve_" in fitted else History()
+    history.update(fitted.get("_other_curves", {}))
+    history["seconds"] = in_line(_seconds.get(estimator, []), history.epochs)
+    if fitted.get("validation_scores_") is not None:
         history["evaluation_score"] = estimator.validation_scores_
     return history
 
 
-def split(estimator: Any, X, y, rng):
-    """Rows to train on (None for all) and those of early stopping (None without it)."""
-    if not estimator.early_stopping:
-        return None, None
-    stratify = None
-    if is_classifier(estimator) and estimator.n_outputs_ == 1:
-        # Names, so that an error names what scikit-learn's does.
-        stratify = np.array(["False", "True"])[y]
-    train, held_out = train_test_split(
-        np.arange(X.shape[0]),
-        random_state=rng,
-        test_size=estimator.validation_fraction,
-        stratify=stratify,
-    )
-    if held_out.size < 2:
-        raise ValueError(
-            "The validation set is too small. Increase 'validation_fraction' "
-            "or the size of your dataset."
-        )
-    return train, held_out
+def remember_seconds(estimator: Any, history: History) -> None:
+    """Of a fit that has ended; they stay as long as the estimator does, and are not saved."""
+    _seconds[estimator] = history["seconds"]
 
 
-def held_out_data(data, held_out):
-    """Inputs, targets and weights of the rows that early stopping looks at."""
-    if held_out is None:
-        return None
-    X, y, sample_weight = data
-    check_given("X", X)  # a callback may have been at it
-    return X[held_out], y[held_out], None if sample_weight is None else sample_weight[held_out]
+def history_of(estimator: Any) -> History:
+    """The curves, all of the same length: NaN stands for epochs that were not measured so."""
+    history = curves(estimator)
+    history.update(vars(estimator).get("_other_curves", {}))  # with scores in line
+    return History({name: in_line(list(curve), history.epochs) for name, curve in history.items()})
 
 
 class Stopping(Watch):
@@ -129,10 +142,10 @@ class Stopping(Watch):
     estimator : MLPClassifier or MLPRegressor
     network : Network
     state : FitState
-    execution : Execution
-        On how many threads the held-out rows are predicted.
-    validation : tuple or None
-        Inputs, targets and weights of the held-out rows.
+    taken : set of str
+        The curves that this fit takes, besides the loss.
+    norms : callable
+        The lengths of each layer's gradient, where they are asked for.
     """
 
     advice = "Try a smaller learning_rate_init, and scaled inputs."
@@ -142,22 +155,30 @@ class Stopping(Watch):
         estimator: Any,
         network: Network,
         state: FitState,
-        execution: Execution,
-        validation: tuple[Any, Any, Any] | None,
+        taken: set[str],
+        norms: Callable[[], list[float]],
     ):
         super().__init__(network, state)
-        self.estimator, self.network = estimator, network
-        self.execution, self.validation = execution, validation
+        self.estimator, self.taken, self.norms = estimator, taken, norms
+        # What is judged, and may be kept: the network that is trained, or one with its average.
+        self.candidate = network if state.averaging is None else network.copy()
+        self.judge: Callable[[], float] | None = None  # how good it is for held-out rows
 
     def trained(self, loss: float, seconds: float) -> Record:
         state, loss = self.state, np.float64(loss)  # scikit-learn's scalars are NumPy's
         assert state.optimizer is not None
-        state.history.record(cost=loss)
+        rate = state.optimizer.last_rate
+        state.history.record(cost=loss, learning_rate=rate, seconds=seconds)
+        changes: dict[str, Any] = {}
+        if state.averaging is not None:
+            parameters = self.model.parameters
+            changes["averaged"] = state.averaging.after(state.record.averaged, parameters)
         record = state.note(
             epochs=state.epoch + 1,
             samples=state.record.samples + state.epoch_rows,
             loss=loss,
-            learning_rate=state.optimizer.last_rate,
+            learning_rate=rate,
+            **changes,
         )
         show(self.estimator, record)
         return record
@@ -168,14 +189,21 @@ class Stopping(Watch):
         if self.check_lost():
             return state.note(done=True, why=NOT_FINITE)
         changes: dict[str, Any] = {"loss_before": self.loss_before()}
-        changes |= self._by_loss() if self.validation is None else self._by_score()
+        changes |= self._by_loss() if self.judge is None else self._by_score()
         changes |= self._stops(changes["no_improvement"])
+        if "gradient_norms" in self.taken:
+            state.history.record(gradient_norms=self.norms())
+        in_line, scores = self.estimator._other_curves, self.estimator.validation_scores_
+        if "evaluation_score" in in_line:
+            in_line["evaluation_score"].append(scores[-1] if self.judge else float("nan"))
+        for name in in_line.keys() - self.taken - {"evaluation_score"}:  # of an earlier fit
+            in_line[name].append(float("nan"))
         record = state.note(**changes)
         show(self.estimator, record)
         return record
 
     def give_up(self) -> None:
-        if self.state.best is None:
+        if self.state.outcome is None:
             raise ValueError(f"{NOT_FINITE} {self.where()}")
         kept = "The best parameters so far are kept."
         if not self.estimator.validation_scores_:
@@ -199,16 +227,20 @@ class Stopping(Watch):
 
     def _by_score(self) -> dict[str, Any]:
         """Whether the held-out rows' score has improved: then the parameters are kept."""
-        assert self.validation is not None
-        record, (X, y, weight) = self.state.record, self.validation
-        outputs = self.network._predict(X, self.execution)
-        score = self.estimator._targets.score(self.estimator, outputs, y, weight)
-        self.state.history.record(evaluation_score=score)
+        assert self.judge is not None
+        state, record = self.state, self.state.record
+        if state.averaging is not None:
+            self.candidate.parameters = state.averaging.mean(record.averaged)
+        score = self.judge()
+        state.history.record(evaluation_score=score)
+        if "evaluation_cost" in self.taken:
+            state.history.record(evaluation_cost=-score)
         self._say(f"Validation score: {score:f}")
-        worse = score < record.best_score + self.estimator.tol
+        assert record.best_score is not None
+        worse = not score >= record.best_score + self.estimator.tol  # also if it is NaN
         changes: dict[str, Any] = {"no_improvement": record.no_improvement + 1 if worse else 0}
         if score > record.best_score:
-            best = self.network.parameters.copy()
+            best = self.candidate.parameters.copy()
             changes |= {"best_score": score, "best": best, "best_epoch": record.epochs}
         return changes
 
@@ -227,7 +259,7 @@ class Stopping(Watch):
         return {**changes, "learning_rate": optimizer.last_rate}
 
     def _no_improvement_message(self) -> str:
-        what = "Validation score" if self.validation is not None else "Training loss"
+        what = "Validation score" if self.judge is not None else "Training loss"
         return (
             f"{what} did not improve more than tol={self.estimator.tol:f} for "
             f"{self.estimator.n_iter_no_change} consecutive epochs."

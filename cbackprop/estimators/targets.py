@@ -6,12 +6,15 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_expit, log_softmax
 from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
+from cbackprop.estimators.growing import grow
 from cbackprop.estimators.options import loss_of
 from cbackprop.functions.losses import BinaryLogLoss, LogLoss, Loss, Quantile
 from cbackprop.validation.checks import in_dtype
@@ -85,6 +88,10 @@ class Targets(ABC):
         """X and y, checked."""
 
     @abstractmethod
+    def check_more(self, estimator: Any, X, y):
+        """Other rows of a model that knows its targets, checked as `check` does."""
+
+    @abstractmethod
     def for_engine(self, y, dtype):
         """Checked y as the engine takes it."""
 
@@ -118,7 +125,10 @@ class Labels(Targets):
             self._check_kind(estimator, y)
             classes = unique_labels(y)
             given, known = set(classes.tolist()), set(estimator.classes_.tolist())
-            if estimator.warm_start:
+            one_of_several = self.is_multilabel(estimator) and y.ndim == 1
+            if incremental and estimator.new_classes == "add" and not one_of_several:
+                grow(estimator, classes)
+            elif estimator.warm_start:
                 if given != known:
                     raise ValueError(
                         "warm_start can only be used where `y` has the same "
@@ -130,9 +140,25 @@ class Labels(Targets):
                     "`y` has classes not in `self.classes_`. "
                     f"`self.classes_` has {estimator.classes_}. 'y' has {classes}."
                 )
+        return X, self._positions(estimator, y)
+
+    def _positions(self, estimator, y):
         if self.is_multilabel(estimator):
-            return X, self._indicator(estimator, y)
-        return X, np.searchsorted(estimator.classes_, y)
+            return self._indicator(estimator, y)
+        return np.searchsorted(estimator.classes_, y)
+
+    def check_more(self, estimator, X, y):
+        """Checked X, and y as `check` has it: labels that the model knows."""
+        X, y = _checked(estimator, X, y, reset=False)
+        y = plain_indicator(y)
+        self._check_kind(estimator, y)
+        unknown = set(unique_labels(y).tolist()) - set(estimator.classes_.tolist())
+        if unknown and not (self.is_multilabel(estimator) and y.ndim == 2):
+            raise ValueError(
+                f"y_val has labels that y has not: {sorted(unknown, key=str)}; y has "
+                f"{estimator.classes_}"
+            )
+        return X, self._positions(estimator, y)
 
     def is_multilabel(self, estimator) -> bool:
         return estimator._label_binarizer.y_type_.startswith("multilabel")
@@ -177,6 +203,14 @@ class Labels(Targets):
         chosen = outputs > 0.5
         return chosen if estimator.n_outputs_ > 1 else chosen[:, 0].astype(np.intp)
 
+    def log_probabilities(self, estimator, logits):
+        """Logarithms of the probabilities (n, n_classes), of the last layer's z."""
+        if estimator.out_activation_ == "softmax":
+            return log_softmax(logits, axis=1)
+        if estimator.n_outputs_ > 1:
+            return log_expit(logits)
+        return np.hstack([log_expit(-logits), log_expit(logits)])
+
     def score(self, estimator, outputs, y, weight) -> float:
         """Accuracy; a multilabel row counts only if all its labels are right."""
         right = self.positions(estimator, outputs) == y
@@ -195,6 +229,12 @@ class Numbers(Targets):
 
     def check(self, estimator, X, y, incremental, reset):
         """Checked X, and y (n,) or (n, n_outputs)."""
+        return self._checked_numbers(estimator, X, y, reset)
+
+    def check_more(self, estimator, X, y):
+        return self._checked_numbers(estimator, X, y, reset=False)
+
+    def _checked_numbers(self, estimator, X, y, reset):
         X, y = _checked(estimator, X, y, reset, y_numeric=True)
         y = y.toarray() if hasattr(y, "toarray") else y
         loss = loss_of(estimator)
@@ -206,12 +246,20 @@ class Numbers(Targets):
         y = in_dtype("y", y, dtype)
         return y.reshape(-1, 1) if y.ndim == 1 else y
 
+    def arranged(self, estimator, outputs):
+        """Outputs as they are predicted: those of several quantiles in order, if that is asked."""
+        if not estimator.non_crossing:
+            return outputs
+        places = places_in_order(estimator.network_.loss_function)
+        return outputs if places is None else np.sort(outputs, axis=1)[:, places]
+
     def score(self, estimator, outputs, y, weight) -> float:
         """R squared, or D squared of several quantiles; NaN for outputs that are not finite."""
         if not np.isfinite(outputs).all():
             return np.nan
         quantiles = several_quantiles(estimator.network_.loss_function)
         if quantiles:
+            outputs = self.arranged(estimator, outputs)
             return d2_of_quantiles(y[:, 0] if y.ndim == 2 else y, outputs, quantiles, weight)
         return r2_score(y, outputs, sample_weight=weight)
 
@@ -220,6 +268,12 @@ def several_quantiles(loss: Loss) -> tuple[float, ...]:
     """Those of a loss that has an output for each; () of any other."""
     several = isinstance(loss, Quantile) and len(loss.parameters) > 1
     return loss.parameters if several else ()
+
+
+def places_in_order(loss: Loss) -> NDArray[np.intp] | None:
+    """For each of several quantiles, which it is from below; None of any other loss."""
+    quantiles = several_quantiles(loss)
+    return np.argsort(np.argsort(quantiles, kind="stable")) if quantiles else None
 
 
 def d2_of_quantiles(y, outputs, quantiles, weight) -> float:

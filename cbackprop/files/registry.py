@@ -125,8 +125,13 @@ def _of_a_fit(fit: dict[str, Any], dtype: Any, vector: tuple[int, ...]) -> Decla
     for name in ("order", "held_out"):
         if fit[name] is not None:
             declared[f"fit.{name}"] = index, (fit[name],)
+    averaged = fit.get("averaged", 0)  # of earlier versions: none
     if fit["best"]:
         declared["fit.best"] = dtype, vector
+    elif averaged:
+        declared["fit.average"] = dtype, vector
+    if averaged:
+        declared["fit.averaged"] = dtype, (averaged, *vector)
     evaluations = fit.get("evaluations")
     if evaluations is not None:
         declared["fit.start"] = dtype, vector

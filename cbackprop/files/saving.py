@@ -68,4 +68,5 @@ def load(path: PathLike) -> Any:
     with reading(path) as reader:
         declared = declared_tensors(reader.description)
         reader.declare(declared)
-        return model_from(reader, "fit.best" if "fit.best" in declared else "parameters")
+        names = "fit.best", "fit.average"  # what a fit in progress would end with
+        return model_from(reader, next((name for name in names if name in declared), "parameters"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,13 +12,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from cbackprop.callbacks.protocol import check_callbacks, check_idle, listening
+from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
 from cbackprop.running.regularization import Regularization, check_dropout, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
-from cbackprop.training.fit import Watch, run_epochs
+from cbackprop.training.fit import Watch, lengths_of_gradients, run_epochs
 from cbackprop.training.history import History, Metric, check_metrics
 from cbackprop.training.origin import comes_from_another, has_trained, seed_of
 from cbackprop.training.record import FitState, Record, settings_of_length
@@ -63,6 +63,7 @@ def fit(
     shuffle: bool,
     random_state: Any,
     callbacks: Sequence[Any],
+    trainable: Sequence[bool] | None,
     n_jobs: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
@@ -75,6 +76,7 @@ def fit(
     if batch_size is None:
         batch_size = rows.shape[0]
     check_integer("batch_size", batch_size, at_least=1)
+    trained = check_trainable(trainable, len(network.plan))
     regularization = _regularization(
         rows.shape[0], len(network.plan) - 1, l2=l2, l1=l1, dropout=dropout, max_norm=max_norm
     )
@@ -109,6 +111,7 @@ def fit(
             "metrics": sorted(measured),
             "training_metrics": bool(training_metrics),
             "gradient_norms": bool(gradient_norms),
+            **({} if trained is None else {"trainable": list(trained)}),
             **settings_of_length("epochs", epochs, optimizer),
         },
         data=data,
@@ -144,6 +147,7 @@ def fit(
             execution=execution,
             batch_size=min(int(batch_size), state.n_rows),
             regularization=regularization,
+            trainable=trained,
         )
         losses = state.history["cost"]
         if said := lost_at_end(network, data, state.record.loss_before, losses, execution):
@@ -227,7 +231,8 @@ class Measures(Watch):
         if self.held_out is not None:
             history.record(**self._evaluation(*self.held_out))
         if self.norms_with is not None:
-            history.record(gradient_norms=self._gradient_norms(self.norms_with))
+            norms = lengths_of_gradients(self.model, self.data, self.execution, self.norms_with)
+            history.record(gradient_norms=norms)
         return self.state.note(loss_before=loss_before)
 
     def _measure(self, X, y) -> dict[str, float]:
@@ -240,11 +245,3 @@ class Measures(Watch):
         evaluated = self._measure(X, y)
         evaluated["cost"] = Sweep(self.model, X, y=y, execution=self.execution).loss()
         return {f"evaluation_{name}": value for name, value in evaluated.items()}
-
-    def _gradient_norms(self, regularization: Regularization) -> list[float]:
-        X, y, weight = self.data
-        gradient = np.empty_like(self.model.parameters)
-        sweep = Sweep(self.model, X, y=y, sample_weight=weight, execution=self.execution)
-        sweep.loss_and_gradient(gradient, **regularization.penalties)
-        starts = [*self.model.plan["weights"].tolist(), gradient.size]
-        return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]

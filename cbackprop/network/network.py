@@ -18,6 +18,7 @@ from cbackprop.functions.optimizers import Optimizer
 from cbackprop.network import glance
 from cbackprop.network.file import NetworkDescription
 from cbackprop.network.fitting import fit
+from cbackprop.network.forward import Forward
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.layout import make_plan, views
 from cbackprop.network.parameters import Parameters
@@ -83,7 +84,7 @@ class Backprop(NamedTuple):
 @public("cbackprop.network")
 @named
 @saved_by(NetworkDescription)
-class Network(Savable, Parameters):
+class Network(Savable, Forward, Parameters):
     """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
 
     Parameters
@@ -481,6 +482,7 @@ class Network(Savable, Parameters):
         shuffle: bool = True,
         random_state: Any = None,
         callbacks: Sequence[Any] = (),
+        trainable: Sequence[bool] | None = None,
         n_jobs: int | None = None,
     ) -> History:
         """Train in place by gradient descent: batch, mini-batch or stochastic.
@@ -534,6 +536,10 @@ class Network(Savable, Parameters):
         callbacks : list
             Functions, called with the network and the history after every epoch: True stops. Or
             objects with the hooks of `cbackprop.callbacks.Callback`, as `Checkpoint`, `Progress`.
+        trainable : list of bool, optional
+            Of each layer of weights, the hidden layers' and the output's: False leaves weights,
+            biases and the optimizer's state of a layer as they are, to the bit, and out of
+            clip_norm's length. None trains all.
         n_jobs : int or None, default=None
             Threads; None for as many as pay off.
 
@@ -611,6 +617,7 @@ class Network(Savable, Parameters):
             shuffle=shuffle,
             random_state=random_state,
             callbacks=callbacks,
+            trainable=trainable,
             n_jobs=n_jobs,
         )
 

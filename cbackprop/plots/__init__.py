@@ -6,11 +6,13 @@ keeps the data and what was drawn; its ``plot`` draws them again elsewhere.
 """
 
 from cbackprop.plots.curves import AccuracyCurveDisplay, GradientNormsDisplay, LossCurveDisplay
+from cbackprop.plots.training import TrainingCurvesDisplay
 from cbackprop.plots.weights import WeightsDisplay
 
 __all__ = [
     "AccuracyCurveDisplay",
     "GradientNormsDisplay",
     "LossCurveDisplay",
+    "TrainingCurvesDisplay",
     "WeightsDisplay",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -130,6 +130,25 @@ class Sweep:
 
         self._together(work)
         return out
+
+    def activations(self, layers: Iterable[int]) -> list[NDArray]:
+        """All rows' activations of these layers, 1 ... L: (n_rows, units), each."""
+        widths, dtype = self.plan["n_out"].tolist(), self.parameters.dtype
+        wanted = {i: np.empty((self.n_rows, widths[i - 1]), dtype=dtype) for i in layers}
+        tasks, step = self.tasks, self.block_rows
+
+        def work(thread: int, first: int, last: int) -> float:
+            outputs = np.empty((min(step, last - first), widths[-1]), dtype=dtype)
+            for start in range(first, last, step):
+                stop = min(last, start + step)
+                tasks[thread].predict(outputs[: stop - start], start, stop)
+                inside, _ = tasks[thread].views(stop - start)
+                for layer, all_rows in wanted.items():
+                    all_rows[start:stop] = inside[layer - 1]
+            return 0.0
+
+        self._together(work)
+        return list(wanted.values())
 
     def loss(
         self, l2: float = 0.0, l2_batch: float = 0.0, l1: float = 0.0, l1_batch: float = 0.0

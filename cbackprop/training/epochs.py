@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
+from cbackprop.functions.frozen import Trainable, with_frozen
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model, calls_python
@@ -145,16 +146,18 @@ def passes(
     first_epoch: int = 0,
     total_epochs: int | None = None,
     undo: Undo | None = None,
+    trainable: Trainable | None = None,
 ) -> Generator[float, None, None]:
     """What `epochs` does, by a call that was told how to work.
 
     If `undo` waits with its copies, the one step of the one epoch is left to its end, where that
-    can be done; else it is told to make them.
+    can be done; else it is told to make them. Layers that are not `trainable` stay as they are.
     """
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
-    state, factors = optimizer._ready(model.parameters), optimizer._factors(len(model.plan))
+    state = optimizer._ready(model.parameters)
+    factors = with_frozen(optimizer._factors(len(model.plan)), trainable)
     data = {
         "y": y,
         "sample_weight": sample_weight,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, Protocol
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
+from cbackprop.running.regularization import Regularization
+from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import blown_up, lost
 from cbackprop.training.epochs import passes
 from cbackprop.training.record import FitState, Record
@@ -81,6 +85,21 @@ class Watch:
         return record.loss_before
 
 
+def lengths_of_gradients(
+    model: Model,
+    data: tuple[Any, Any, Any],
+    execution: Execution,
+    regularization: Regularization,
+) -> list[float]:
+    """The length of each layer's gradient over all rows, that of penalties included."""
+    X, y, weight = data
+    gradient = np.empty_like(model.parameters)
+    sweep = Sweep(model, X, y=y, sample_weight=weight, execution=execution)
+    sweep.loss_and_gradient(gradient, **regularization.penalties)
+    starts = [*model.plan["weights"].tolist(), gradient.size]
+    return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
+
+
 def run_epochs(
     model: Model,
     data: tuple[Any, Any, Any],
@@ -110,7 +129,8 @@ def run_epochs(
     undo : Undo, optional
         If it waits with its copies, the one step may be made last, when it cannot fail any more.
     **settings
-        Those of `passes` that say what a step is: batch_size, regularization, loss_scale.
+        Those of `passes` that say what a step is: batch_size, regularization, trainable,
+        loss_scale.
     """
     X, y, sample_weight = data
     assert state.optimizer is not None

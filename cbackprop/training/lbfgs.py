@@ -10,6 +10,7 @@ import scipy
 import scipy.optimize
 from numpy.typing import NDArray
 
+from cbackprop.functions.frozen import Trainable, trained_parameters
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
 from cbackprop.running.sweeps import Sweep
@@ -35,6 +36,7 @@ def lbfgs(
     max_fun: int = 15000,
     tol: float = 1e-4,
     verbose: bool = False,
+    trainable: Trainable | None = None,
     execution: Execution,
     iterated: Callable[[float], bool] = lambda loss: False,
     evaluations: list[tuple[float, NDArray]] | None = None,
@@ -50,6 +52,8 @@ def lbfgs(
     losses and gradients that it was given: `evaluations` are those of an earlier run from the same
     parameters, which are given again instead of computed, so that this run goes the same way to
     where that one was. New ones are appended.
+
+    Layers that are not `trainable` stay as they are: SciPy does not see them.
     """
     vector = model.parameters
     accepted = vector.copy()
@@ -57,17 +61,21 @@ def lbfgs(
         model, X, y=y, sample_weight=sample_weight, sklearns_loss=sklearns_loss, execution=execution
     )
 
+    trained: Any = trained_parameters(model.plan, trainable)
+    if trained is None:
+        trained = slice(None)
     loss, iterations = 0.0, 0
     known = list(evaluations or ())[::-1]
 
     def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
         nonlocal loss
-        vector[...] = point
+        vector[trained] = point
         if known:
             loss, gradient = known.pop()
             return loss, gradient.copy()
         gradient = np.empty_like(vector)
         loss = sweep.loss_and_gradient(gradient, l2_batch=l2_batch)
+        gradient = gradient[trained]
         if evaluations is not None:
             evaluations.append((loss, gradient.copy()))
         return loss, gradient
@@ -76,7 +84,7 @@ def lbfgs(
         # The point was the last to be evaluated: the line search ends where it accepts.
         nonlocal iterations
         iterations += 1
-        vector[...] = accepted[...] = point
+        vector[trained] = accepted[trained] = point
         if iterated(loss):
             raise _Stopped
 
@@ -87,7 +95,7 @@ def lbfgs(
         with blas_held_to_one_thread():  # SciPy's own sums, too, are short
             result = scipy.optimize.minimize(
                 loss_and_gradient,
-                vector.copy(),
+                vector[trained].copy(),
                 method="L-BFGS-B",
                 jac=True,
                 options=options,
@@ -95,10 +103,15 @@ def lbfgs(
             )
     except _Stopped:
         return scipy.optimize.OptimizeResult(
-            x=vector.copy(), fun=loss, nit=iterations, status=0, success=True, message="STOPPED"
+            x=vector[trained].copy(),
+            fun=loss,
+            nit=iterations,
+            status=0,
+            success=True,
+            message="STOPPED",
         )
     except BaseException:
         vector[...] = accepted  # and not a point that the line search tries
         raise
-    vector[...] = result.x
+    vector[trained] = result.x
     return result

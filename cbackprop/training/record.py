@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import get_ident
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.functions.optimizers import Optimizer
+from cbackprop.training.averaging import Averaging
 from cbackprop.training.history import History
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """The books of a fit after an epoch. They are not changed: a new record takes their place.
 
     So whatever comes between two lines, a fit has the books of one moment. The curves, which only
@@ -41,6 +42,8 @@ class Record:
         The loss before the first step; infinity once it is said that the loss has blown up.
     best : array or None
         The best parameters so far, where they are kept.
+    averaged : tuple of arrays
+        What an average is made of, where parameters are averaged.
     done : bool
         Whether training was stopped before its last epoch: there is nothing to resume.
     lengths : mapping
@@ -58,8 +61,9 @@ class Record:
     why: str = ""
     loss_before: float = 0.0
     best: NDArray | None = None
+    averaged: tuple[NDArray, ...] = ()
     done: bool = False
-    lengths: Mapping[str, int] = field(default_factory=dict)
+    lengths: Mapping[str, int] = MappingProxyType({})
 
 
 def settings_of_length(name: str, epochs: int, optimizer: Optimizer) -> dict[str, Any]:
@@ -88,13 +92,15 @@ class FitState:
     settings : dict
         What must be the same where the fit is resumed, in JSON's types.
     data, evaluation_data : tuples of what the engine gets, or None
-        X, y and the weights of the rows; X and y to evaluate.
+        X, y and the weights of the rows; X and y to evaluate, and their weights if they have any.
     origin : dict or None
         What a checkpoint knows the fit by: see `cbackprop.training.origin`.
     start : array or None
         The parameters at the beginning, for L-BFGS.
     evaluations : list of (loss, gradient), or None
         Everything L-BFGS was told, if somebody asks for it: see `cbackprop.training.lbfgs`.
+    averaging : EMA, SWA or None
+        How parameters are averaged over epochs, if they are.
     record : Record
         The books of the last whole epoch.
     has_end : bool
@@ -115,10 +121,11 @@ class FitState:
     mask_seed: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     data: tuple[Any, Any, Any] = (None, None, None)
-    evaluation_data: tuple[Any, Any] | None = None
+    evaluation_data: tuple[Any, ...] | None = None
     origin: dict[str, str | None] | None = None
     start: NDArray | None = None
     evaluations: list[tuple[float, NDArray]] | None = None
+    averaging: Averaging | None = None
     record: Record = field(default_factory=Record)
     has_end: bool = True
     thread: int = field(default_factory=get_ident)
@@ -135,9 +142,12 @@ class FitState:
         return self.record.done
 
     @property
-    def best(self) -> NDArray | None:
-        """The best parameters so far, where they are kept."""
-        return self.record.best
+    def outcome(self) -> NDArray | None:
+        """The parameters that the fit would end with now; None for those that are trained."""
+        record = self.record
+        if record.best is None and record.averaged and self.averaging is not None:
+            return self.averaging.mean(record.averaged)
+        return record.best
 
     @property
     def epochs_left(self) -> int:
@@ -150,4 +160,4 @@ class FitState:
 
     def note(self, **changes: Any) -> Record:
         """The record with these changes, and of the curves as they are now."""
-        return replace(self.record, lengths=self.history.lengths(), **changes)
+        return self.record._replace(lengths=self.history.lengths(), **changes)

@@ -58,6 +58,19 @@ def check_integer(name: str, value: Any, *, at_least: int) -> int:
     return int(value)
 
 
+def check_index(name: str, value: Any, n: int, what: str) -> int:
+    """`value` as an index from 0 into n things: negative ones count from the end."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}")
+    index = int(value)
+    if not -n <= index < n:
+        raise ValueError(
+            f"{name} must lie between 0 and {n - 1}, or -1 and {-n} from the end, for the {n} "
+            f"{what}; got {index}"
+        )
+    return index % n
+
+
 def check_pair(name: str, value: Any) -> tuple[Any, Any]:
     """`value` as rows and targets."""
     if not isinstance(value, tuple | list) or len(value) != 2:

@@ -425,10 +425,13 @@ def test_more_parameters_than_sklearns_are_keywords_and_off(kind):
     more = [
         p for name, p in ours.items() if name not in getattr(neural_network, kind)().get_params()
     ]
-    expected = {"n_jobs", "clip_value", "clip_norm", "dropout", "max_norm", "l1"}
-    expected |= {"label_smoothing"} if kind == "MLPClassifier" else {"quantile"}
-    assert {p.name for p in more} - {"loss"} == expected
-    assert all((p.kind, p.default) == (p.KEYWORD_ONLY, None) for p in more if p.name != "loss")
+    expected = {"n_jobs", "clip_value", "clip_norm", "scoring", "gradient_norms"}
+    expected |= {"ema_decay", "swa_epochs", "trainable", "dropout", "l1", "max_norm"}
+    of_classes = {"label_smoothing", "class_weight", "new_classes"}
+    expected |= of_classes if kind == "MLPClassifier" else {"quantile", "non_crossing"}
+    more = [p for p in more if p.name != "loss"]
+    assert {p.name for p in more} == expected
+    assert all(p.kind == p.KEYWORD_ONLY and p.default in (None, False) for p in more)
 
 
 @quiet

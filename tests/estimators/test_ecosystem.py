@@ -63,8 +63,20 @@ def test_cross_val_predict_gives_sklearns_probabilities():
     assert_allclose(ours, theirs, rtol=1e-6)
 
 
-def test_calibrated_classifier_gives_sklearns_probabilities():
-    theirs, ours = (CalibratedClassifierCV(classifier(m), cv=3).fit(X, Y) for m in BOTH)
+class WithLogits(neural_network.MLPClassifier):
+    """scikit-learn's, with the decision_function that it has not."""
+
+    def decision_function(self, X):
+        for W, b in zip(self.coefs_[:-1], self.intercepts_[:-1], strict=True):
+            X = np.maximum(X @ W + b, 0)
+        return X @ self.coefs_[-1] + self.intercepts_[-1]
+
+
+def test_calibrated_classifier_takes_the_logits_and_gives_sklearns_probabilities():
+    theirs = WithLogits(**SETTINGS, random_state=0)
+    theirs, ours = (
+        CalibratedClassifierCV(model, cv=3).fit(X, Y) for model in (theirs, classifier(cbackprop))
+    )
     assert_allclose(ours.predict_proba(X), theirs.predict_proba(X), rtol=1e-6)
 
 

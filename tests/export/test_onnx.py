@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -105,11 +106,35 @@ def test_probabilities_of_float64_come_by_name_too(labels, alone):
 
 
 @needs_onnx
-def test_a_calibrated_classifier_of_float64_stays_float64():
+@pytest.mark.parametrize("labels", [y, y > 0], ids=["three", "two"])
+def test_a_calibrated_classifier_of_float64_stays_float64(labels):
     model = CalibratedClassifierCV(MLPClassifier((5,), max_iter=20, random_state=0), cv=2)
-    model.fit(X, y)
+    model.fit(X, labels)
     _, probabilities = exported(model, X, options={"zipmap": False})(X)
     assert_allclose(probabilities, model.predict_proba(X), rtol=1e-9)
+
+
+@needs_onnx
+@pytest.mark.parametrize("name", ["integers", "two strings", "multilabel"])
+def test_raw_scores_are_the_logits(name):
+    labels = MULTILABEL if name == "multilabel" else CLASSIFIERS[name]
+    model = MLPClassifier((5,), max_iter=20, random_state=0).fit(X, labels)
+    options = {"zipmap": False, "raw_scores": True}
+    found, scores = exported(model, X, options=options)(X)
+    logits = model.decision_function(X)
+    if logits.ndim == 1:
+        logits = np.stack([-logits, logits], axis=1)
+    assert_allclose(scores, logits, rtol=1e-9, atol=1e-12)
+    assert_array_equal(found, model.predict(X))
+
+
+@needs_onnx
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_hidden_features_in_mid_pipeline_are_refused(kind):
+    first = kind(hidden_layer_sizes=(5,), max_iter=3)
+    model = make_pipeline(first, StandardScaler(), LogisticRegression()).fit(X, y)
+    with pytest.raises(NotImplementedError, match="must be a pipeline's last step"):
+        exported(model, X, **({"options": {"zipmap": False}} if kind is MLPClassifier else {}))
 
 
 @needs_onnx
@@ -167,3 +192,17 @@ def test_regressors_of_other_losses_predict_the_same(params, columns):
     (predicted,) = exported(model, X32[:, 1:])(X32[:, 1:])
     assert predicted.shape == (len(X), columns)
     assert_allclose(predicted, model.predict(X32[:, 1:]).reshape(-1, columns), rtol=1e-4)
+
+
+@needs_onnx
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_quantiles_that_do_not_cross_do_not_cross_there(dtype):
+    model = MLPRegressor(
+        "quantile", (5,), quantile=[0.9, 0.1, 0.5], max_iter=3, random_state=0, non_crossing=True
+    ).fit(X.astype(dtype), y)
+    rows = X.astype(dtype)
+    (found,) = exported(model, rows)(rows)
+    assert found.dtype == dtype
+    assert_allclose(found, model.predict(rows), rtol=1e-5, atol=1e-6)
+    assert (found[:, 1] <= found[:, 2]).all()
+    assert (found[:, 2] <= found[:, 0]).all()

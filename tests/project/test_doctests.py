@@ -31,7 +31,8 @@ NEED = {"saving.md": "sklearn.callback"}  # scikit-learn 1.9
 
 @pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
 @pytest.mark.parametrize(
-    ("page", "examples"), [("getting-started.md", 15), ("inside.md", 25), ("saving.md", 20)]
+    ("page", "examples"),
+    [("beyond.md", 60), ("getting-started.md", 15), ("inside.md", 25), ("saving.md", 20)],
 )
 def test_examples_in_the_pages_run(page, examples, tmp_path, monkeypatch):
     pytest.importorskip(NEED.get(page, "sklearn"))

@@ -1,0 +1,139 @@
+"""What does a classifier make of its outputs: classes, probabilities, their logarithms, logits?"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from cbackprop.network.network import Network
+
+
+class Probabilities:
+    """What a classifier makes of its outputs."""
+
+    _outputs: Any
+    _targets: ClassVar[Any]
+    n_outputs_: int
+
+    def predict(self, X):
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The labels, or a multilabel indicator.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        outputs = self._outputs(X)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return self._label_binarizer.inverse_transform(outputs)
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, outputs.shape[0])
+        return self.classes_[self._targets.positions(self, outputs)]
+
+    def predict_proba(self, X):
+        """Probability of every class: above 0, the smallest number standing for smaller ones.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        outputs = self._outputs(X)
+        probabilities = np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
+        if np.count_nonzero(probabilities) == probabilities.size:
+            return probabilities
+        return self._without_zeros(probabilities, X)
+
+    def _without_zeros(self, probabilities, X):
+        """Where one has rounded to 0, what the logits say, but at least the smallest number."""
+        zero = probabilities == 0
+        smallest = np.nextafter(probabilities.dtype.type(0), probabilities.dtype.type(1))
+        better = np.exp(self._targets.log_probabilities(self, self._outputs(X, Network._logits)))
+        probabilities[zero] = np.maximum(better[zero], smallest)
+        return probabilities
+
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`, of the same shape.
+
+        Probabilities too small for a number have it, too: it is computed from their logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+        """
+        probabilities = self.predict_proba(X)
+        small = probabilities < np.finfo(probabilities.dtype).tiny
+        found = np.log(probabilities, out=probabilities)
+        if small.any():
+            logits = self._outputs(X, Network._logits)
+            found[small] = self._targets.log_probabilities(self, logits)[small]
+        return found
+
+    def decision_function(self, X):
+        """Logits: the last layer's z, of which softmax or logistic makes probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Finite numbers, with the features of `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            With two classes that of the second, positive where `predict` says so; otherwise in
+            the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not finite or has other features than in `fit`.
+
+        Examples
+        --------
+        >>> from cbackprop import MLPClassifier
+        >>> clf = MLPClassifier.from_weights([[[1.0]]], [[0.0]])
+        >>> clf.decision_function([[50.0], [60.0]]), clf.predict_proba([[50.0], [60.0]])[:, 1]
+        (array([50., 60.]), array([1., 1.]))
+        """
+        logits = self._outputs(X, Network._logits)
+        return logits[:, 0] if self.n_outputs_ == 1 else logits

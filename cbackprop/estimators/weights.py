@@ -1,0 +1,127 @@
+"""What do the rows of a fit weigh: what `sample_weight` says, times what their classes do?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.validation import _check_sample_weight
+
+from cbackprop.validation.arrays import check_given
+from cbackprop.validation.checks import check_sign
+
+SUGGESTED = "compute_class_weight('balanced', classes=classes, y=y)"
+
+
+def rows_weigh(estimator: Any, X: Any, y: NDArray, sample_weight: Any, *, incremental: bool) -> Any:
+    """The weights of the rows (n,), or None if nobody asks for any.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Only the first may have a `class_weight`.
+    X, y : checked rows and targets
+        Positions in classes_ (n,), or an indicator (n, n_classes).
+    sample_weight : array-like of shape (n,) or None
+    incremental : bool
+        Whether y may be a part of the data.
+    """
+    class_weight = getattr(estimator, "class_weight", None)
+    if class_weight is None:
+        if sample_weight is None:
+            return None
+        check_given("sample_weight", sample_weight)
+        return check_sign(_check_sample_weight(sample_weight, X))
+    weight = _of_classes(estimator, class_weight, y, incremental)
+    if sample_weight is not None:
+        check_given("sample_weight", sample_weight)
+        # In float64: rounded once, after the product, as a weight that is given as a whole.
+        given = check_sign(_check_sample_weight(sample_weight, X, dtype=np.float64))
+        weight = weight * given
+    if not weight.any():
+        raise ValueError(
+            "class_weight and sample_weight must leave a row that weighs something, got a product "
+            "of zero for every row"
+        )
+    return check_sign(weight)
+
+
+def _of_classes(estimator: Any, class_weight: Any, y: NDArray, incremental: bool) -> NDArray:
+    """The weight of each row by its class; of several labels, the product over them."""
+    balanced = isinstance(class_weight, str)
+    if balanced and incremental:
+        raise ValueError(
+            "class_weight='balanced' is nothing for partial_fit, which sees a part of the data: "
+            f"set class_weight to a dict, as dict(zip(classes, {SUGGESTED})) with all of y, or "
+            "enough of it"
+        )
+    if y.ndim == 2:
+        n_labels = y.shape[1]
+        each = [class_weight] * n_labels if balanced else _list_of(class_weight, n_labels)
+        weight = np.ones(len(y))
+        for label, (column, own) in enumerate(zip(y.T, each, strict=True)):
+            where = f"class_weight[{label}]"
+            weight *= _by_class(own, np.array([0, 1]), column.astype(np.intp), where)
+        return weight
+    if not balanced and not isinstance(class_weight, Mapping):
+        raise TypeError(
+            "class_weight must be 'balanced' or a dict with a weight for a class, where a row has "
+            f"one class; got a {type(class_weight).__name__}, which is for multilabel targets"
+        )
+    expects_more = incremental and getattr(estimator, "new_classes", None) == "add"
+    return _by_class(class_weight, estimator.classes_, y, "class_weight", expects_more)
+
+
+def _list_of(class_weight: Any, n_labels: int) -> list[Mapping]:
+    """Those of a multilabel target: scikit-learn's list with a dict for each label."""
+    if isinstance(class_weight, Mapping) and not class_weight:
+        return [class_weight] * n_labels
+    if isinstance(class_weight, Mapping):
+        raise TypeError(
+            "class_weight must be 'balanced' or a list of dicts for multilabel targets, as "
+            f"{{0: 1.0, 1: 5.0}} for each of the {n_labels} labels: 1 where a row has it, 0 where "
+            "not; got one dict"
+        )
+    each = list(class_weight)
+    if len(each) != n_labels:
+        raise ValueError(
+            f"class_weight must have a dict for each of the {n_labels} labels, got {len(each)}"
+        )
+    for label, own in enumerate(each):
+        if not isinstance(own, Mapping):
+            raise TypeError(f"class_weight[{label}] must be a dict, got {type(own).__name__}")
+    return each
+
+
+def _by_class(
+    class_weight: Any, classes: NDArray, positions: NDArray, where: str, expects_more: bool = False
+) -> NDArray:
+    """The weight of each row, from the position of its class in `classes`."""
+    if isinstance(class_weight, str):
+        there = np.unique(positions)  # of two, a label may have but one
+        found = compute_class_weight("balanced", classes=there, y=positions)
+        return found[np.searchsorted(there, positions)]
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown and not expects_more:
+        raise ValueError(
+            f"{where} must be weights of the classes {known}, got one for {unknown[0]!r}"
+        )
+    weights = np.array([_number(class_weight.get(label, 1.0), label, where) for label in known])
+    for label in unknown:
+        _number(class_weight[label], label, where)
+    return weights[positions]
+
+
+def _number(value: Any, label: Any, where: str) -> float:
+    """A weight; those of classes that are not named are 1, as in scikit-learn."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{where}[{label!r}] must be a number, got {value!r}")
+    weight = float(value)
+    if not 0.0 <= weight < np.inf:
+        raise ValueError(f"{where}[{label!r}] must be finite and at least 0, got {value!r}")
+    return weight

@@ -1,0 +1,317 @@
+"""TableEncoder: a table of numbers, categories and holes as a matrix for a network."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
+
+from cbackprop.files.registry import saved_by
+from cbackprop.files.savable import Savable
+from cbackprop.tabular.categories import codes_of, known_values, n_columns, one_hot
+from cbackprop.tabular.file import EncoderDescription
+from cbackprop.tabular.numbers import center_and_factor, edges_of, pieces, scaled
+from cbackprop.tabular.table import Column, as_category, chosen, columns_of
+from cbackprop.validation.naming import named, public
+
+
+@public("cbackprop.tabular")
+@named
+@saved_by(EncoderDescription)
+class TableEncoder(Savable, TransformerMixin, BaseEstimator):
+    """A table as it is, as numbers for a network: scaled, categories as 0 and 1, holes filled.
+
+    Numbers have their median subtracted and are divided by the distance of their quartiles; what
+    lies far out is drawn in, to within (-3, 3). A hole becomes the median, and a column more says
+    so if there were holes in `fit`. Categories of few values get a column of 0 and 1 for each, of
+    many a column of codes, for an embedding. All is learnt in `fit`, from the rows it gets.
+
+    Parameters
+    ----------
+    categorical_features : 'from_dtype', list or None, default='from_dtype'
+        Which columns are categories. 'from_dtype': of a frame those of strings, booleans, objects
+        and categories, of an array of objects those that hold text or truth values. Or a list of
+        names, of numbers, or a mask, one for each column; these may hold numbers, too. None: no
+        column.
+    max_one_hot : int or None, default=8
+        Most values of a column that gets a column for each. One of more becomes a column of codes:
+        1, 2, ... for its values in order, 0 for holes and for what `fit` has not seen. None: no
+        column becomes codes.
+    numbers : {'scaled', 'piecewise'}, default='scaled'
+        What numbers become: a column, scaled; or their piecewise-linear encoding besides, up to 64
+        columns that each rise from 0 to 1 between two edges. The edges are the distinct values if
+        there are few, else half quantiles of the rows and half quantiles of the distinct values.
+
+    Attributes
+    ----------
+    is_categorical_ : ndarray of bool, of shape (n_features,)
+        Which columns are categories.
+    categories_ : list of ndarrays of objects
+        The known values of every column of categories, in order.
+    medians_, factors_ : ndarrays of shape (n_numbers,)
+        Of every column of numbers: z = (x - median) factor, then z / sqrt(1 + (z / 3)^2).
+    has_holes_ : ndarray of bool, of shape (n_numbers,)
+        Whether there were holes in `fit`.
+    edges_ : list of ndarrays
+        Of the encoding of every column of numbers, for ``numbers='piecewise'``.
+    indicator_medians_, indicator_factors_ : ndarrays
+        The same for every column of 0 and 1.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only if X had feature names that are all strings.
+
+    See Also
+    --------
+    MLPClassifier, MLPRegressor : To train on what comes out.
+
+    References
+    ----------
+    Holzmueller, Grinsztajn and Steinwart (2024), "Better by default: strong pre-tuned MLPs and
+    boosted trees on tabular data", arXiv:2407.04491, for scaling and categories. Gorishniy,
+    Rubachev and Babenko (2022), "On embeddings for numerical features in tabular deep learning",
+    arXiv:2203.05556, for the piecewise-linear encoding.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cbackprop.tabular import TableEncoder
+    >>> X = np.array([[1.0, "red"], [2.0, "blue"], [None, "red"], [4.0, "green"]], dtype=object)
+    >>> encoder = TableEncoder().fit(X)
+    >>> encoder.get_feature_names_out().tolist()
+    ['x0', 'x0_missing', 'x1_blue', 'x1_green', 'x1_red']
+    >>> encoder.transform(X).shape
+    (4, 5)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "max_one_hot": [None, Interval(Integral, 0, None, closed="left")],
+        "numbers": [StrOptions({"scaled", "piecewise"})],
+    }
+
+    def __init__(self, categorical_features="from_dtype", *, max_one_hot=8, numbers="scaled"):
+        self.categorical_features = categorical_features
+        self.max_one_hot = max_one_hot
+        self.numbers = numbers
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None) -> Self:
+        """Learn medians, scales, categories and edges.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            Numbers and categories, with holes. Frames of pandas, Polars and Arrow need narwhals.
+        y : None
+            Not looked at.
+
+        Returns
+        -------
+        TableEncoder
+            The encoder itself.
+
+        Raises
+        ------
+        TypeError
+            For dates, and where a column holds text among numbers: it is named.
+        ValueError
+            For infinities, which are named, too, and for two columns of one name.
+        ImportError
+            For a frame, without narwhals.
+        """
+        columns = columns_of(X)
+        is_categorical = self._kinds(columns)
+        numeric = [
+            _finite(c).values
+            for c, is_one in zip(columns, is_categorical, strict=True)
+            if not is_one
+        ]
+        categorical = [
+            as_category(c) for c, is_one in zip(columns, is_categorical, strict=True) if is_one
+        ]
+        _check_feature_names(self, X, reset=True)
+        self.n_features_in_ = len(columns)
+        self.is_categorical_ = is_categorical
+        scales = np.array([center_and_factor(values) for values in numeric]).reshape(-1, 2)
+        self.medians_, self.factors_ = scales.T.copy()
+        self.has_holes_ = np.array([np.isnan(values).any() for values in numeric], dtype=bool)
+        self.edges_ = []
+        if self.numbers == "piecewise":
+            self.edges_ = [
+                edges_of(scaled(values[~np.isnan(values)], *scale))
+                for values, scale in zip(numeric, scales, strict=True)
+            ]
+        self.categories_ = [known_values(column) for column in categorical]
+        indicators = self._indicators(categorical, len(columns[0].values))
+        scales = np.array([center_and_factor(values) for values in indicators.T]).reshape(-1, 2)
+        self.indicator_medians_, self.indicator_factors_ = scales.T.copy()
+        return self
+
+    def transform(self, X) -> NDArray[np.float32]:
+        """The table as numbers.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            With the columns of `fit`.
+
+        Returns
+        -------
+        ndarray of float32, of shape (n_samples, n_columns)
+            The columns that `get_feature_names_out` names: numbers, their encoding if it is asked
+            for, where there were holes, categories of 0 and 1, and codes.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        TypeError, ValueError
+            As `fit`; and for other columns than those of `fit`, or text where it had numbers.
+        """
+        check_is_fitted(self)
+        columns = columns_of(X)
+        _check_feature_names(self, X, reset=False)
+        if len(columns) != self.n_features_in_:
+            raise ValueError(
+                f"X has {len(columns)} features, but TableEncoder is expecting "
+                f"{self.n_features_in_} features as input."
+            )
+        numeric, categorical = [], []
+        for column, is_one in zip(columns, self.is_categorical_, strict=True):
+            if is_one:
+                categorical.append(as_category(column))
+            else:
+                numeric.append(_as_numbers(column).values)
+        n = len(columns[0].values)
+        parts: list[NDArray] = []
+        z = np.empty((n, len(numeric)))
+        for j, values in enumerate(numeric):
+            z[:, j] = scaled(values, self.medians_[j], self.factors_[j])
+        parts.append(z)
+        parts += [pieces(z[:, j], edges) for j, edges in enumerate(self.edges_)]
+        parts += [
+            np.isnan(values)[:, np.newaxis]
+            for values, has_holes in zip(numeric, self.has_holes_, strict=True)
+            if has_holes
+        ]
+        indicators = self._indicators(categorical, n)
+        for j, scale in enumerate(
+            zip(self.indicator_medians_, self.indicator_factors_, strict=True)
+        ):
+            indicators[:, j] = scaled(indicators[:, j], *scale)
+        parts.append(indicators)
+        parts += [
+            codes_of(column, known)[:, np.newaxis]
+            for column, known in zip(categorical, self.categories_, strict=True)
+            if not self._is_one_hot(known)
+        ]
+        return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+
+    def get_feature_names_out(self, input_features=None) -> NDArray:
+        """Names of the columns of `transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the columns of X; without them, those of `fit`, or x0, x1, ...
+
+        Returns
+        -------
+        ndarray of objects
+            'age', 'age_missing', 'age_1' for a piece, 'color_red' for a category.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If the names are not those of `fit`.
+        """
+        check_is_fitted(self)
+        known = getattr(self, "feature_names_in_", None)
+        names = known if input_features is None else np.asarray(input_features, dtype=object)
+        if names is None:
+            names = np.array([f"x{i}" for i in range(self.n_features_in_)], dtype=object)
+        if len(names) != self.n_features_in_:
+            raise ValueError(
+                "input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(names)}"
+            )
+        if known is not None and not np.array_equal(names, known):
+            raise ValueError("input_features is not equal to feature_names_in_")
+        numeric, categorical = names[~self.is_categorical_], names[self.is_categorical_]
+        out = list(numeric)
+        for name, edges in zip(numeric, self.edges_, strict=False):
+            out += [f"{name}_{i}" for i in range(1, edges.size)]
+        out += [f"{name}_missing" for name in numeric[self.has_holes_]]
+        few = [self._is_one_hot(values) for values in self.categories_]
+        for name, values, is_few in zip(categorical, self.categories_, few, strict=True):
+            if is_few:
+                shown = values[:1] if n_columns(len(values)) == 1 else values
+                out += [f"{name}_{value}" for value in shown]
+        out += [name for name, is_few in zip(categorical, few, strict=True) if not is_few]
+        return np.array(out, dtype=object)
+
+    def _kinds(self, columns: list[Column]) -> NDArray[np.bool_]:
+        by_dtype = np.array([column.is_category for column in columns], dtype=bool)
+        if isinstance(self.categorical_features, str):
+            return by_dtype
+        mask = np.zeros(len(columns), dtype=bool)
+        if self.categorical_features is not None:
+            mask = chosen(self.categorical_features, [column.label for column in columns])
+        if (text := by_dtype & ~mask).any():
+            label = columns[int(np.argmax(text))].label
+            raise ValueError(
+                f"column {label!r} holds categories, and is not among categorical_features: add "
+                "it, or leave categorical_features at 'from_dtype'"
+            )
+        return mask
+
+    def _is_one_hot(self, known: NDArray) -> bool:
+        return self.max_one_hot is None or len(known) <= self.max_one_hot
+
+    def _n_indicators(self) -> int:
+        return sum(n_columns(len(known)) for known in self.categories_ if self._is_one_hot(known))
+
+    def _indicators(self, categorical: list[Column], n: int) -> NDArray:
+        """Columns of 0 and 1 (n, .), not scaled yet, of all categories of few values."""
+        parts = [
+            one_hot(codes_of(column, known), len(known))
+            for column, known in zip(categorical, self.categories_, strict=True)
+            if self._is_one_hot(known)
+        ]
+        return np.concatenate([np.empty((n, 0)), *parts], axis=1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = tags.input_tags.string = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _finite(column: Column) -> Column:
+    """A column of numbers without infinities."""
+    bad = np.isinf(column.values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"column {column.label!r} has infinity in row {row}: replace it, by NaN for example"
+        )
+    return column
+
+
+def _as_numbers(column: Column) -> Column:
+    """A column that was of numbers in `fit`."""
+    if column.is_category:
+        item = next(item for item in column.values if item is not None)
+        raise ValueError(
+            f"column {column.label!r} had numbers in fit, and now holds {item!r}: fit anew, or "
+            "convert it"
+        )
+    return _finite(column)

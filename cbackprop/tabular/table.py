@@ -1,0 +1,158 @@
+"""What are the columns of a table: numbers or categories, and as which arrays?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+from cbackprop.validation.columns import check_no_dates
+
+TEXT_AMONG_NUMBERS = (
+    "make it one of them: pd.to_numeric(column, errors='coerce') makes holes of what is no number, "
+    "column.astype(str) makes text of all"
+)
+
+
+class Column(NamedTuple):
+    """A column: floats with NaN for holes, or objects with None for holes."""
+
+    label: Any  # its name; or its number, where columns have none
+    is_category: bool
+    values: NDArray
+
+
+def columns_of(X: Any) -> list[Column]:
+    """The columns of a frame or an array of two dimensions, categories and numbers by their dtypes.
+
+    Raises
+    ------
+    TypeError
+        For dates, and for text among numbers, with the column's name; for sparse matrices.
+    ValueError
+        For what has not two dimensions, or no rows, or two columns of one name.
+    """
+    if hasattr(X, "tocsr"):
+        raise TypeError("a table must be dense, got a sparse matrix: pass X.toarray()")
+    check_no_dates("X", X)
+    if _is_frame(X):
+        return _of_frame(X)
+    array = check_array(X, dtype=None, ensure_all_finite=False, ensure_min_features=0)
+    if array.shape[1] == 0:
+        raise ValueError(f"0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
+    return [column_of(label, array[:, label]) for label in range(array.shape[1])]
+
+
+def _is_frame(X: Any) -> bool:
+    return hasattr(X, "columns") and (hasattr(X, "dtypes") or hasattr(X, "schema"))
+
+
+def _of_frame(X: Any) -> list[Column]:
+    try:
+        import narwhals.stable.v2 as nw
+    except ImportError as error:
+        raise ImportError('data frames need narwhals: pip install "cbackprop[tables]"') from error
+    labels = list(getattr(X, "column_names", X.columns))
+    if twice := [label for label, n in Counter(labels).items() if n > 1]:
+        raise ValueError(f"X has more than one column {twice[0]!r}: give each a name of its own")
+    if not labels:
+        raise ValueError(f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
+    frame = nw.from_native(X, eager_only=True)
+    if len(frame) == 0:
+        raise ValueError(f"0 sample(s) (shape={X.shape}) while a minimum of 1 is required.")
+    columns = []
+    for label, series in zip(labels, frame.iter_columns(), strict=True):
+        if series.dtype.is_numeric():
+            values = series.cast(nw.Float64).to_numpy()
+            columns.append(Column(label, False, np.asarray(values, dtype=np.float64)))
+        else:
+            objects = np.empty(len(frame), dtype=object)
+            objects[:] = series.to_list()
+            columns.append(column_of(label, objects))
+    return columns
+
+
+def column_of(label: Any, values: NDArray) -> Column:
+    """A column of an array, by its dtype; of objects, by what they are."""
+    if values.dtype.kind in "iuf":
+        return Column(label, False, values.astype(np.float64))
+    if values.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: column {label!r} has {values.dtype}")
+    objects = values.astype(object)  # a copy
+    objects[holes(objects)] = None
+    kinds = {_kind(item) for item in objects.tolist() if item is not None}
+    if kinds <= {"number"}:
+        return Column(label, False, np.array(objects, dtype=np.float64))
+    if len(kinds) > 1 or "other" in kinds:
+        shown = {
+            kind: next(x for x in objects if x is not None and _kind(x) == kind) for kind in kinds
+        }
+        some = " and ".join(repr(shown[kind]) for kind in sorted(shown))
+        raise TypeError(
+            f"column {label!r} must hold numbers or text, got {some}: {TEXT_AMONG_NUMBERS}"
+        )
+    return Column(label, True, objects)
+
+
+def _kind(item: Any) -> str:
+    if isinstance(item, bool | np.bool_):
+        return "truth"
+    if isinstance(item, Real):
+        return "number"
+    return "text" if isinstance(item, str) else "other"
+
+
+def holes(objects: NDArray) -> NDArray[np.bool_]:
+    """Which items are missing: None, NaN and what else pandas has for it."""
+    return np.array([_is_hole(item) for item in objects], dtype=bool)
+
+
+def _is_hole(item: Any) -> bool:
+    if item is None or type(item).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(item, Real) and bool(item != item)
+
+
+def as_category(column: Column) -> Column:
+    """The column as categories, also if it holds numbers."""
+    if column.is_category:
+        return column
+    objects = column.values.astype(object)
+    objects[np.isnan(column.values)] = None
+    return Column(column.label, True, objects)
+
+
+def chosen(given: Any, labels: Sequence[Any]) -> NDArray[np.bool_]:
+    """The columns that `categorical_features` names: as a mask, by number or by name.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    listed = np.asarray(given)
+    n = len(labels)
+    if listed.ndim != 1:
+        raise ValueError(f"categorical_features must be a list, got {given!r}")
+    if listed.dtype == bool:
+        if listed.size != n:
+            raise ValueError(
+                f"categorical_features must have an entry for each of the {n} columns, got "
+                f"{listed.size}"
+            )
+        return listed
+    mask = np.zeros(n, dtype=bool)
+    for entry in listed.tolist():
+        if isinstance(entry, str) and entry in labels:
+            mask[list(labels).index(entry)] = True
+        elif isinstance(entry, int) and 0 <= entry < n:
+            mask[entry] = True
+        else:
+            raise ValueError(
+                f"categorical_features names {entry!r}, and the columns are {list(labels)[:20]}"
+            )
+    return mask
