@@ -107,7 +107,7 @@ class MLP(
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "clip_value": [None, Interval(Real, 0, None, closed="neither")],
         "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "l1": [Interval(Real, 0, None, closed="left")],
+        "l1": [None, Interval(Real, 0, None, closed="left")],
         "max_norm": [None, Interval(Real, 0, None, closed="neither")],
         "dropout": [None, Interval(Real, 0, 1, closed="left"), "array-like"],
         "scoring": [None, str, callable],

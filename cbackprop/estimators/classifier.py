@@ -105,7 +105,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     clip_norm : float, optional
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
-    l1 : float, default=0.0
+    l1 : float, optional
         Strength of the L1 term, ``l1 / m * |W|_1`` for a mini-batch whose rows weigh m (sgd, adam).
     dropout : float or list of float, optional
         The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of one
@@ -286,7 +286,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         max_fun=15000,
         clip_value=None,
         clip_norm=None,
-        l1=0.0,
+        l1=None,
         dropout=None,
         max_norm=None,
         label_smoothing=None,

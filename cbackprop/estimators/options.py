@@ -88,7 +88,7 @@ def regularization_of(estimator: Any, n_hidden: int) -> Regularization:
     """
     made = Regularization(
         l2_batch=estimator.alpha,
-        l1_batch=estimator.l1,
+        l1_batch=estimator.l1 or 0.0,
         dropout=check_dropout(estimator.dropout, n_hidden),
         max_norm=estimator.max_norm,
     )

@@ -288,7 +288,6 @@ OURS = {
     "n_jobs_fraction": parameter("n_jobs", 1.5),
     "n_jobs_minus_two": parameter("n_jobs", -2, "MLPRegressor"),
     "l1_negative": parameter("l1", -1.0),
-    "l1_none": parameter("l1", None),
     "l1_nan": parameter("l1", np.nan, "MLPRegressor"),
     "max_norm_zero": parameter("max_norm", 0.0),
     "max_norm_negative": parameter("max_norm", -1.0, "MLPRegressor"),

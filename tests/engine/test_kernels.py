@@ -312,6 +312,24 @@ def test_training_is_the_same_with_all_instructions(method, size, dtype, make_pr
     same_with_all_instructions(train)
 
 
+@pytest.mark.usefixtures("restored_instructions")
+@pytest.mark.parametrize("size", [1, 3, 17, 33, 256, 300])
+@pytest.mark.parametrize("activation", run.ACTIVATIONS)
+def test_regularized_training_is_the_same_with_all_instructions(
+    activation, size, dtype, make_problem
+):
+    problem = make_problem((7, size, 3), 23, activation=activation, dtype=dtype)
+    given = {"dropout": 0.4, "mask_seed": 2**63, "l1_batch": 0.1, "max_norm": 0.7, "rng": None}
+
+    def train():
+        network = problem.network.copy()
+        given_data = problem.X, problem.y, METHODS["adam"][0](0.01)
+        losses = training.epochs(network, *given_data, batch_size=10, max_epochs=2, **given)
+        return [list(losses), network.parameters]
+
+    same_with_all_instructions(train)
+
+
 @pytest.mark.usefixtures("instructions")
 @pytest.mark.parametrize("n", [5, 16, 200_003])
 @pytest.mark.parametrize("epsilon", [1e-30, 1e-8])

@@ -37,7 +37,9 @@ def test_a_fit_is_the_references(solver, way):
     assert_allclose(model.loss_curve_, losses, rtol=1e-9)
 
 
-@pytest.mark.parametrize("off", [{"l1": 0}, {"l1": 0.0, "max_norm": None}, {"max_norm": 1e6}])
+@pytest.mark.parametrize(
+    "off", [{"l1": 0}, {"l1": 0.0, "max_norm": None}, {"l1": None, "max_norm": 1e6}]
+)
 def test_off_every_bit_is_as_before(off):
     assert_array_equal(
         classifier(**off).fit(X, y).network_.parameters, classifier().fit(X, y).network_.parameters
