@@ -80,7 +80,7 @@ NEW = {
     "new_classes": None,
     "non_crossing": False,
     "dropout": None,
-    "l1": 0.0,
+    "l1": None,
     "max_norm": None,
 }
 # Those that are there or not there together: always, and from the first epoch of sgd or adam on.

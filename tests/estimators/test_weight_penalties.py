@@ -130,3 +130,20 @@ def test_a_fit_with_others_is_another_fit(other, tmp_path):
         network.fit(
             X, X[:, 0], callbacks=[Checkpoint(path, resume=True)], **{**way, **other}, **given
         )
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_frozen_layers_keep_every_bit(solver):
+    way = {"l1": 0.5, "max_norm": 0.3, "dropout": 0.2, "solver": solver}
+    start = classifier(max_iter=1, learning_rate_init=1e-300, solver="sgd").fit(X, y)
+    model = classifier(**way, trainable=[True, False, True]).fit(X, y)
+    assert_array_equal(model.coefs_[1], start.coefs_[1])
+    assert_array_equal(model.intercepts_[1], start.intercepts_[1])
+    for layer in (0, 2):
+        assert (np.linalg.norm(model.coefs_[layer], axis=0) <= 0.3 * (1 + 1e-12)).all()
+
+
+def test_an_average_of_bounded_weights_is_bounded():
+    model = classifier(max_norm=0.5, ema_decay=0.9, max_iter=5).fit(X, y)
+    for W in model.coefs_:
+        assert (np.linalg.norm(W, axis=0) <= 0.5 * (1 + 1e-12)).all()
