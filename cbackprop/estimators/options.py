@@ -19,14 +19,24 @@ WITHOUT_LBFGS = {
 
 
 def loss_of(regressor: Any) -> Loss:
-    """That of a regressor's `loss` and `quantile`.
+    """That of a regressor's `loss` and `quantile`; see `loss_of_numbers`."""
+    made = loss_of_numbers(regressor.loss, regressor.quantile)
+    if regressor.non_crossing and not isinstance(made, Quantile):
+        raise ValueError(
+            f"non_crossing=True goes with loss='quantile', got loss={regressor.loss!r}: set "
+            "non_crossing to False"
+        )
+    return made
+
+
+def loss_of_numbers(loss: Any, quantile: Any) -> Loss:
+    """That of a `loss` and a `quantile` as regressors have them.
 
     Raises
     ------
     ValueError
         If it is not one of numbers, or if there is a quantile for another loss.
     """
-    loss, quantile = regressor.loss, regressor.quantile
     if quantile is not None:
         if loss != "quantile":
             raise ValueError(
@@ -35,11 +45,6 @@ def loss_of(regressor: Any) -> Loss:
             )
         return Quantile(quantile)
     made = as_loss(loss)
-    if regressor.non_crossing and not isinstance(made, Quantile):
-        raise ValueError(
-            f"non_crossing=True goes with loss='quantile', got loss={loss!r}: set non_crossing to "
-            "False"
-        )
     if not isinstance(made, Custom) and made.name not in OF_NUMBERS:
         raise ValueError(
             f"loss must be one of {OF_NUMBERS} for numbers, got {loss!r}, which is one of labels: "

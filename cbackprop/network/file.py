@@ -35,11 +35,14 @@ class NetworkDescription(Description):
         return {"parameters": (FLOATS[about["network"]["dtype"]], (size,))}
 
     def make(self, reader: Reader, parameters: str = "parameters") -> Any:
-        about = reader.description["network"]
+        return self.make_of(reader.description["network"], reader.tensor(parameters))
+
+    def make_of(self, about: dict[str, Any], vector: NDArray) -> Any:
+        """The network that is described so, with this vector."""
         options = {name: value for name, value in about.items() if name != "dtype"}
         options["activation"] = activations.from_json(about["activation"])
         options["loss"] = losses.from_json(about["loss"])
         network = object.__new__(self.cls)
         network._configure(**options)
-        network._own(reader.tensor(parameters))
+        network._own(vector)
         return network

@@ -1,5 +1,7 @@
 """Tables as they are, columns of numbers and of categories, with holes: for a network."""
 
+from cbackprop.tabular.classifier import TabularClassifier
 from cbackprop.tabular.encoder import TableEncoder
+from cbackprop.tabular.regressor import TabularRegressor
 
-__all__ = ["TableEncoder"]
+__all__ = ["TableEncoder", "TabularClassifier", "TabularRegressor"]

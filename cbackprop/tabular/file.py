@@ -1,4 +1,4 @@
-"""How does a fitted encoder stand in a model file?"""
+"""How do a fitted encoder, and an estimator with one, stand in a model file?"""
 
 from __future__ import annotations
 
@@ -9,9 +9,19 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.files.container import Declared, ModelFileError, Reader
-from cbackprop.files.registry import Description
-from cbackprop.files.values import from_json, labels_from_json, labels_to_json, to_json
+from cbackprop.files.registry import Description, description_named, description_of, is_count
+from cbackprop.files.values import (
+    declared_labels,
+    from_json,
+    labels_from_json,
+    labels_to_json,
+    to_json,
+)
+from cbackprop.tabular.outputs import outputs_of
+from cbackprop.training.history import History
 
+SCALARS = "best_epoch_", "n_epochs_", "validation_score_"
+KEPT = "center", "scale", "low", "high"  # of targets
 VECTORS = [
     "medians_",
     "factors_",
@@ -45,8 +55,12 @@ class EncoderDescription(Description):
         return {}
 
     def make(self, reader: Reader, parameters: str = "parameters") -> Any:
-        about = reader.description["encoder"]
-        encoder = self.cls(**self.arguments(reader.description["params"]))
+        return self.make_of(reader.description)
+
+    def make_of(self, description: dict[str, Any]) -> Any:
+        """The encoder that is described so."""
+        about = description["encoder"]
+        encoder = self.cls(**self.arguments(description["params"]))
         values = {name: from_json(about["fitted"][name]) for name in VECTORS}
         edges = [from_json(one) for one in about["edges"]]
         categories = [labels_from_json(one, None) for one in about["categories"]]
@@ -73,3 +87,82 @@ class EncoderDescription(Description):
         if values["indicator_medians_"].size != encoder._n_indicators():
             raise ModelFileError("an encoder has other indicators than its categories need")
         return encoder
+
+
+class TabularDescription(Description):
+    """Its parameters, its encoder, and its members' vectors as one tensor, ``members``."""
+
+    part = "tabular"
+
+    def describe(self, model: Any, about: dict[str, Any], tensors: dict[str, NDArray]) -> None:
+        check_is_fitted(model)
+        params = model.get_params(deep=False)
+        about["params"] = {name: to_json(value, name) for name, value in params.items()}
+        encoder: dict[str, Any] = {}
+        description_of(model.encoder_).describe(model.encoder_, encoder, {})
+        network: dict[str, Any] = {}
+        first = model.networks_[0]
+        description_of(first).describe(first, network, {})
+        history = {name: c for name, c in model.history_.items() if name != "seconds"}
+        outputs = {
+            name: to_json(v, name) for name, v in vars(model._outputs).items() if name in KEPT
+        }
+        about["tabular"] = {
+            "encoder": encoder,
+            "network": network["network"],
+            "n_members": len(model.networks_),
+            "outputs": outputs,
+            "history": to_json(history, "history_"),
+            "fitted": {name: to_json(getattr(model, name), name) for name in SCALARS},
+        }
+        tensors["members"] = np.array([one.parameters for one in model.networks_])
+        if hasattr(model, "classes_"):
+            classes, tensor = labels_to_json(model.classes_)
+            about["tabular"]["classes"] = classes
+            if tensor is not None:
+                tensors["classes"] = tensor
+
+    def declare(self, about: dict[str, Any]) -> Declared:
+        own = about["tabular"]
+        (dtype, (size,)), n = _network().declare(own)["parameters"], own["n_members"]
+        if not is_count(n) or n < 1:
+            raise ModelFileError(f"an estimator cannot have {n!r} members")
+        declared: dict[str, Any] = {"members": (dtype, (n, size))}
+        labels = declared_labels(own["classes"]) if "classes" in own else None
+        if labels is not None:
+            declared["classes"] = labels
+        return declared
+
+    def make(self, reader: Reader, parameters: str = "parameters") -> Any:
+        about = reader.description["tabular"]
+        model = self.cls(**self.arguments(reader.description["params"]))
+        encoder: Any = description_named("TableEncoder")
+        model.encoder_ = encoder.make_of(about["encoder"])
+        vectors = reader.tensor("members")
+        model.networks_ = [_network().make_of(about["network"], np.array(one)) for one in vectors]
+        model.n_features_in_ = model.encoder_.n_features_in_
+        if hasattr(model.encoder_, "feature_names_in_"):
+            model.feature_names_in_ = model.encoder_.feature_names_in_
+        for name in SCALARS:
+            setattr(model, name, from_json(about["fitted"][name]))
+        model.history_ = History(from_json(about["history"]))
+        network = model.networks_[0]
+        if "classes" in about:
+            known = about["classes"]
+            tensor = None if known["dtype"] == "O" else reader.tensor("classes")
+            model.classes_ = labels_from_json(known, tensor)
+        model._outputs = outputs_of(network.output_activation, network.loss_function)
+        model._outputs.n_outputs = network.layer_sizes[-1]
+        vars(model._outputs).update(
+            {name: from_json(value) for name, value in about["outputs"].items() if name in KEPT}
+        )
+        width = len(model.encoder_.get_feature_names_out())
+        if network.layer_sizes[0] != width:
+            raise ModelFileError(
+                f"networks of {network.layer_sizes[0]} inputs for a table of {width} columns"
+            )
+        return model
+
+
+def _network() -> Any:
+    return description_named("Network")

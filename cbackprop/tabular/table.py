@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
+from sklearn.utils import _safe_indexing, check_array
 
 from cbackprop.validation.columns import check_no_dates
 
@@ -27,25 +27,52 @@ class Column(NamedTuple):
     values: NDArray
 
 
+def as_table(X: Any) -> Any:
+    """A frame as it is, anything else as an array of two dimensions; checked, but for its items.
+
+    A list of rows is an array of objects: its numbers stay numbers beside text.
+
+    Raises
+    ------
+    TypeError
+        For dates, with the column's name, and for sparse matrices.
+    ValueError
+        For what has not two dimensions, or no rows, or two columns of one name.
+    """
+    check_no_dates("X", X)
+    if not _is_frame(X):
+        given = np.array(X, dtype=object) if isinstance(X, list | tuple) else X
+        return check_array(given, dtype=None, ensure_all_finite=False)
+    labels = _labels(X)
+    if twice := [label for label, n in Counter(labels).items() if n > 1]:
+        raise ValueError(f"X has more than one column {twice[0]!r}: give each a name of its own")
+    for what, n in (("feature", len(labels)), ("sample", len(X))):
+        if n == 0:
+            raise ValueError(f"0 {what}(s) (shape={X.shape}) while a minimum of 1 is required.")
+    return X
+
+
+def rows_of(table: Any, rows: NDArray[np.intp]) -> Any:
+    """These rows of a table as `as_table` leaves it."""
+    return _safe_indexing(table, rows)
+
+
 def columns_of(X: Any) -> list[Column]:
     """The columns of a frame or an array of two dimensions, categories and numbers by their dtypes.
 
     Raises
     ------
-    TypeError
-        For dates, and for text among numbers, with the column's name; for sparse matrices.
-    ValueError
-        For what has not two dimensions, or no rows, or two columns of one name.
+    TypeError, ValueError
+        As `as_table`, and for text among numbers, with the column's name.
     """
-    if hasattr(X, "tocsr"):
-        raise TypeError("a table must be dense, got a sparse matrix: pass X.toarray()")
-    check_no_dates("X", X)
-    if _is_frame(X):
-        return _of_frame(X)
-    array = check_array(X, dtype=None, ensure_all_finite=False, ensure_min_features=0)
-    if array.shape[1] == 0:
-        raise ValueError(f"0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
-    return [column_of(label, array[:, label]) for label in range(array.shape[1])]
+    table = as_table(X)
+    if _is_frame(table):
+        return _of_frame(table)
+    return [column_of(label, table[:, label]) for label in range(table.shape[1])]
+
+
+def _labels(frame: Any) -> list:
+    return list(getattr(frame, "column_names", frame.columns))
 
 
 def _is_frame(X: Any) -> bool:
@@ -57,16 +84,9 @@ def _of_frame(X: Any) -> list[Column]:
         import narwhals.stable.v2 as nw
     except ImportError as error:
         raise ImportError('data frames need narwhals: pip install "cbackprop[tables]"') from error
-    labels = list(getattr(X, "column_names", X.columns))
-    if twice := [label for label, n in Counter(labels).items() if n > 1]:
-        raise ValueError(f"X has more than one column {twice[0]!r}: give each a name of its own")
-    if not labels:
-        raise ValueError(f"0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
     frame = nw.from_native(X, eager_only=True)
-    if len(frame) == 0:
-        raise ValueError(f"0 sample(s) (shape={X.shape}) while a minimum of 1 is required.")
     columns = []
-    for label, series in zip(labels, frame.iter_columns(), strict=True):
+    for label, series in zip(_labels(X), frame.iter_columns(), strict=True):
         if series.dtype.is_numeric():
             values = series.cast(nw.Float64).to_numpy()
             columns.append(Column(label, False, np.asarray(values, dtype=np.float64)))

@@ -1,0 +1,301 @@
+"""What do TabularClassifier and TabularRegressor share: parameters, the fit, predictions."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from cbackprop.files.savable import Savable
+from cbackprop.running.execution import Execution
+from cbackprop.tabular.encoder import TableEncoder
+from cbackprop.tabular.folds import splits
+from cbackprop.tabular.members import Member, Rows, Settings, new_member, train_together
+from cbackprop.tabular.outputs import Outputs
+from cbackprop.tabular.table import as_table, rows_of
+from cbackprop.validation.checks import check_sign
+
+ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
+MOST_STEPS_OF_ALL = 64 * 50_000  # rows times epochs: with more rows there are fewer epochs
+FEWEST_EPOCHS = 16
+AS_MUCH_AS_IT_TAKES = 1e15  # of work: every thread that may pays
+
+
+class Tabular(Savable, BaseEstimator):
+    """What the two share."""
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "embedding": [StrOptions({"piecewise"}), None],
+        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "categorical_features": TableEncoder._parameter_constraints["categorical_features"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_folds": [None, Interval(Integral, 2, None, closed="left")],
+        "scoring": [None, str, callable],
+        "early_stopping": ["boolean"],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+    _activation: ClassVar[str]
+    _learning_rate: ClassVar[float]
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Fit the model to a table.
+
+        Parameters
+        ----------
+        X : data frame or array-like of shape (n_samples, n_features)
+            Numbers and categories, with holes, as `TableEncoder` takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Labels, a multilabel indicator, or numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        X_val, y_val : as X and y, default=None
+            Rows to choose the epoch by, in place of some of X.
+
+        Returns
+        -------
+        TabularClassifier or TabularRegressor
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a table that `TableEncoder` refuses, targets that cannot be learnt, or a scorer
+            that fails; the estimator is then as it was.
+        """
+        before = dict(vars(self))
+        try:
+            return self._fit(X, y, sample_weight, X_val, y_val)
+        except BaseException:
+            self.__dict__ = before
+            raise
+
+    def _fit(self, X, y, sample_weight, X_val, y_val):
+        rng = check_random_state(self.random_state)
+        if (X_val is None) != (y_val is None):
+            missing = "y_val" if y_val is None else "X_val"
+            raise ValueError(f"X_val and y_val go together, and {missing} was not passed")
+        if X_val is not None and self.n_folds is not None:
+            raise ValueError(
+                "rows are held out fold by fold, or given as X_val and y_val, not both"
+            )
+        execution = Execution(self.n_jobs)
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None"
+            )
+        X = as_table(X)
+        check_consistent_length(X, y)
+        if len(X) < 2:
+            raise ValueError("n_samples=1: nothing can be learnt from one row")
+        targets = self._take_targets(y)
+        weight = self._weights(X, targets, sample_weight)
+        parts = splits(self, targets, X_val is not None, rng)
+        # The encoder looks at the rows trained on; with folds each row is one for some member.
+        train = np.sort(parts[0][0]) if len(parts) == 1 else np.arange(len(targets))
+        encoder = TableEncoder(
+            self.categorical_features,
+            max_one_hot=None,
+            numbers="scaled" if self.embedding is None else "piecewise",
+        )
+        encoded = encoder.fit(rows_of(X, train)).transform(X)
+        self.encoder_ = encoder
+        self.n_features_in_ = encoder.n_features_in_
+        if hasattr(encoder, "feature_names_in_"):
+            self.feature_names_in_ = encoder.feature_names_in_
+        else:
+            vars(self).pop("feature_names_in_", None)
+        given = None
+        if X_val is not None:
+            check_consistent_length(X_val, y_val)
+            given = encoder.transform(X_val), self._more_targets(y_val)
+            n = len(encoded)
+            encoded = np.concatenate([encoded, given[0]])
+            targets = np.concatenate([targets, given[1]])
+            if weight is not None:
+                weight = np.concatenate([weight, np.ones(len(given[1]), dtype=np.float32)])
+            parts = [(np.arange(n), np.arange(n, len(encoded)))]
+        outputs = self._outputs_for(targets[parts[0][0]] if len(parts) == 1 else targets)
+        self._outputs = outputs
+        n_rows = parts[0][0].size
+        settings = self._settings(outputs, n_rows)
+        learnt = outputs.learnt(targets)
+        members = [
+            new_member(
+                Rows(encoded, learnt, weight, *part),
+                outputs.n_outputs,
+                settings,
+                int(rng.randint(2**31 - 1)),
+            )
+            for part in parts
+            for _ in range(self.n_members)
+        ]
+        n_threads = min(len(members), execution.threads(AS_MUCH_AS_IT_TAKES))
+        self.best_epoch_, self.history_ = train_together(
+            members,
+            self._judge(outputs, members, targets, weight),
+            settings.max_epochs,
+            n_threads=n_threads,
+            patient=not self.early_stopping,
+            tell=self._tell(settings.max_epochs),
+        )
+        scores = self.history_.get("evaluation_score")
+        self.validation_score_ = scores[self.best_epoch_ - 1] if scores else None
+        self.n_epochs_ = self.history_.epochs
+        self.networks_ = [member.network for member in members]
+        vars(self).pop("oof_prediction_", None)
+        if self.n_folds is not None and len(parts) > 1:
+            self.oof_prediction_ = self._out_of_fold(outputs, members, len(targets))
+        return self
+
+    # What the subclasses say.
+
+    def _take_targets(self, y) -> NDArray:
+        """Checked targets as numbers; labels by their positions."""
+        raise NotImplementedError
+
+    def _more_targets(self, y) -> NDArray:
+        """Those of other rows."""
+        raise NotImplementedError
+
+    def _outputs_for(self, targets: NDArray) -> Outputs:
+        raise NotImplementedError
+
+    def _class_weights(self, targets: NDArray) -> NDArray | None:
+        return None
+
+    def _predictor(self, said: NDArray) -> Any:
+        """An estimator that predicts this, for scorers."""
+        raise NotImplementedError
+
+    def _scored_targets(self, targets: NDArray) -> Any:
+        raise NotImplementedError
+
+    def _score_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
+        """The score that is asked for by `scoring=None`."""
+        raise NotImplementedError
+
+    # The fit's parts.
+
+    def _weights(self, X, targets, sample_weight) -> NDArray | None:
+        weight = self._class_weights(targets)
+        if sample_weight is not None:
+            given = check_sign(_check_sample_weight(sample_weight, np.empty((len(targets), 1))))
+            weight = given if weight is None else weight * given
+        return None if weight is None else np.ascontiguousarray(weight, dtype=np.float32)
+
+    def _settings(self, outputs: Outputs, n_rows: int) -> Settings:
+        hidden = self.hidden_layer_sizes
+        batch, epochs, rate = self.batch_size, self.max_epochs, self.learning_rate
+        if batch == "auto":
+            batch = next((size for most, size in ROWS_OF_BATCH.items() if n_rows <= most), 1024)
+        if epochs == "auto":
+            epochs = max(FEWEST_EPOCHS, min(64, MOST_STEPS_OF_ALL // n_rows))
+        return Settings(
+            hidden=tuple(hidden) if hasattr(hidden, "__iter__") else (hidden,),
+            activation=self._activation,
+            output=outputs.output,
+            loss=outputs.loss,
+            max_epochs=int(epochs),
+            batch_size=int(batch),
+            learning_rate=self._learning_rate if rate == "auto" else float(rate),
+            weight_decay=float(self.weight_decay),
+            dropout=float(self.dropout),
+        )
+
+    def _judge(
+        self, outputs: Outputs, members: list[Member], targets: NDArray, weight: NDArray | None
+    ) -> Any:
+        """The score of the members' mean outputs, where rows were held out."""
+        if not members[0].rows.held_out.size:
+            return None
+        parts = [member.rows.held_out for member in members[:: self.n_members]]
+        rows = np.concatenate(parts)
+        held_out, own = targets[rows], None if weight is None else weight[rows]
+
+        def judge(said: list[NDArray]) -> float:
+            return self._score(outputs.said(_means(said, self.n_members)), held_out, own)
+
+        return judge
+
+    def _score(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
+        if self.scoring is None:
+            return self._score_of(said, targets, weight)
+        if isinstance(self.scoring, str) and self.scoring == "loss":
+            return -self._loss_of(said, targets, weight)
+        scorer = check_scoring(self, self.scoring)
+        options = {} if weight is None else {"sample_weight": weight}
+        y = self._scored_targets(targets)
+        try:
+            value = scorer(self._predictor(said), np.empty((len(y), 1)), y, **options)
+        except Exception as error:
+            raise ValueError(
+                f"scoring={self.scoring!r} fails on the rows held out: {error}"
+            ) from error
+        return float(value)
+
+    def _loss_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
+        raise NotImplementedError
+
+    def _tell(self, max_epochs: int):
+        def tell(epoch: int, score: float | None) -> None:
+            if self.verbose:
+                said = "" if score is None else f": validation score {score:.5g}"
+                print(f"epoch {epoch}/{max_epochs}{said}")
+
+        return tell
+
+    def _out_of_fold(self, outputs: Outputs, members: list[Member], n: int) -> NDArray:
+        """What the members say of the rows that they were not trained on."""
+        said = [m.network._predict(m.rows.X[m.rows.held_out], Execution(1)) for m in members]
+        rows = np.concatenate([member.rows.held_out for member in members[:: self.n_members]])
+        means = outputs.said(_means(said, self.n_members))
+        out = np.empty((n, means.shape[1]))
+        out[rows] = means
+        return out
+
+    # Predicting.
+
+    def _said(self, X) -> NDArray:
+        """The mean over the members of what they say of the rows (n, n_outputs)."""
+        check_is_fitted(self)
+        encoded = self.encoder_.transform(X)
+        execution = Execution(self.n_jobs)
+        total = np.zeros((len(encoded), self._outputs.n_outputs))
+        for network in self.networks_:
+            total += network._predict(encoded, execution)
+        return self._outputs.said(total / len(self.networks_))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "networks_" in vars(self)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = tags.input_tags.string = True
+        return tags
+
+
+def _means(said: list[NDArray], n_members: int) -> NDArray:
+    """The mean over each fold's members, fold after fold."""
+    folds = [said[i : i + n_members] for i in range(0, len(said), n_members)]
+    return np.concatenate([np.mean(fold, axis=0, dtype=np.float64) for fold in folds])
