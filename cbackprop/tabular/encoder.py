@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from cbackprop.files.registry import saved_by
 from cbackprop.files.savable import Savable
-from cbackprop.tabular.categories import codes_of, known_values, n_columns, one_hot
+from cbackprop.tabular.categories import (
+    Spread,
+    codes_of,
+    factor_of,
+    indicators,
+    known_values,
+    n_columns,
+)
 from cbackprop.tabular.file import EncoderDescription
 from cbackprop.tabular.numbers import center_and_factor, edges_of, pieces, scaled
 from cbackprop.tabular.table import Column, as_category, chosen, columns_of
@@ -46,6 +55,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         What numbers become: a column, scaled; or their piecewise-linear encoding besides, up to 64
         columns that each rise from 0 to 1 between two edges. The edges are the distinct values if
         there are few, else half quantiles of the rows and half quantiles of the distinct values.
+    sparse_output : bool, default=False
+        Whether `transform` makes a CSR matrix: where many values have a column each.
 
     Attributes
     ----------
@@ -92,12 +103,21 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "max_one_hot": [None, Interval(Integral, 0, None, closed="left")],
         "numbers": [StrOptions({"scaled", "piecewise"})],
+        "sparse_output": ["boolean"],
     }
 
-    def __init__(self, categorical_features="from_dtype", *, max_one_hot=8, numbers="scaled"):
+    def __init__(
+        self,
+        categorical_features="from_dtype",
+        *,
+        max_one_hot=8,
+        numbers="scaled",
+        sparse_output=False,
+    ):
         self.categorical_features = categorical_features
         self.max_one_hot = max_one_hot
         self.numbers = numbers
+        self.sparse_output = sparse_output
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
@@ -147,12 +167,11 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
                 for values, scale in zip(numeric, scales, strict=True)
             ]
         self.categories_ = [known_values(column) for column in categorical]
-        indicators = self._indicators(categorical, len(columns[0].values))
-        scales = np.array([center_and_factor(values) for values in indicators.T]).reshape(-1, 2)
+        scales = self._scales_of_indicators(categorical, len(columns[0].values))
         self.indicator_medians_, self.indicator_factors_ = scales.T.copy()
         return self
 
-    def transform(self, X) -> NDArray[np.float32]:
+    def transform(self, X) -> Any:
         """The table as numbers.
 
         Parameters
@@ -162,7 +181,7 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of float32, of shape (n_samples, n_columns)
+        ndarray or CSR matrix of float32, of shape (n_samples, n_columns)
             The columns that `get_feature_names_out` names: numbers, their encoding if it is asked
             for, where there were holes, categories of 0 and 1, and codes.
 
@@ -187,30 +206,45 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
                 categorical.append(as_category(column))
             else:
                 numeric.append(_as_numbers(column).values)
-        n = len(columns[0].values)
-        parts: list[NDArray] = []
-        z = np.empty((n, len(numeric)))
-        for j, values in enumerate(numeric):
-            z[:, j] = scaled(values, self.medians_[j], self.factors_[j])
-        parts.append(z)
-        parts += [pieces(z[:, j], edges) for j, edges in enumerate(self.edges_)]
-        parts += [
-            np.isnan(values)[:, np.newaxis]
-            for values, has_holes in zip(numeric, self.has_holes_, strict=True)
-            if has_holes
-        ]
-        indicators = self._indicators(categorical, n)
-        for j, scale in enumerate(
-            zip(self.indicator_medians_, self.indicator_factors_, strict=True)
-        ):
-            indicators[:, j] = scaled(indicators[:, j], *scale)
-        parts.append(indicators)
-        parts += [
-            codes_of(column, known)[:, np.newaxis]
-            for column, known in zip(categorical, self.categories_, strict=True)
-            if not self._is_one_hot(known)
-        ]
-        return np.concatenate(parts, axis=1, dtype=np.float32, casting="unsafe")
+        blocks = list(self._blocks(numeric, categorical))
+        if self.sparse_output:
+            as_csr = [b.as_csr() if isinstance(b, Spread) else sparse.csr_array(b) for b in blocks]
+            return sparse.hstack(as_csr, format="csr", dtype=np.float32)
+        widths = [len(b.on) if isinstance(b, Spread) else b.shape[1] for b in blocks]
+        out = np.zeros((len(columns[0].values), sum(widths)), dtype=np.float32)
+        for block, stop, width in zip(blocks, np.cumsum(widths), widths, strict=True):
+            if isinstance(block, Spread):
+                block.into(out[:, stop - width : stop])
+            else:
+                out[:, stop - width : stop] = block
+        return out
+
+    def _blocks(
+        self, numeric: list[NDArray], categorical: list[Column]
+    ) -> Iterator[NDArray | Spread]:
+        """What stands side by side."""
+        scales = list(zip(self.medians_, self.factors_, strict=True))
+        for values, scale in zip(numeric, scales, strict=True):
+            yield scaled(values, *scale)[:, np.newaxis]
+        for values, scale, edges in zip(numeric, scales, self.edges_, strict=False):
+            yield pieces(scaled(values, *scale), edges)
+        for values, has_holes in zip(numeric, self.has_holes_, strict=True):
+            if has_holes:
+                yield np.isnan(values)[:, np.newaxis]
+        many, at = [], 0
+        for column, known in zip(categorical, self.categories_, strict=True):
+            codes = codes_of(column, known)
+            if not self._is_one_hot(known):
+                many.append(codes[:, np.newaxis])
+                continue
+            some = slice(at, at + n_columns(len(known)))
+            at = some.stop
+            medians, factors = self.indicator_medians_[some], self.indicator_factors_[some]
+            if len(known) > 2:
+                yield Spread(codes, scaled(factors, 0.0, 1.0).astype(np.float32))
+            elif len(known):
+                yield scaled(indicators(codes, len(known)), medians[0], factors[0])
+        yield from many
 
     def get_feature_names_out(self, input_features=None) -> NDArray:
         """Names of the columns of `transform`.
@@ -278,14 +312,22 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
     def _n_indicators(self) -> int:
         return sum(n_columns(len(known)) for known in self.categories_ if self._is_one_hot(known))
 
-    def _indicators(self, categorical: list[Column], n: int) -> NDArray:
-        """Columns of 0 and 1 (n, .), not scaled yet, of all categories of few values."""
-        parts = [
-            one_hot(codes_of(column, known), len(known))
-            for column, known in zip(categorical, self.categories_, strict=True)
-            if self._is_one_hot(known)
-        ]
-        return np.concatenate([np.empty((n, 0)), *parts], axis=1)
+    def _scales_of_indicators(self, categorical: list[Column], n: int) -> NDArray:
+        """Median and factor of every column of 0 and 1, or of +1 and -1.
+
+        Of more than two values each column's 0 stays 0, so that it need not be stored.
+        """
+        scales: list[tuple[float, float]] = []
+        for column, known in zip(categorical, self.categories_, strict=True):
+            if not self._is_one_hot(known):
+                continue
+            codes = codes_of(column, known)
+            if len(known) > 2:
+                counts = np.bincount(codes, minlength=len(known) + 1)[1:]
+                scales += [(0.0, factor_of(int(count), n)) for count in counts]
+            elif len(known):
+                scales.append(center_and_factor(indicators(codes, len(known)).ravel()))
+        return np.array(scales).reshape(-1, 2)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
@@ -117,7 +118,9 @@ class Tabular(Savable, BaseEstimator):
             max_one_hot=None,
             numbers="scaled" if self.embedding is None else "piecewise",
         )
-        encoded = encoder.fit(rows_of(X, train)).transform(X)
+        encoder.fit(rows_of(X, train))
+        encoder.sparse_output = _is_mostly_zeros(encoder)
+        encoded = encoder.transform(X)
         self.encoder_ = encoder
         self.n_features_in_ = encoder.n_features_in_
         if hasattr(encoder, "feature_names_in_"):
@@ -128,12 +131,12 @@ class Tabular(Savable, BaseEstimator):
         if X_val is not None:
             check_consistent_length(X_val, y_val)
             given = encoder.transform(X_val), self._more_targets(y_val)
-            n = len(encoded)
-            encoded = np.concatenate([encoded, given[0]])
+            n = encoded.shape[0]
+            encoded = _below(encoded, given[0])
             targets = np.concatenate([targets, given[1]])
             if weight is not None:
                 weight = np.concatenate([weight, np.ones(len(given[1]), dtype=np.float32)])
-            parts = [(np.arange(n), np.arange(n, len(encoded)))]
+            parts = [(np.arange(n), np.arange(n, encoded.shape[0]))]
         outputs = self._outputs_for(targets[parts[0][0]] if len(parts) == 1 else targets)
         self._outputs = outputs
         n_rows = parts[0][0].size
@@ -280,7 +283,7 @@ class Tabular(Savable, BaseEstimator):
         check_is_fitted(self)
         encoded = self.encoder_.transform(X)
         execution = Execution(self.n_jobs)
-        total = np.zeros((len(encoded), self._outputs.n_outputs))
+        total = np.zeros((encoded.shape[0], self._outputs.n_outputs))
         for network in self.networks_:
             total += network._predict(encoded, execution)
         return self._outputs.said(total / len(self.networks_))
@@ -293,6 +296,18 @@ class Tabular(Savable, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = tags.input_tags.string = True
         return tags
+
+
+def _is_mostly_zeros(encoder: TableEncoder) -> bool:
+    """Whether categories of many values have so many columns that only what is not 0 is kept."""
+    many = sum(len(known) for known in encoder.categories_ if len(known) > 2)
+    return many > 8 * (len(encoder.get_feature_names_out()) - many)
+
+
+def _below(upper: Any, lower: Any) -> Any:
+    if sparse.issparse(upper):
+        return sparse.vstack([upper, lower], format="csr")
+    return np.concatenate([upper, lower])
 
 
 def _means(said: list[NDArray], n_members: int) -> NDArray:

@@ -42,7 +42,7 @@ class Settings:
 class Rows:
     """The rows of a fit, encoded, and which of them a member learns from and is judged by."""
 
-    X: NDArray[np.float32]
+    X: Any  # float32: an array, or a CSR matrix
     y: NDArray
     sample_weight: NDArray | None
     train: NDArray[np.intp]
