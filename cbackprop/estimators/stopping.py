@@ -160,6 +160,8 @@ class Stopping(Watch):
     ):
         super().__init__(network, state)
         self.estimator, self.taken, self.norms = estimator, taken, norms
+        # Curves of an earlier fit that this one does not take.
+        self.passed_over = estimator._other_curves.keys() - taken - {"evaluation_score"}
         # What is judged, and may be kept: the network that is trained, or one with its average.
         self.candidate = network if state.averaging is None else network.copy()
         self.judge: Callable[[], float] | None = None  # how good it is for held-out rows
@@ -173,20 +175,19 @@ class Stopping(Watch):
         if state.averaging is not None:
             parameters = self.model.parameters
             changes["averaged"] = state.averaging.after(state.record.averaged, parameters)
-        record = state.note(
+        return state.note(
             epochs=state.epoch + 1,
             samples=state.record.samples + state.epoch_rows,
             loss=loss,
             learning_rate=rate,
             **changes,
         )
-        show(self.estimator, record)
-        return record
 
     def judged(self) -> Record:
         state = self.state
         self._say(f"Iteration {state.epoch}, loss = {state.record.loss:.8f}")
         if self.check_lost():
+            show(self.estimator, state.record)
             return state.note(done=True, why=NOT_FINITE)
         changes: dict[str, Any] = {"loss_before": self.loss_before()}
         changes |= self._by_loss() if self.judge is None else self._by_score()
@@ -196,7 +197,7 @@ class Stopping(Watch):
         in_line, scores = self.estimator._other_curves, self.estimator.validation_scores_
         if "evaluation_score" in in_line:
             in_line["evaluation_score"].append(scores[-1] if self.judge else float("nan"))
-        for name in in_line.keys() - self.taken - {"evaluation_score"}:  # of an earlier fit
+        for name in self.passed_over:
             in_line[name].append(float("nan"))
         record = state.note(**changes)
         show(self.estimator, record)

@@ -18,6 +18,9 @@ def positive(name: str, value: Any) -> float:
     return check_number(name, value, 0.0, float("inf"), open_low=True, open_high=True)
 
 
+FIELDS: tuple[str, ...] = run.RULE.names or ()
+
+
 class Optimizer(Savable):
     """What all share: a learning rate, state vectors and the count of steps made.
 
@@ -108,15 +111,13 @@ class Optimizer(Savable):
         """The step as the engine's struct, with what else of a fit's regularization it takes."""
         # Schedules may have brought it down to 0.
         check_number("learning_rate", self.learning_rate, 0.0, float("inf"), open_high=True)
-        rule = np.zeros((), dtype=run.RULE)
-        rule["optimizer"] = self._code
-        rule["step"] = self.n_steps
-        for name, value in {"l2": l2, "l2_batch": l2_batch, **regularization}.items():
-            rule[name] = value
-        rule["clip_value"], rule["clip_norm"] = self.clip_value or 0.0, self.clip_norm or 0.0
+        values = {"l2": l2, "l2_batch": l2_batch, **regularization}
+        values |= {"optimizer": self._code, "step": self.n_steps}
+        values |= {"clip_value": self.clip_value or 0.0, "clip_norm": self.clip_norm or 0.0}
         for name in ("learning_rate", *self._hyper_parameters):
-            rule[name] = getattr(self, name)
-        return rule
+            values[name] = getattr(self, name)
+        # All at once: this is made for every slice, and field by field takes five times as long.
+        return np.array(tuple([values.get(name, 0) for name in FIELDS]), dtype=run.RULE)
 
     def _numbers(self, first: int, last: int, total: int | None) -> NDArray[np.float64] | None:
         """Rate, decay and factor of dropout of these steps of a fit; None without a schedule."""

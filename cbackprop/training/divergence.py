@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,9 +23,9 @@ def blown_up(what: str, loss: float, before: float) -> str:
 
     Nothing, the empty string, if all is well, and where `before` is infinite: it was said.
     """
-    if before == np.inf:
+    if before == math.inf:
         return ""
-    if not np.isfinite(loss):
+    if not math.isfinite(loss):
         return f"The {what} is not finite."
     if loss > BLOWN_UP * max(before, 1.0):
         return f"The {what} has blown up from {before:.3g}."

@@ -59,9 +59,9 @@ def test_short_fits_of_a_large_network_copy_into_the_memory_of_the_one_before(ma
     tracemalloc.reset_peak()
     fit()
     after, peak = traced()
-    # The gradient and a mini-batch, and a warm start's own moments; the copies of parameters and
-    # two moments would be three vectors more.
-    assert peak - before < (2.5 if make is not warm_starts else 3.7)
+    # The gradient and a mini-batch, a warm start's own moments, some kilobytes of Python's objects;
+    # the copies of parameters and two moments would be three vectors more.
+    assert peak - before < (2.5 if make is not warm_starts else 3.75)
     assert after - before < 0.1
 
 
