@@ -117,7 +117,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
     >>> X = np.empty((200, 2), dtype=object)
     >>> X[:, 0], X[:, 1] = rng.normal(size=200), rng.choice(["red", "blue", None], size=200)
     >>> y = np.where((X[:, 0] > 0) == (X[:, 1] == "red"), "yes", "no")
-    >>> clf = TabularClassifier(max_epochs=20, random_state=0).fit(X[:150], y[:150])
+    >>> clf = TabularClassifier(random_state=0).fit(X[:150], y[:150])
     >>> bool(clf.score(X[150:], y[150:]) > 0.9)
     True
     """
