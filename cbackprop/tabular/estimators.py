@@ -138,7 +138,9 @@ class Tabular(Savable, BaseEstimator):
             encoded = np.concatenate([encoded, given[0]])
             targets = np.concatenate([targets, given[1]])
             if weight is not None:
-                weight = np.concatenate([weight, np.ones(len(given[1]), dtype=np.float32)])
+                own = self._class_weights(given[1])
+                own = np.ones(len(given[1])) if own is None else own
+                weight = np.concatenate([weight, own], dtype=np.float32)
             parts = [(train, np.arange(n, len(encoded)))]
         self._outputs = outputs
         n_rows = parts[0][0].size

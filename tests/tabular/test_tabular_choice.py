@@ -52,6 +52,14 @@ def test_given_rows_choose_the_epoch_and_all_others_are_trained_on():
         assert model.history_["evaluation_score"] != other.history_["evaluation_score"]
 
 
+def test_given_rows_have_the_weights_of_their_classes():
+    model = classifier(class_weight={0: 1.0, 1: 9.0})
+    model.fit(X[:100], LABELS[:100], X_val=X[100:], y_val=LABELS[100:])
+    weight = np.where(LABELS[100:] == 1, 9.0, 1.0)
+    expected = model.score(X[100:], LABELS[100:], weight)
+    assert model.validation_score_ == pytest.approx(expected)
+
+
 def test_given_rows_may_have_several_labels_or_targets():
     for y in (INDICATOR, sp.csr_matrix(INDICATOR)):
         model = classifier().fit(X, y, X_val=X[:20], y_val=y[:20])

@@ -95,7 +95,7 @@ def test_targets_of_every_container_give_the_same_model(kind):
 
 ODD = {
     "all missing": {"z": NAN},
-    "all missing text": {"z": pd.Series([None] * N, dtype="str")},
+    "all missing text": {"z": pd.Series([None] * N, dtype="string")},
     "constant": {"z": 1.0, "text": "k"},
     "two values far apart": {"z": np.where(np.arange(N) % 2, 1e300, -1e300)},
     "categories that are numbers": {"z": pd.Categorical(np.arange(N) % 4)},
@@ -113,7 +113,7 @@ def test_odd_columns_work(columns):
 
 
 def test_a_column_that_was_all_missing_may_hold_something_later():
-    for empty, later in ((NAN, 5.0), (pd.Series([None] * N, dtype="str"), "new")):
+    for empty, later in ((NAN, 5.0), (pd.Series([None] * N, dtype="string"), "new")):
         model = TabularClassifier(**TINY).fit(table(z=empty), LABELS)
         assert model.predict(table(z=later)).shape == (N,)
 
