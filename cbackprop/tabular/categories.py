@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,11 +12,18 @@ from scipy import sparse
 from cbackprop.tabular.table import Column
 
 
-def known_values(column: Column) -> NDArray:
-    """The distinct values of a column of categories in order, holes left out."""
-    present = set(column.values.tolist()) - {None}
+def known_values(column: Column, most: int | None = None) -> NDArray:
+    """The distinct values of a column of categories in order, holes left out.
+
+    The `most` frequent of them; among those that are there equally often, the first in order.
+    """
+    times = Counter(column.values.tolist())
+    times.pop(None, None)
+    present = sorted(times)
+    if most is not None and len(present) > most:
+        present = sorted(sorted(present, key=lambda value: -times[value])[:most])
     values = np.empty(len(present), dtype=object)
-    values[:] = sorted(present)
+    values[:] = present
     return values
 
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import log_loss
 from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -18,6 +17,7 @@ from cbackprop.files.registry import saved_by
 from cbackprop.tabular.estimators import Tabular
 from cbackprop.tabular.file import TabularDescription
 from cbackprop.tabular.outputs import Classes, Indicators, Outputs
+from cbackprop.tabular.table import holes
 from cbackprop.validation.naming import named, public
 
 
@@ -117,7 +117,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
     >>> X = np.empty((200, 2), dtype=object)
     >>> X[:, 0], X[:, 1] = rng.normal(size=200), rng.choice(["red", "blue", None], size=200)
     >>> y = np.where((X[:, 0] > 0) == (X[:, 1] == "red"), "yes", "no")
-    >>> clf = TabularClassifier(max_epochs=20, random_state=0).fit(X[:150], y[:150])
+    >>> clf = TabularClassifier(random_state=0).fit(X[:150], y[:150])
     >>> bool(clf.score(X[150:], y[150:]) > 0.9)
     True
     """
@@ -191,7 +191,8 @@ class TabularClassifier(ClassifierMixin, Tabular):
         TypeError, ValueError
             For another table than that of `fit`.
         """
-        return self._said(X)[:, : len(self.classes_)]
+        said = self._said(X)[:, : len(self.classes_)]
+        return said if len(self.classes_) > 1 else np.ones_like(said)
 
     def predict(self, X) -> NDArray:
         """Predict classes.
@@ -221,6 +222,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         return self.classes_[probabilities.argmax(axis=1)]
 
     def _take_targets(self, y) -> NDArray:
+        _check_no_holes(y)
         check_classification_targets(y)
         given = plain_indicator(y)
         if type_of_target(given).startswith("multilabel"):
@@ -231,8 +233,11 @@ class TabularClassifier(ClassifierMixin, Tabular):
         return targets.reshape(-1)
 
     def _more_targets(self, y) -> NDArray:
-        if np.ndim(plain_indicator(y)) == 2 and np.shape(y)[1] > 1:
-            return as_indicator(np.asarray(plain_indicator(y)))
+        given = plain_indicator(y)
+        if hasattr(given, "tocsr"):
+            return as_indicator(given)
+        if np.ndim(given) == 2 and np.shape(given)[1] > 1:
+            return as_indicator(np.asarray(given))
         labels = column_or_1d(y)
         unknown = sorted(set(labels.tolist()) - set(self.classes_.tolist()), key=str)
         if unknown:
@@ -267,7 +272,8 @@ class TabularClassifier(ClassifierMixin, Tabular):
         if targets.ndim == 2:
             each = -np.where(targets, np.log(p), np.log(1 - p)).sum(axis=1)
             return float(np.average(each, weights=weight))
-        return log_loss(targets, p, labels=np.arange(p.shape[1]), sample_weight=weight)
+        each = -np.log(p[np.arange(len(p)), targets])
+        return float(np.average(each, weights=weight))
 
     def _scored_targets(self, targets: NDArray) -> Any:
         return targets.astype(int) if targets.ndim == 2 else self.classes_[targets]
@@ -279,6 +285,22 @@ class TabularClassifier(ClassifierMixin, Tabular):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _check_no_holes(y: Any) -> None:
+    """ValueError for a label that is missing: among text it would be one of the labels."""
+    if hasattr(y, "tocsr"):
+        return
+    items = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
+    if items.dtype.kind not in "fO" or not items.size:
+        return
+    flat = items.ravel()
+    missing = holes(flat) if items.dtype.kind == "O" else np.isnan(flat)
+    if missing.any():
+        row = int(np.argmax(missing)) // (items.size // len(items))
+        raise ValueError(
+            f"y contains NaN or None: there is no label in row {row}; leave out such rows"
+        )
 
 
 class _Said(ClassifierMixin, BaseEstimator):

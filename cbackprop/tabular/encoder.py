@@ -28,6 +28,8 @@ from cbackprop.tabular.numbers import center_and_factor, edges_of, pieces, scale
 from cbackprop.tabular.table import Column, as_category, chosen, columns_of
 from cbackprop.validation.naming import named, public
 
+MOST_ONE_HOT = 1024  # of a column: a value of each row would fill the memory, and say nothing
+
 
 @public("cbackprop.tabular")
 @named
@@ -50,7 +52,7 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
     max_one_hot : int or None, default=8
         Most values of a column that gets a column for each. One of more becomes a column of codes:
         1, 2, ... for its values in order, 0 for holes and for what `fit` has not seen. None: no
-        column becomes codes.
+        column becomes codes; of more than 1,024 values, the most frequent get a column.
     numbers : {'scaled', 'piecewise'}, default='scaled'
         What numbers become: a column, scaled; or their piecewise-linear encoding besides, up to 64
         columns that each rise from 0 to 1 between two edges. The edges are the distinct values if
@@ -166,7 +168,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
                 edges_of(scaled(values[~np.isnan(values)], *scale))
                 for values, scale in zip(numeric, scales, strict=True)
             ]
-        self.categories_ = [known_values(column) for column in categorical]
+        most = MOST_ONE_HOT if self.max_one_hot is None else None
+        self.categories_ = [known_values(column, most) for column in categorical]
         scales = self._scales_of_indicators(categorical, len(columns[0].values))
         self.indicator_medians_, self.indicator_factors_ = scales.T.copy()
         return self

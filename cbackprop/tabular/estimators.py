@@ -110,9 +110,10 @@ class Tabular(Savable, BaseEstimator):
             raise ValueError("n_samples=1: nothing can be learnt from one row")
         targets = self._take_targets(y)
         weight = self._weights(X, targets, sample_weight)
-        parts = splits(self, targets, X_val is not None, rng)
+        parts = splits(self, targets, weight, X_val is not None, rng)
         # The encoder looks at the rows trained on; with folds each row is one for some member.
-        train = np.sort(parts[0][0]) if len(parts) == 1 else np.arange(len(targets))
+        train = np.unique(np.concatenate([part[0] for part in parts]))
+        outputs = self._outputs_for(targets[train])
         encoder = TableEncoder(
             self.categorical_features,
             max_one_hot=None,
@@ -131,13 +132,19 @@ class Tabular(Savable, BaseEstimator):
         if X_val is not None:
             check_consistent_length(X_val, y_val)
             given = encoder.transform(X_val), self._more_targets(y_val)
+            if given[1].shape[1:] != targets.shape[1:]:
+                raise ValueError(
+                    f"y_val must have as many columns as y: got {_shown(given[1])} for "
+                    f"{_shown(targets)}"
+                )
             n = encoded.shape[0]
             encoded = _below(encoded, given[0])
             targets = np.concatenate([targets, given[1]])
             if weight is not None:
-                weight = np.concatenate([weight, np.ones(len(given[1]), dtype=np.float32)])
-            parts = [(np.arange(n), np.arange(n, encoded.shape[0]))]
-        outputs = self._outputs_for(targets[parts[0][0]] if len(parts) == 1 else targets)
+                own = self._class_weights(given[1])
+                own = np.ones(len(given[1])) if own is None else own
+                weight = np.concatenate([weight, own], dtype=np.float32)
+            parts = [(train, np.arange(n, encoded.shape[0]))]
         self._outputs = outputs
         n_rows = parts[0][0].size
         settings = self._settings(outputs, n_rows)
@@ -166,7 +173,7 @@ class Tabular(Savable, BaseEstimator):
         self.n_epochs_ = self.history_.epochs
         self.networks_ = [member.network for member in members]
         vars(self).pop("oof_prediction_", None)
-        if self.n_folds is not None and len(parts) > 1:
+        if self.n_folds is not None:
             self.oof_prediction_ = self._out_of_fold(outputs, members, len(targets))
         return self
 
@@ -204,6 +211,10 @@ class Tabular(Savable, BaseEstimator):
         if sample_weight is not None:
             given = check_sign(_check_sample_weight(sample_weight, np.empty((len(targets), 1))))
             weight = given if weight is None else weight * given
+        if weight is not None and not np.any(weight):
+            raise ValueError(
+                "class_weight and sample_weight leave no row a weight above 0: look at both"
+            )
         return None if weight is None else np.ascontiguousarray(weight, dtype=np.float32)
 
     def _settings(self, outputs: Outputs, n_rows: int) -> Settings:
@@ -231,21 +242,26 @@ class Tabular(Savable, BaseEstimator):
         """The score of the members' mean outputs, where rows were held out."""
         if not members[0].rows.held_out.size:
             return None
+        scorer = None
+        if self.scoring is not None and self.scoring != "loss":
+            scorer = check_scoring(self, self.scoring)
         parts = [member.rows.held_out for member in members[:: self.n_members]]
         rows = np.concatenate(parts)
         held_out, own = targets[rows], None if weight is None else weight[rows]
 
         def judge(said: list[NDArray]) -> float:
-            return self._score(outputs.said(_means(said, self.n_members)), held_out, own)
+            mean = outputs.said(_means(said, self.n_members))
+            if scorer is not None:
+                return self._scored(scorer, mean, held_out, own)
+            if self.scoring is None:
+                return self._score_of(mean, held_out, own)
+            return -self._loss_of(mean, held_out, own)
 
         return judge
 
-    def _score(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
-        if self.scoring is None:
-            return self._score_of(said, targets, weight)
-        if isinstance(self.scoring, str) and self.scoring == "loss":
-            return -self._loss_of(said, targets, weight)
-        scorer = check_scoring(self, self.scoring)
+    def _scored(
+        self, scorer: Any, said: NDArray, targets: NDArray, weight: NDArray | None
+    ) -> float:
         options = {} if weight is None else {"sample_weight": weight}
         y = self._scored_targets(targets)
         try:
@@ -254,6 +270,10 @@ class Tabular(Savable, BaseEstimator):
             raise ValueError(
                 f"scoring={self.scoring!r} fails on the rows held out: {error}"
             ) from error
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"scoring={self.scoring!r} must give a number for the rows held out, got {value!r}"
+            )
         return float(value)
 
     def _loss_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
@@ -269,7 +289,7 @@ class Tabular(Savable, BaseEstimator):
 
     def _out_of_fold(self, outputs: Outputs, members: list[Member], n: int) -> NDArray:
         """What the members say of the rows that they were not trained on."""
-        said = [m.network._predict(m.rows.X[m.rows.held_out], Execution(1)) for m in members]
+        said = [member.held_out_outputs() for member in members]
         rows = np.concatenate([member.rows.held_out for member in members[:: self.n_members]])
         means = outputs.said(_means(said, self.n_members))
         out = np.empty((n, means.shape[1]))
@@ -308,6 +328,10 @@ def _below(upper: Any, lower: Any) -> Any:
     if sparse.issparse(upper):
         return sparse.vstack([upper, lower], format="csr")
     return np.concatenate([upper, lower])
+
+
+def _shown(targets: NDArray) -> str:
+    return "a vector" if targets.ndim == 1 else f"{targets.shape[1]}"
 
 
 def _means(said: list[NDArray], n_members: int) -> NDArray:

@@ -13,10 +13,34 @@ Part = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows to train on, rows held 
 FEWEST = 5  # rows of which some can be held out
 
 
-def splits(estimator: Any, targets: NDArray, given: bool, rng: np.random.RandomState) -> list[Part]:
-    """One, or one for each of `n_folds`; with nothing held out if rows for that are given."""
+def splits(
+    estimator: Any,
+    targets: NDArray,
+    weight: NDArray | None,
+    given: bool,
+    rng: np.random.RandomState,
+) -> list[Part]:
+    """One, or one for each of `n_folds`; with nothing held out if rows for that are given.
+
+    Rows of weight 0 are trained on by nobody; with folds they are shared out among those held out.
+    """
+    if weight is None or weight.all():
+        return _splits_of(estimator, targets, given, rng)
+    rows, others = np.flatnonzero(weight), np.flatnonzero(weight == 0)
+    parts = _splits_of(estimator, targets[rows], given, rng)
+    if estimator.n_folds is None:
+        return [(rows[train], rows[held_out]) for train, held_out in parts]
+    return [
+        (rows[train], np.concatenate([rows[held_out], others[i :: len(parts)]]))
+        for i, (train, held_out) in enumerate(parts)
+    ]
+
+
+def _splits_of(
+    estimator: Any, targets: NDArray, given: bool, rng: np.random.RandomState
+) -> list[Part]:
     n = len(targets)
-    if given or n < FEWEST:
+    if given or (n < FEWEST and estimator.n_folds is None):
         return [(np.arange(n), np.arange(0))]
     if estimator.n_folds is None:
         order = rng.permutation(n)
@@ -24,11 +48,17 @@ def splits(estimator: Any, targets: NDArray, given: bool, rng: np.random.RandomS
         return [(np.sort(order[:n_train]), np.sort(order[n_train:]))]
     if estimator.n_folds > n:
         raise ValueError(
-            f"n_folds must be at most the number of rows, {n}, got {estimator.n_folds}"
+            f"n_folds must be at most the number of rows that weigh something, {n}, got "
+            f"{estimator.n_folds}"
         )
     seed = int(rng.randint(2**31 - 1))
     labels = is_classifier(estimator) and targets.ndim == 1
-    stratified = labels and np.bincount(targets).min() >= estimator.n_folds
+    stratified = labels and _of_rarest(targets) >= estimator.n_folds
     kind: Any = StratifiedKFold if stratified else KFold
     folds = kind(estimator.n_folds, shuffle=True, random_state=seed)
     return list(folds.split(np.zeros(n), targets))
+
+
+def _of_rarest(labels: NDArray) -> int:
+    """Rows of the rarest class that there is."""
+    return int(np.unique(labels, return_counts=True)[1].min())

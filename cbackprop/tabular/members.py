@@ -66,7 +66,14 @@ class Member:
                 "The parameters are no longer finite: try a smaller learning_rate, or look at the "
                 "targets for wild values"
             )
-        return self.network._predict(self.rows.X[self.rows.held_out], ALONE)
+        return self.held_out_outputs()
+
+    def held_out_outputs(self) -> NDArray:
+        """What it says of the rows held out, which may be none."""
+        rows = self.rows.X[self.rows.held_out]
+        if not len(rows):
+            return np.empty((0, self.network.layer_sizes[-1]), dtype=np.float32)
+        return self.network._predict(rows, ALONE)
 
 
 def four_cycles(t: NDArray) -> NDArray:
@@ -154,11 +161,11 @@ def train_together(
             began = perf_counter()
             outputs = list(_together(pool, members))
             seconds = perf_counter() - began
-            history.record(cost=float(np.mean([m.loss for m in members])), seconds=seconds)
-            score = None
-            if judge is not None:
-                score = judge(outputs)
-                history.record(evaluation_score=score)
+            made: dict[str, float] = {"cost": float(np.mean([m.loss for m in members]))}
+            score = None if judge is None else judge(outputs)
+            if score is not None:
+                made["evaluation_score"] = score
+            history.record(**made, seconds=seconds)  # at once: Ctrl-C leaves no half of an epoch
             # The last of equals: it has seen more, at a smaller rate.
             if score is None or score >= best_score:
                 best = [m.network.parameters.copy() for m in members]

@@ -64,9 +64,12 @@ class Numbers:
     def __init__(self, loss: Loss, y: NDArray):
         self.loss, self.output = loss, loss.outputs[0]
         self.n_outputs = loss.n_outputs(y.shape[1])
-        self.center, self.scale = y.mean(axis=0), y.std(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.center, self.scale = y.mean(axis=0), y.std(axis=0)
         if self.output == "exp":
             self.center, self.scale = np.zeros(y.shape[1]), self.center
+        if not np.isfinite(self.scale).all():
+            raise ValueError("y is so large that its deviation is no number: divide it")
         self.scale = np.where(self.scale > 0.0, self.scale, 1.0)
         self.low, self.high = y.min(axis=0), y.max(axis=0)
 

@@ -22,7 +22,7 @@ from cbackprop.running.sweeps import Sweep
 from cbackprop.tabular.estimators import Tabular
 from cbackprop.tabular.file import TabularDescription
 from cbackprop.tabular.outputs import Numbers, Outputs
-from cbackprop.validation.columns import check_no_dates
+from cbackprop.validation.columns import check_no_dates, explained
 from cbackprop.validation.naming import named, public
 
 
@@ -231,7 +231,8 @@ class TabularRegressor(RegressorMixin, Tabular):
     def _take_targets(self, y) -> NDArray:
         check_no_dates("y", y)
         given = y.toarray() if hasattr(y, "toarray") else y
-        targets = check_array(given, ensure_2d=False, dtype=np.float64, input_name="y")
+        with explained(as_note=False, y=y):
+            targets = check_array(given, ensure_2d=False, dtype=np.float64, input_name="y")
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = column_or_1d(targets, warn=True)
         targets = targets.reshape(len(targets), -1)

@@ -93,7 +93,9 @@ def _of_frame(X: Any) -> list[Column]:
         else:
             objects = np.empty(len(frame), dtype=object)
             objects[:] = series.to_list()
-            columns.append(column_of(label, objects))
+            text = isinstance(series.dtype, nw.String | nw.Categorical | nw.Enum | nw.Boolean)
+            column = column_of(label, objects)
+            columns.append(as_category(column) if text else column)
     return columns
 
 

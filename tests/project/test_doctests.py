@@ -26,13 +26,20 @@ def test_examples_in_docstrings_run(name):
 
 
 PAGES = Path(__file__).parents[2] / "docs"
-NEED = {"saving.md": "sklearn.callback"}  # scikit-learn 1.9
+# scikit-learn 1.9 has callbacks; frames need narwhals.
+NEED = {"saving.md": "sklearn.callback", "tables.md": "narwhals"}
 
 
 @pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
 @pytest.mark.parametrize(
     ("page", "examples"),
-    [("beyond.md", 50), ("getting-started.md", 15), ("inside.md", 25), ("saving.md", 20)],
+    [
+        ("beyond.md", 50),
+        ("getting-started.md", 15),
+        ("inside.md", 25),
+        ("saving.md", 20),
+        ("tables.md", 40),
+    ],
 )
 def test_examples_in_the_pages_run(page, examples, tmp_path, monkeypatch):
     pytest.importorskip(NEED.get(page, "sklearn"))
