@@ -215,7 +215,7 @@ class Stopping(Watch):
         return record
 
     def give_up(self) -> None:
-        if self.state.outcome is None:
+        if self.state.record.best is None:  # an average is lost, too
             raise ValueError(f"{NOT_FINITE} {self.where()}")
         kept = "The best parameters so far are kept."
         if not self.estimator.validation_scores_:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn import neural_network
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.class_weight import compute_class_weight
 
 from cbackprop import Checkpoint, MLPClassifier, load
@@ -65,6 +66,34 @@ def test_a_fit_by_lbfgs_with_frozen_layers_is_resumed_to_the_same_bits(tmp_path)
     resumed = classifier(**options).fit(X, y, callbacks=[Checkpoint(path, resume=True)])
     assert_array_equal(resumed.network_.parameters, whole.network_.parameters)
     assert (resumed.n_iter_, resumed.loss_) == (whole.n_iter_, whole.loss_)
+
+
+# Fits that are lost.
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("average", [{"ema_decay": 0.5}, {"swa_epochs": 3}])
+def test_a_fit_that_averages_and_is_lost_leaves_no_average_of_lost_parameters(
+    average, early_stopping, warm
+):
+    options = {"solver": "sgd", "activation": "identity", "early_stopping": early_stopping}
+    model = classifier(warm_start=True, **options, **average)
+    if warm:
+        model.fit(X, y)
+        before = model.network_.parameters.copy()
+    model.set_params(learning_rate_init=1e200)
+    if early_stopping and not warm:  # where the start is a best one
+        with pytest.warns(ConvergenceWarning, match="No epoch was better than the start"):
+            model.fit(X, y)
+        assert np.isfinite(model.network_.parameters).all()
+        return
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        model.fit(X, y)
+    if warm:
+        assert_array_equal(model.network_.parameters, before)
+    else:
+        assert not hasattr(model, "network_")
 
 
 # Warm starts with other parameters.
