@@ -27,6 +27,7 @@ from cbackprop.estimators.stopping import (
     Stopping,
     begin_curves,
     curves,
+    end_in_line,
     record_of,
     remember_seconds,
     show,
@@ -173,6 +174,7 @@ def fit_stochastic(
                 state.interrupted = True
                 # Forget what the interrupted end of an epoch has written down.
                 state.history.cut(state.record.lengths)
+                end_in_line(estimator)
                 if estimator._optimizer.schedule is None:  # which leaves the rate as it is
                     estimator._optimizer.learning_rate = state.record.learning_rate
                 show(estimator, state.record)

@@ -117,6 +117,13 @@ def in_line(curve: list, n_epochs: int) -> list:
     return [float("nan")] * (n_epochs - len(curve)) + curve[:n_epochs]
 
 
+def end_in_line(estimator: Any) -> None:
+    """NaN for what was not measured any more of an epoch that was interrupted behind training."""
+    n_epochs = len(estimator.loss_curve_)
+    for curve in estimator._other_curves.values():
+        curve[:] = curve[:n_epochs] + [float("nan")] * (n_epochs - len(curve))
+
+
 # The seconds of every epoch are none of the model's: two fits that are the same take their own.
 _seconds: WeakKeyDictionary[Any, list[float]] = WeakKeyDictionary()
 
