@@ -173,7 +173,8 @@ def _best_epoch(theirs: Any) -> int | None:
     scores = getattr(theirs, "validation_scores_", None)
     if not scores or len(scores) != theirs.n_iter_:
         return None
-    return scores.index(theirs.best_validation_score_) + 1 if max(scores) > -np.inf else 0
+    best = theirs.best_validation_score_
+    return scores.index(best) + 1 if best in scores else 0  # where none was a number
 
 
 def _vector(layers: list[NDArray]) -> NDArray:
