@@ -174,7 +174,6 @@ def fit_stochastic(
                 state.interrupted = True
                 # Forget what the interrupted end of an epoch has written down.
                 state.history.cut(state.record.lengths)
-                end_in_line(estimator)
                 if estimator._optimizer.schedule is None:  # which leaves the rate as it is
                     estimator._optimizer.learning_rate = state.record.learning_rate
                 show(estimator, state.record)
@@ -183,6 +182,8 @@ def fit_stochastic(
         outcome = state.outcome
         if outcome is not None:
             network.parameters = outcome
+    if state.interrupted:
+        end_in_line(estimator)
     remember_seconds(estimator, state.history)
     if not (incremental or state.interrupted):
         losses = estimator.loss_curve_[len(estimator.loss_curve_) - state.epoch :]
