@@ -22,6 +22,7 @@ from cbackprop.files.registry import (
     optimizer_from,
 )
 from cbackprop.files.values import from_json, random_state_from_json, random_state_to_json, to_json
+from cbackprop.functions.frozen import check_trainable, trained_parameters
 from cbackprop.training.origin import differences, origin_of, seed_of
 from cbackprop.training.record import FitState
 from cbackprop.validation.checks import check_integer, check_option
@@ -182,7 +183,8 @@ def content_of_fit(model: Any, state: FitState) -> Content:
         tensors["fit.start"] = state.start
         tensors["fit.losses"] = np.array([loss for loss, _ in state.evaluations])
         gradients = [gradient for _, gradient in state.evaluations]
-        tensors["fit.gradients"] = np.array(gradients).reshape(len(gradients), -1)
+        fit["trained"] = _n_trained(model)
+        tensors["fit.gradients"] = np.array(gradients).reshape(len(gradients), fit["trained"])
     best, averaged = state.record.best, state.record.averaged
     fit["best"], fit["averaged"] = best is not None, len(averaged)
     if best is not None:
@@ -304,7 +306,17 @@ def _begin_again(reader: Reader, model: Any, state: FitState) -> None:
     """L-BFGS, from its beginning, with what it was told then."""
     state.start = model.network_.parameters = reader.tensor("fit.start")
     losses, gradients = reader.tensor("fit.losses"), reader.tensor("fit.gradients")
+    if gradients.shape[1] != _n_trained(model):
+        raise ModelFileError(f"expected gradients of {_n_trained(model)} parameters")
     state.evaluations = list(zip(losses.tolist(), gradients, strict=True))
+
+
+def _n_trained(model: Any) -> int:
+    """Parameters of an estimator that L-BFGS sees: those of layers that are not frozen."""
+    network = model.network_
+    trainable = check_trainable(model.trainable, len(network.plan))
+    trained = trained_parameters(network.plan, trainable)
+    return int(network.parameters.size if trained is None else trained.size)
 
 
 def _rows(reader: Reader, name: str, state: FitState) -> NDArray[np.intp] | None:

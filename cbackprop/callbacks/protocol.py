@@ -293,13 +293,13 @@ def listening(
         `CallbackContext.call_on_fit_task_end`.
     """
     fitted = [model, *(vars(model)[name] for name in ["network_"] if name in vars(model))]
-    for one in fitted:
-        one._fit_state = state
     arguments["estimator"] = model
     own = Context(type(model).__name__, callbacks, max_subtasks=state.max_epochs)
     roots: list = [own]
     ready = []
-    try:
+    try:  # from here on an interrupt leaves no fit behind
+        for one in fitted:
+            one._fit_state = state
         for callback in callbacks:
             ready.append(callback)
             callback.setup(model, own)

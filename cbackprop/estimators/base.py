@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -26,7 +26,7 @@ from cbackprop.engine import run
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.hidden import HiddenFeatures
-from cbackprop.estimators.judging import Given
+from cbackprop.estimators.judging import Given, Splitter
 from cbackprop.estimators.options import averaging_of, regularization_of
 from cbackprop.estimators.plain import PlainState
 from cbackprop.estimators.shown import Shown
@@ -96,7 +96,7 @@ class MLP(
         "momentum": [Interval(Real, 0, 1, closed="both")],
         "nesterovs_momentum": ["boolean"],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left"), HasMethods("split")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left"), Splitter("split")],
         "beta_1": [Interval(Real, 0, 1, closed="left")],
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],

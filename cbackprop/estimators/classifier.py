@@ -124,8 +124,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         held out, its sign turned; or a scorer's name, see `sklearn.metrics.get_scorer_names`, or a
         function of (estimator, X, y): the larger the better.
     gradient_norms : bool, default=False
-        Write the length of each layer's gradient over all rows into `history_`: a forward and a
-        backward pass more in every epoch (sgd, adam).
+        Write the length of each layer's gradient over the rows trained on into `history_`: a
+        forward and a backward pass more in every epoch (sgd, adam).
     ema_decay : float, optional
         In (0, 1): `fit` ends with the exponential moving average of the parameters after every
         epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping
@@ -138,8 +138,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         one that is not named; 'balanced' is ``n_samples / (n_classes * np.bincount(y))``. For
         multilabel targets a list with a dict for each label, as ``{0: 1, 1: 5}``, whose product
         a row weighs, or 'balanced', label by label: those of `compute_sample_weight` in
-        scikit-learn. Held-out rows weigh as much in early stopping's score. `partial_fit`, which
-        sees a part of the data, takes no 'balanced'.
+        scikit-learn. Held-out rows weigh as much in early stopping's accuracy and loss; scorers
+        get weights of rows alone. `partial_fit`, which sees a part of y, takes no 'balanced'.
     new_classes : 'add', optional
         Let `partial_fit` add outputs for classes that it has not been told of, in `classes` or y,
         or for more columns of a multilabel y; None is an error. Classes known before keep their

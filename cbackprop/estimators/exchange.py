@@ -123,6 +123,7 @@ class Exchange:
         model = cls(**{name: deepcopy(params[name]) for name in params if name in known})
         if hasattr(estimator, "coefs_"):
             _copy_attributes(estimator, model)
+            model.best_iter_ = _best_epoch(estimator)  # type: ignore[attr-defined]
             output = estimator.out_activation_
             layers = list(estimator.coefs_), list(estimator.intercepts_)
             network = network_of(*layers, estimator.activation, output, LOSSES[output])
@@ -165,6 +166,15 @@ def _copies(arrays: list[NDArray]) -> list[NDArray]:
 def _copy_attributes(given: Any, taken: Any) -> None:
     there = vars(given)
     vars(taken).update({name: deepcopy(there[name]) for name in SAME if name in there})
+
+
+def _best_epoch(theirs: Any) -> int | None:
+    """That whose parameters early stopping kept; None if it goes back to another fit."""
+    scores = getattr(theirs, "validation_scores_", None)
+    if not scores or len(scores) != theirs.n_iter_:
+        return None
+    best = theirs.best_validation_score_
+    return scores.index(best) + 1 if best in scores else 0  # where none was a number
 
 
 def _vector(layers: list[NDArray]) -> NDArray:

@@ -65,6 +65,7 @@ FITTED: dict[str, Callable[[Any], bool]] = {
         isinstance(value, dict) and all(map(_curve_of_any, value.items()))
     ),
     "_mask_seed": is_count,
+    "_scored_by": lambda value: isinstance(value, str),
 }
 LOSSES = {"loss_", "best_loss_"}
 # Parameters left out where they are off: earlier versions read the file, too.
@@ -127,6 +128,8 @@ class EstimatorDescription(Description):
         fitted = {name: vars(model)[name] for name in FITTED if name in vars(model)}
         if fitted.get("best_iter_") is None:  # earlier versions read the file, too
             fitted.pop("best_iter_", None)
+        if not isinstance(fitted.get("_scored_by"), str):  # a function, which is not set any more
+            fitted.pop("_scored_by", None)
         about["fitted"] = {name: to_json(value, name) for name, value in fitted.items()}
         about["feature_names"] = None
         if hasattr(model, "feature_names_in_"):

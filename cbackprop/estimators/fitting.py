@@ -27,6 +27,7 @@ from cbackprop.estimators.stopping import (
     Stopping,
     begin_curves,
     curves,
+    end_in_line,
     record_of,
     remember_seconds,
     show,
@@ -77,7 +78,7 @@ def prepare_stochastic(
         estimator._optimizer, estimator._schedule = new_optimizer(estimator)
     if incremental:
         _check_without_end(estimator)
-    validation = given_rows(estimator, given, network)
+    validation = given_rows(estimator, given, network, y)
     rows, held_out = split(estimator, data, given, rng)
     _take_mask_seed(estimator, regularization, rng, incremental)
     if rows is None and estimator.shuffle:
@@ -142,7 +143,11 @@ def fit_stochastic(
                     state,
                     taken,
                     lambda: lengths_of_gradients(
-                        network, data, execution, prepared.step["regularization"]
+                        network,
+                        data,
+                        execution,
+                        prepared.step["regularization"],
+                        rows=_trained_rows(state),
                     ),
                 )
                 if state.held_out is not None:
@@ -177,6 +182,8 @@ def fit_stochastic(
         outcome = state.outcome
         if outcome is not None:
             network.parameters = outcome
+    if state.interrupted:
+        end_in_line(estimator)
     remember_seconds(estimator, state.history)
     if not (incremental or state.interrupted):
         losses = estimator.loss_curve_[len(estimator.loss_curve_) - state.epoch :]
@@ -190,6 +197,13 @@ def fit_stochastic(
             "reached and the optimization hasn't converged yet.",
             ConvergenceWarning,
         )
+
+
+def _trained_rows(state: FitState) -> np.ndarray | None:
+    """None for all. In order, whatever the last epoch's was: sums are then made alike."""
+    if state.order is None or state.held_out is None:
+        return None
+    return np.sort(state.order)
 
 
 def new_optimizer(estimator: Any) -> tuple[Optimizer, Schedule]:

@@ -233,6 +233,7 @@ def _fitted(estimator: Any, weights: Layers, biases: Layers) -> Any:
     estimator.n_layers_, estimator.n_outputs_ = len(weights) + 1, n_outputs
     estimator.out_activation_ = activation
     estimator.n_iter_ = estimator.t_ = 0
+    estimator.best_iter_ = None
     if estimator.solver != "lbfgs":
         begin_curves(estimator)
     return estimator

@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_consistent_length
 
 from cbackprop.callbacks.protocol import fitted_copy
@@ -69,6 +70,13 @@ class Given(NamedTuple):
                 raise ValueError(f"{' and '.join(there)} need {name}, which was not passed")
 
 
+class Splitter(HasMethods):
+    """What a parameter may be that is a splitter. Strings can split, too: themselves."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return super().is_satisfied_by(val) and not isinstance(val, str | bytes | bytearray)
+
+
 class Validation(NamedTuple):
     """The rows that early stopping looks at: as the engine takes them, and as they were given."""
 
@@ -84,8 +92,8 @@ class Validation(NamedTuple):
         return some[:2] if self.sample_weight is None else some
 
 
-def given_rows(estimator: Any, given: Given, network: Network) -> Validation | None:
-    """One's own validation rows, checked: None if there are none."""
+def given_rows(estimator: Any, given: Given, network: Network, y_fit: NDArray) -> Validation | None:
+    """One's own validation rows, checked: None if there are none. Classes weigh as in the fit."""
     if given.X_val is None:
         return None
     targets, weight = estimator._targets, given.sample_weight_val
@@ -94,7 +102,7 @@ def given_rows(estimator: Any, given: Given, network: Network) -> Validation | N
     try:
         check_consistent_length(given.X_val, given.y_val)
         X, y = targets.check_more(estimator, given.X_val, given.y_val)
-        weight = rows_weigh(estimator, X, y, weight, incremental=False)
+        weight = rows_weigh(estimator, X, y, weight, incremental=False, counted=y_fit)
     except (ValueError, TypeError) as error:
         error.add_note("This is about X_val, y_val and sample_weight_val.")
         raise

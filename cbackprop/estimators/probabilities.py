@@ -8,6 +8,9 @@ import numpy as np
 
 from cbackprop.network.network import Network
 
+# A difference to 1 of fewer of its roundings is off by more than a hundredth.
+FEW_DIGITS = 64
+
 
 class Probabilities:
     """What a classifier makes of its outputs."""
@@ -80,7 +83,8 @@ class Probabilities:
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`, of the same shape.
 
-        Probabilities too small for a number have it, too: it is computed from their logits.
+        Probabilities too small for a number have it, too: it is computed from their logits, as
+        is that of the first of two classes where rounding would be seen in it.
 
         Parameters
         ----------
@@ -100,7 +104,10 @@ class Probabilities:
             If X is not finite or has other features than in `fit`.
         """
         probabilities = self.predict_proba(X)
-        small = probabilities < np.finfo(probabilities.dtype).tiny
+        numbers = np.finfo(probabilities.dtype)
+        small = probabilities < numbers.tiny
+        if self.n_outputs_ == 1:  # next to 0, 1 - p has few digits left
+            small[:, 0] |= probabilities[:, 0] < FEW_DIGITS * numbers.eps
         found = np.log(probabilities, out=probabilities)
         if small.any():
             logits = self._outputs(X, Network._logits)

@@ -122,8 +122,8 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         held out, its sign turned; or a scorer's name, see `sklearn.metrics.get_scorer_names`, or a
         function of (estimator, X, y): the larger the better.
     gradient_norms : bool, default=False
-        Write the length of each layer's gradient over all rows into `history_`: a forward and a
-        backward pass more in every epoch (sgd, adam).
+        Write the length of each layer's gradient over the rows trained on into `history_`: a
+        forward and a backward pass more in every epoch (sgd, adam).
     ema_decay : float, optional
         In (0, 1): `fit` ends with the exponential moving average of the parameters after every
         epoch, ``ema = ema_decay * ema + (1 - ema_decay) * parameters`` (sgd, adam). Early stopping

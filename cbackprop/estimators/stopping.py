@@ -30,10 +30,8 @@ SHOWN = {
     "_no_improvement_count": "no_improvement",
     "_loss_before": "loss_before",
 }
-
-
 # And what it keeps beside them: the curves, and what steps are made by.
-CURVES = {"loss_curve_", "validation_scores_", "_other_curves"}
+CURVES = {"loss_curve_", "validation_scores_", "_other_curves", "_scored_by"}
 OPTIMIZER = {"_optimizer", "_schedule", "_loss_before", "_mask_seed"}
 
 
@@ -79,6 +77,12 @@ def begin_curves(estimator: Any) -> set[str]:
         estimator._no_improvement_count = 0
     if estimator.early_stopping and estimator.validation_scores_ is None:
         estimator.validation_scores_, estimator.best_validation_score_ = [], -np.inf
+    elif estimator.early_stopping and not _is_scored_as_before(estimator):
+        estimator.best_validation_score_, estimator._no_improvement_count = -np.inf, 0
+    if estimator.early_stopping:
+        vars(estimator).pop("_scored_by", None)
+        if estimator.scoring is not None:
+            estimator._scored_by = estimator.scoring
     if not estimator.early_stopping and estimator.best_loss_ is None:
         estimator.best_loss_ = np.inf
     estimator.n_iter_ = 0
@@ -102,9 +106,22 @@ def begin_curves(estimator: Any) -> set[str]:
     return taken
 
 
+def _is_scored_as_before(estimator: Any) -> bool:
+    """Whether the best score is one of those that this fit makes."""
+    before, now = vars(estimator).get("_scored_by"), estimator.scoring
+    return before is now or (isinstance(now, str) and before == now)
+
+
 def in_line(curve: list, n_epochs: int) -> list:
     """The curve, with NaN for the epochs before those that it has."""
     return [float("nan")] * (n_epochs - len(curve)) + curve[:n_epochs]
+
+
+def end_in_line(estimator: Any) -> None:
+    """NaN for what was not measured any more of an epoch that was interrupted behind training."""
+    n_epochs = len(estimator.loss_curve_)
+    for curve in estimator._other_curves.values():
+        curve[:] = curve[:n_epochs] + [float("nan")] * (n_epochs - len(curve))
 
 
 # The seconds of every epoch are none of the model's: two fits that are the same take their own.
@@ -129,8 +146,10 @@ def remember_seconds(estimator: Any, history: History) -> None:
 
 def history_of(estimator: Any) -> History:
     """The curves, all of the same length: NaN stands for epochs that were not measured so."""
-    history = curves(estimator)
-    history.update(vars(estimator).get("_other_curves", {}))  # with scores in line
+    history, others = curves(estimator), vars(estimator).get("_other_curves", {})
+    if "cost" in others:  # of L-BFGS, which made none of the epochs before it
+        history.pop("evaluation_score", None)
+    history.update(others)  # with scores in line
     return History({name: in_line(list(curve), history.epochs) for name, curve in history.items()})
 
 
@@ -204,7 +223,7 @@ class Stopping(Watch):
         return record
 
     def give_up(self) -> None:
-        if self.state.outcome is None:
+        if self.state.record.best is None:  # an average is lost, too
             raise ValueError(f"{NOT_FINITE} {self.where()}")
         kept = "The best parameters so far are kept."
         if not self.estimator.validation_scores_:

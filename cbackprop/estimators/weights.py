@@ -17,7 +17,15 @@ from cbackprop.validation.checks import check_sign
 SUGGESTED = "compute_class_weight('balanced', classes=classes, y=y)"
 
 
-def rows_weigh(estimator: Any, X: Any, y: NDArray, sample_weight: Any, *, incremental: bool) -> Any:
+def rows_weigh(
+    estimator: Any,
+    X: Any,
+    y: NDArray,
+    sample_weight: Any,
+    *,
+    incremental: bool,
+    counted: NDArray | None = None,
+) -> Any:
     """The weights of the rows (n,), or None if nobody asks for any.
 
     Parameters
@@ -29,6 +37,8 @@ def rows_weigh(estimator: Any, X: Any, y: NDArray, sample_weight: Any, *, increm
     sample_weight : array-like of shape (n,) or None
     incremental : bool
         Whether y may be a part of the data.
+    counted : targets, optional
+        In which 'balanced' counts the classes, in place of y.
     """
     class_weight = getattr(estimator, "class_weight", None)
     if class_weight is None:
@@ -36,7 +46,8 @@ def rows_weigh(estimator: Any, X: Any, y: NDArray, sample_weight: Any, *, increm
             return None
         check_given("sample_weight", sample_weight)
         return check_sign(_check_sample_weight(sample_weight, X))
-    weight = _of_classes(estimator, class_weight, y, incremental)
+    counted = y if counted is None else counted
+    weight = _of_classes(estimator, class_weight, y, counted, incremental)
     if sample_weight is not None:
         check_given("sample_weight", sample_weight)
         # In float64: rounded once, after the product, as a weight that is given as a whole.
@@ -50,7 +61,9 @@ def rows_weigh(estimator: Any, X: Any, y: NDArray, sample_weight: Any, *, increm
     return check_sign(weight)
 
 
-def _of_classes(estimator: Any, class_weight: Any, y: NDArray, incremental: bool) -> NDArray:
+def _of_classes(
+    estimator: Any, class_weight: Any, y: NDArray, counted: NDArray, incremental: bool
+) -> NDArray:
     """The weight of each row by its class; of several labels, the product over them."""
     balanced = isinstance(class_weight, str)
     if balanced and incremental:
@@ -63,11 +76,16 @@ def _of_classes(estimator: Any, class_weight: Any, y: NDArray, incremental: bool
         n_labels = y.shape[1]
         each = [class_weight] * n_labels if balanced else _list_of(class_weight, n_labels)
         weight = np.ones(len(y))
-        for label, (column, own) in enumerate(zip(y.T, each, strict=True)):
-            where = f"class_weight[{label}]"
-            weight *= _by_class(own, np.array([0, 1]), column.astype(np.intp), where)
+        for label, own in enumerate(each):
+            column, its_counted = (of.astype(np.intp) for of in (y[:, label], counted[:, label]))
+            if balanced:
+                weight *= _balanced(its_counted, 2)[column]
+            else:
+                weight *= _by_class(own, np.array([0, 1]), column, f"class_weight[{label}]")
         return weight
-    if not balanced and not isinstance(class_weight, Mapping):
+    if balanced:
+        return _balanced(counted, len(estimator.classes_))[y]
+    if not isinstance(class_weight, Mapping):
         raise TypeError(
             "class_weight must be 'balanced' or a dict with a weight for a class, where a row has "
             f"one class; got a {type(class_weight).__name__}, which is for multilabel targets"
@@ -97,14 +115,18 @@ def _list_of(class_weight: Any, n_labels: int) -> list[Mapping]:
     return each
 
 
+def _balanced(positions: NDArray, n_classes: int) -> NDArray:
+    """Of each class; 1 of those that are not there: of two, a label may have but one."""
+    there = np.unique(positions)
+    weights = np.ones(n_classes)
+    weights[there] = compute_class_weight("balanced", classes=there, y=positions)
+    return weights
+
+
 def _by_class(
     class_weight: Any, classes: NDArray, positions: NDArray, where: str, expects_more: bool = False
 ) -> NDArray:
     """The weight of each row, from the position of its class in `classes`."""
-    if isinstance(class_weight, str):
-        there = np.unique(positions)  # of two, a label may have but one
-        found = compute_class_weight("balanced", classes=there, y=positions)
-        return found[np.searchsorted(there, positions)]
     known = classes.tolist()
     unknown = [label for label in class_weight if label not in known]
     if unknown and not expects_more:

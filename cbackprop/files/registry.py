@@ -136,7 +136,8 @@ def _of_a_fit(fit: dict[str, Any], dtype: Any, vector: tuple[int, ...]) -> Decla
     if evaluations is not None:
         declared["fit.start"] = dtype, vector
         declared["fit.losses"] = "float64", (evaluations,)
-        declared["fit.gradients"] = dtype, (evaluations, *vector)
+        # Of earlier versions: of all parameters.
+        declared["fit.gradients"] = dtype, (evaluations, fit.get("trained", *vector))
     return declared
 
 

@@ -148,6 +148,8 @@ class TrainingCurvesDisplay:
             for start in ("", "evaluation_")
             if len(self.history.get(start + name, ()))
         ]
+        if not costs and "cost" in self.history:
+            raise ValueError("the history has no epochs: nothing was trained")
         if not costs:
             raise ValueError(f"the history must have 'cost', got {sorted(self.history)}")
         along = self._along(x)

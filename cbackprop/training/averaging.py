@@ -25,6 +25,9 @@ class EMA(NamedTuple):
 
     W_t are the parameters after epoch t. In steps of an epoch, n to an epoch, an average that goes
     on at every step with a decay of d falls by ``d ** n``.
+
+    It is computed as W_t + decay (E_{t-1} - W_t): what does not move, of frozen layers, keeps its
+    bits.
     """
 
     decay: float
@@ -33,7 +36,7 @@ class EMA(NamedTuple):
         if not kept:
             return (parameters.copy(),)
         decay = parameters.dtype.type(self.decay)
-        return (decay * kept[0] + (1 - decay) * parameters,)
+        return (parameters + decay * (kept[0] - parameters),)
 
     def mean(self, kept: Kept) -> NDArray:
         return kept[0]
@@ -43,7 +46,8 @@ class SWA(NamedTuple):
     """The mean of the parameters after the last epochs, of all if there are fewer.
 
     Izmailov and others (2018), "Averaging weights leads to wider optima and better
-    generalization", arXiv:1803.05407.
+    generalization", arXiv:1803.05407. It is computed from the differences to the first of them:
+    what does not move keeps its bits.
     """
 
     epochs: int
@@ -53,4 +57,6 @@ class SWA(NamedTuple):
         return (*before, parameters.copy())
 
     def mean(self, kept: Kept) -> NDArray:
-        return np.mean(kept, axis=0, dtype=np.float64).astype(kept[0].dtype)
+        first = kept[0].astype(np.float64)
+        moved = np.mean([parameters - first for parameters in kept], axis=0)
+        return (first + moved).astype(kept[0].dtype)

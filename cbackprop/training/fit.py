@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from cbackprop.running.execution import Execution
@@ -90,11 +91,12 @@ def lengths_of_gradients(
     data: tuple[Any, Any, Any],
     execution: Execution,
     regularization: Regularization,
+    rows: NDArray[np.intp] | None = None,
 ) -> list[float]:
-    """The length of each layer's gradient over all rows, that of penalties included."""
+    """The length of each layer's gradient over all rows, or these; that of penalties included."""
     X, y, weight = data
     gradient = np.empty_like(model.parameters)
-    sweep = Sweep(model, X, y=y, sample_weight=weight, execution=execution)
+    sweep = Sweep(model, X, y=y, sample_weight=weight, rows=rows, execution=execution)
     sweep.loss_and_gradient(gradient, **regularization.penalties)
     starts = [*model.plan["weights"].tolist(), gradient.size]
     return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]

@@ -229,10 +229,10 @@ AS_SKLEARN = {
         ValueError,
         "test_size=0.0 should be",
     ),
-    "decision_function": (
-        after_fit("decision_function", X),
+    "decision_function_regressor": (
+        after_fit("decision_function", X, kind="MLPRegressor"),
         AttributeError,
-        "'MLPClassifier' object has no attribute 'decision_function'",
+        "'MLPRegressor' object has no attribute 'decision_function'",
     ),
     "proba_regressor": (
         after_fit("predict_proba", X, kind="MLPRegressor"),
@@ -252,7 +252,8 @@ AS_SKLEARN = {
 }
 # What scikit-learn raises for the same reason with other words.
 OTHER_WORDS = {"hidden_fraction", "hidden_bool"}
-OTHER_WORDS |= {"activation", "learning_rate", "loss"}  # of which there are more here
+# of which there are more here
+OTHER_WORDS |= {"activation", "learning_rate", "loss", "validation_fraction"}
 FROM_1_7_ON = {"loss", "weight_short", "weight_matrix", "weight_nan", "weight_infinite"}
 FROM_1_7_ON |= {"stopping_few_rows"}
 

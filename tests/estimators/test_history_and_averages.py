@@ -202,6 +202,22 @@ def test_scores_stand_by_their_epochs_where_early_stopping_is_switched():
     assert scores[3:6] == model.validation_scores_
 
 
+def test_an_epoch_interrupted_while_it_is_judged_stands_last_without_a_score():
+    scores = iter([0.0, 0.1, 0.2])  # before training, and of two epochs
+
+    def interrupted(model, X, y):
+        for score in scores:
+            return score
+        raise KeyboardInterrupt
+
+    model = classifier(early_stopping=True, scoring=interrupted, gradient_norms=True)
+    with pytest.warns(UserWarning, match="interrupted"):
+        history = model.fit(X, y).history_
+    assert history["cost"] == model.loss_curve_
+    np.testing.assert_array_equal(history["evaluation_score"], [0.1, 0.2, np.nan])
+    assert [np.isnan(norms).any() for norms in history["gradient_norms"]] == [False, False, True]
+
+
 def test_a_fit_that_fails_leaves_the_history_of_the_one_before():
     def fail(model, history):
         if history.epochs == 5:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from scipy.special import log_expit
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import StackingClassifier
@@ -88,6 +89,16 @@ def test_predict_log_proba_is_finite_where_the_probability_is_too_small(kind, dt
     with np.errstate(divide="ignore"):
         other = theirs.predict_log_proba(rows)
     assert np.isneginf(other[far]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_predict_log_proba_of_two_classes_is_right_where_one_is_almost_sure(dtype):
+    model = MLPClassifier.from_weights([np.ones((1, 1), dtype)], [np.zeros(1, dtype)])
+    z = np.linspace(-60, 60, 2001, dtype=dtype)
+    found, exact = model.predict_log_proba(z[:, None]), z.astype(float)
+    assert found.dtype == dtype
+    expected = np.stack([log_expit(-exact), log_expit(exact)], axis=1)
+    assert_allclose(found, expected, rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

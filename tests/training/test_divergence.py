@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network
 from cbackprop.callbacks import state_of
+from cbackprop.training.divergence import blown_up
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(60, 4))
@@ -340,3 +341,14 @@ def test_teardown_that_fails_leaves_no_fit_in_progress():
         network.fit(X, NUMBERS, epochs=1, callbacks=[Fails()])
     assert same(before, network)
     assert "_fit_state" not in vars(network)
+
+
+@pytest.mark.parametrize("before", [0.0, 1e-3, 0.5, 1.0])
+def test_a_loss_that_began_at_1_or_below_has_blown_up_when_it_is_above_1e8(before):
+    assert blown_up("loss", 1e8, before) == ""
+    assert blown_up("loss", 1.001e8, before) == f"The loss has blown up from {before:.3g}."
+
+
+def test_a_loss_that_began_above_1_has_blown_up_when_it_is_1e8_times_that():
+    assert blown_up("loss", 3e8, 3.0) == ""
+    assert "blown up from 3." in blown_up("loss", 3.001e8, 3.0)
