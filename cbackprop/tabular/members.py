@@ -71,7 +71,7 @@ class Member:
     def held_out_outputs(self) -> NDArray:
         """What it says of the rows held out, which may be none."""
         rows = self.rows.X[self.rows.held_out]
-        if not len(rows):
+        if not rows.shape[0]:
             return np.empty((0, self.network.layer_sizes[-1]), dtype=np.float32)
         return self.network._predict(rows, ALONE)
 
