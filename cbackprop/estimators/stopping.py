@@ -204,7 +204,8 @@ class Stopping(Watch):
 
     def judged(self) -> Record:
         state = self.state
-        self._say(f"Iteration {state.epoch}, loss = {state.record.loss:.8f}")
+        if self.estimator.verbose:  # the text takes longer than all the rest
+            print(f"Iteration {state.epoch}, loss = {state.record.loss:.8f}")
         if self.check_lost():
             show(self.estimator, state.record)
             return state.note(done=True, why=NOT_FINITE)
