@@ -42,7 +42,7 @@ SELECTED = [
 MEASURES = "tests/whole/test_memory.py::test_fit_adds_less_than_a_tenth_of_its_data"
 
 # The door's check of row numbers is taken away: the labels are then read where there are none.
-OUT_OF_BOUNDS = ("if row < 0 or row >= self.n_stored:", "if row < 0:")
+OUT_OF_BOUNDS = ("ranges.pxd", "if row < 0 or row >= n_stored:", "if row < 0:")
 READS_OUT_OF_BOUNDS = """
 import numpy as np
 from cbackprop import Network
@@ -55,7 +55,11 @@ task.predict(np.empty((1, 3)))
 """
 
 # The number of rows plus one, where a CSR may say that it has 2**63 - 1.
-OVERFLOW = ("if indptr.length() - 1 != self.n_stored:", "if indptr.length() != self.n_stored + 1:")
+OVERFLOW = (
+    "run.pyx",
+    "if indptr.length() - 1 != self.n_stored:",
+    "if indptr.length() != self.n_stored + 1:",
+)
 OVERFLOWS = """
 import types
 import numpy as np
@@ -69,13 +73,17 @@ run.Task(network.plan, network.output, network.parameters, X)
 
 # The workspace's count of owners is one too high for ever.
 LEAK = (
+    "run.pyx",
     "        self.blocks.append(work)\n",
     "        self.blocks.append(work)\n        Py_INCREF(self.workspace)\n",
 )
 LEAK_IMPORT = (
+    "run.pyx",
     "from libc.limits cimport",
     "from cpython.ref cimport Py_INCREF\nfrom libc.limits cimport",
 )
+# All of them: file of the engine, what stands there, and what is to stand there.
+PLANTED = OUT_OF_BOUNDS, OVERFLOW, LEAK, LEAK_IMPORT
 LEAKS = OVERFLOWS.replace("2**63 - 1", "1") + "print('tour ended')"
 
 
@@ -121,8 +129,8 @@ def planted_faults_are_reported(clean: Path) -> None:
     copy = common.WORK / "sanitize-planted"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(clean, copy)
-    for old, new in (OUT_OF_BOUNDS, OVERFLOW, LEAK, LEAK_IMPORT):
-        common.replace_once(copy / "cbackprop/engine/run.pyx", old, new)
+    for file, old, new in PLANTED:
+        common.replace_once(copy / "cbackprop/engine" / file, old, new)
     compiled(copy)
     expected = {
         "heap-buffer-overflow": READS_OUT_OF_BOUNDS,

@@ -43,7 +43,8 @@ def main() -> None:
     if found or "tour ended" not in said:
         raise SystemExit("\n".join(found) or said)
     common.report("valgrind", "errors in the tour", 0)
-    common.replace_once(copy / "cbackprop/engine/run.pyx", *OUT_OF_BOUNDS)
+    file, old, new = OUT_OF_BOUNDS
+    common.replace_once(copy / "cbackprop/engine" / file, old, new)
     common.build(copy, flags="-g -DCBACKPROP_PLAIN", level="-O1")
     found, said = errors(copy, "-c", READS_OUT_OF_BOUNDS)
     if not any("Invalid read" in text for text in found):

@@ -127,7 +127,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         "label_smoothing": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
-    _activation = "selu"
+    _activation = "mish"
     _learning_rate = 0.04
 
     def __init__(
