@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, wraps
 from threading import get_ident
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -45,6 +47,13 @@ def check_idle(model: Any) -> None:
     """
     state = vars(model).get("_fit_state")
     if state is None or state.thread != get_ident():
+        return
+    # An interrupt may end a fit between any two lines, those that take the state away among them.
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_locals.get("state") is not state:
+        frame = frame.f_back
+    if frame is None:
+        vars(model).pop("_fit_state", None)
         return
     name = type(model).__name__
     another = "network.copy()" if hasattr(model, "layer_sizes") else "sklearn.base.clone(it)"

@@ -179,6 +179,7 @@ def fit_stochastic(
                 show(estimator, state.record)
                 warn("Training interrupted by user.")
     finally:
+        vars(estimator).pop("_fit_state", None)  # again: an interrupt may have come just before
         outcome = state.outcome
         if outcome is not None:
             network.parameters = outcome

@@ -181,3 +181,16 @@ def test_another_model_is_fitted_within_a_callback():
     assert len(scores) == 5
     assert np.ptp(scores) == 0
     assert_array_equal(model.network_.parameters, new().fit(X, y).network_.parameters)
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_an_interrupted_fit_has_left_does_not_stop_the_next_one(solver):
+    model = MLPClassifier((3,), solver=solver, max_iter=2, random_state=0)
+    left = []
+    rows, labels = np.eye(4), np.array([0, 1, 0, 1])
+    model.fit(rows, labels, callbacks=[lambda m, _: left.append(vars(m)["_fit_state"])])
+    model._fit_state = left[0]  # as if an interrupt had come just before it was taken away
+    expected = model.network_.parameters.copy()
+    np.testing.assert_array_equal(model.fit(rows, labels).network_.parameters, expected)
+    assert "_fit_state" not in vars(model)
