@@ -223,7 +223,7 @@ def judge_of(
             return estimator._targets.score(estimator, outputs, y, weight)
 
         return score
-    if _by_loss(scoring):
+    if scoring == "loss":
         sweep = Sweep(
             network,
             rows.X,
@@ -239,35 +239,45 @@ def judge_of(
 
 def has_scorer(estimator: Any) -> bool:
     """Whether a scorer judges, which is given rows as `fit` was."""
-    return estimator.scoring is not None and not _by_loss(estimator.scoring)
-
-
-def _by_loss(scoring: Any) -> bool:
-    return isinstance(scoring, str) and scoring == "loss"
+    return estimator.scoring is not None and estimator.scoring != "loss"
 
 
 def _by_scorer(estimator: Any, network: Network, given: tuple[Any, ...]) -> Callable[[], float]:
-    X, y, weight = given
     scorer = check_scoring(estimator, estimator.scoring)
-    options = {} if weight is None else {"sample_weight": weight}
     calls = count()
 
     def score() -> float:
         # A copy, so that nothing a scorer does reaches the fit.
         judged = fitted_copy(estimator, {"network_": network})
-        first = next(calls) == 0
-        try:
-            value = scorer(judged, X, y, **options)
-        except Exception as error:
-            raise ValueError(
-                f"scoring={estimator.scoring!r} fails on the validation rows: {error}"
-            ) from error
-        if not isinstance(value, Real) or (first and value != value):
-            raise ValueError(
-                f"scoring={estimator.scoring!r} must give a number for the validation rows, got "
-                f"{value!r}"
-            )
-        return float(value)
+        rows = "validation rows"
+        value = score_by(scorer, judged, *given, name=estimator.scoring, rows=rows)
+        if next(calls) == 0 and value != value:
+            raise _no_number(estimator.scoring, rows, value)
+        return value
 
     score()  # says before training what is wrong with it
     return score
+
+
+def score_by(
+    scorer: Callable, judged: Any, X: Any, y: Any, weight: Any, *, name: Any, rows: str
+) -> float:
+    """What a scorer says of an estimator; an error calls it by its name, and what it looks at.
+
+    Raises
+    ------
+    ValueError
+        If it fails, or gives no number.
+    """
+    options = {} if weight is None else {"sample_weight": weight}
+    try:
+        value = scorer(judged, X, y, **options)
+    except Exception as error:
+        raise ValueError(f"scoring={name!r} fails on the {rows}: {error}") from error
+    if not isinstance(value, Real):
+        raise _no_number(name, rows, value)
+    return float(value)
+
+
+def _no_number(name: Any, rows: str, value: Any) -> ValueError:
+    return ValueError(f"scoring={name!r} must give a number for the {rows}, got {value!r}")

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from cbackprop.estimators.judging import score_by
 from cbackprop.files.savable import Savable
 from cbackprop.running.execution import Execution
 from cbackprop.tabular.encoder import TableEncoder
@@ -25,6 +26,7 @@ from cbackprop.tabular.folds import splits
 from cbackprop.tabular.members import Member, Rows, Settings, new_member, train_together
 from cbackprop.tabular.outputs import Outputs
 from cbackprop.tabular.table import as_table, rows_of
+from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.checks import check_sign
 
 ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
@@ -83,12 +85,8 @@ class Tabular(Savable, BaseEstimator):
             For a table that `TableEncoder` refuses, targets that cannot be learnt, or a scorer
             that fails; the estimator is then as it was.
         """
-        before = dict(vars(self))
-        try:
+        with all_or_nothing(self, random_state=self.random_state, error=BaseException):
             return self._fit(X, y, sample_weight, X_val, y_val)
-        except BaseException:
-            self.__dict__ = before
-            raise
 
     def _fit(self, X, y, sample_weight, X_val, y_val):
         rng = check_random_state(self.random_state)
@@ -122,13 +120,7 @@ class Tabular(Savable, BaseEstimator):
         encoder.fit(rows_of(X, train))
         encoder.sparse_output = _is_mostly_zeros(encoder)
         encoded = encoder.transform(X)
-        self.encoder_ = encoder
-        self.n_features_in_ = encoder.n_features_in_
-        if hasattr(encoder, "feature_names_in_"):
-            self.feature_names_in_ = encoder.feature_names_in_
-        else:
-            vars(self).pop("feature_names_in_", None)
-        given = None
+        self._use(encoder)
         if X_val is not None:
             check_consistent_length(X_val, y_val)
             given = encoder.transform(X_val), self._more_targets(y_val)
@@ -176,6 +168,13 @@ class Tabular(Savable, BaseEstimator):
         if self.n_folds is not None:
             self.oof_prediction_ = self._out_of_fold(outputs, members, len(targets))
         return self
+
+    def _use(self, encoder: TableEncoder) -> None:
+        """Take a fitted encoder, and what it knows of the features."""
+        self.encoder_, self.n_features_in_ = encoder, encoder.n_features_in_
+        self.__dict__.pop("feature_names_in_", None)
+        if hasattr(encoder, "feature_names_in_"):
+            self.feature_names_in_ = encoder.feature_names_in_
 
     # What the subclasses say.
 
@@ -252,29 +251,14 @@ class Tabular(Savable, BaseEstimator):
         def judge(said: list[NDArray]) -> float:
             mean = outputs.said(_means(said, self.n_members))
             if scorer is not None:
-                return self._scored(scorer, mean, held_out, own)
+                rows, true = np.empty((len(held_out), 1)), self._scored_targets(held_out)
+                predicted, what = self._predictor(mean), "rows held out"
+                return score_by(scorer, predicted, rows, true, own, name=self.scoring, rows=what)
             if self.scoring is None:
                 return self._score_of(mean, held_out, own)
             return -self._loss_of(mean, held_out, own)
 
         return judge
-
-    def _scored(
-        self, scorer: Any, said: NDArray, targets: NDArray, weight: NDArray | None
-    ) -> float:
-        options = {} if weight is None else {"sample_weight": weight}
-        y = self._scored_targets(targets)
-        try:
-            value = scorer(self._predictor(said), np.empty((len(y), 1)), y, **options)
-        except Exception as error:
-            raise ValueError(
-                f"scoring={self.scoring!r} fails on the rows held out: {error}"
-            ) from error
-        if not isinstance(value, Real):
-            raise ValueError(
-                f"scoring={self.scoring!r} must give a number for the rows held out, got {value!r}"
-            )
-        return float(value)
 
     def _loss_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
         raise NotImplementedError

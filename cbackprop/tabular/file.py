@@ -137,12 +137,9 @@ class TabularDescription(Description):
         about = reader.description["tabular"]
         model = self.cls(**self.arguments(reader.description["params"]))
         encoder: Any = description_named("TableEncoder")
-        model.encoder_ = encoder.make_of(about["encoder"])
+        model._use(encoder.make_of(about["encoder"]))
         vectors = reader.tensor("members")
         model.networks_ = [_network().make_of(about["network"], np.array(one)) for one in vectors]
-        model.n_features_in_ = model.encoder_.n_features_in_
-        if hasattr(model.encoder_, "feature_names_in_"):
-            model.feature_names_in_ = model.encoder_.feature_names_in_
         for name in SCALARS:
             setattr(model, name, from_json(about["fitted"][name]))
         model.history_ = History(from_json(about["history"]))

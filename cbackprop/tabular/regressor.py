@@ -268,7 +268,8 @@ class TabularRegressor(RegressorMixin, Tabular):
 def _loss(z: NDArray, y: NDArray, weight: NDArray | None, outputs: Any) -> float:
     """The mean loss of what stands before the output's activation: of a layer that copies it."""
     k = z.shape[1]
-    network = Network([k, k], output_activation=outputs.output, loss=outputs.loss)
+    # With a seed, or NumPy's own generator would be drawn from after every epoch.
+    network = Network([k, k], output_activation=outputs.output, loss=outputs.loss, random_state=0)
     network.weights, network.biases = [np.eye(k)], [np.zeros(k)]
     own = None if weight is None else weight.astype(np.float64)
     sweep = Sweep(network, z, y=y, sample_weight=own, execution=Execution(1))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing, check_array
 
-from cbackprop.validation.columns import check_no_dates
+from cbackprop.validation.columns import check_no_dates, is_missing
 
 TEXT_AMONG_NUMBERS = (
     "make it one of them: pd.to_numeric(column, errors='coerce') makes holes of what is no number, "
@@ -131,13 +131,9 @@ def _kind(item: Any) -> str:
 
 def holes(objects: NDArray) -> NDArray[np.bool_]:
     """Which items are missing: None, NaN and what else pandas has for it."""
-    return np.array([_is_hole(item) for item in objects], dtype=bool)
-
-
-def _is_hole(item: Any) -> bool:
-    if item is None or type(item).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(item, Real) and bool(item != item)
+    return np.array(
+        [is_missing(x) or (isinstance(x, Real) and x != x) for x in objects], dtype=bool
+    )
 
 
 def as_category(column: Column) -> Column:

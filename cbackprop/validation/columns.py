@@ -215,7 +215,7 @@ def _no_number(name: str, value: Any) -> tuple[str, bool]:
     is_text = isinstance(item, str | bytes)
     kind = "text" if is_text else "no number"
     where = _where(labels[bad[0]] if labels else bad[0] if n_columns else None)
-    advice = FILL if _is_missing(item) else ENCODE if name == "X" else CLASSES
+    advice = FILL if is_missing(item) else ENCODE if name == "X" else CLASSES
     said = f"{name} has {kind}{where}, {item!r} in row {row}: {advice}"
     return said, is_text and (labels is not None or len(bad) != n_columns)
 
@@ -236,7 +236,8 @@ def _is_number(item: Any) -> bool:
     return True
 
 
-def _is_missing(item: Any) -> bool:
+def is_missing(item: Any) -> bool:
+    """Whether an object stands for nothing, in Python or in pandas; NaN is a number."""
     return item is None or type(item).__name__ in ("NAType", "NaTType")
 
 
@@ -261,7 +262,7 @@ def _not_finite(name: str, value: Any) -> str:
 def _as_floats(array: NDArray) -> NDArray:
     if array.dtype.kind != "O":
         return array.astype(np.float64)
-    items = [np.nan if _is_missing(item) else float(item) for item in array.flat]
+    items = [np.nan if is_missing(item) else float(item) for item in array.flat]
     return np.array(items).reshape(array.shape)
 
 
