@@ -5,7 +5,7 @@ next to chapter 2 of Michael Nielsen, *Neural Networks and Deep Learning* (2015)
 http://neuralnetworksanddeeplearning.com/chap2.html: its four equations of backpropagation, (BP1)
 to (BP4), are named where they stand.  Nothing is imported but NumPy.  `functions` has activations
 and losses, each with its derivative; `network` the way forward and backpropagation; `training` the
-optimizers; `dropout` the units left out; `checks` what says that arguments do not fit.
+optimizers; `dropout` the units left out; `embeddings` what may stand before the first layer; `checks` what says that arguments do not fit.
 
 A network is two lists, one entry a layer: ``weights``, arrays (fan_in, fan_out), and ``biases``,
 arrays (fan_out,).  Examples are rows, so a layer is ``z = a W + b``; Nielsen's are columns, and
@@ -49,6 +49,7 @@ does not fit, be it options, shapes or values, is named in a ValueError.
 """
 
 from cbackprop.reference.dropout import dropout_masks
+from cbackprop.reference.embeddings import embed, embed_gradient, encoding
 from cbackprop.reference.functions import ACTIVATIONS as ACTIVATIONS
 from cbackprop.reference.functions import DERIVATIVES as DERIVATIVES
 from cbackprop.reference.functions import PAIRS as PAIRS
@@ -75,6 +76,9 @@ __all__ = [
     "backprop_loop",
     "cost",
     "dropout_masks",
+    "embed",
+    "embed_gradient",
+    "encoding",
     "forward",
     "logistic",
     "numerical_gradient",

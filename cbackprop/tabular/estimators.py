@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 from cbackprop.estimators.judging import score_by
 from cbackprop.files.savable import Savable
 from cbackprop.running.execution import Execution
+from cbackprop.tabular.embeddings import embeddings_for
 from cbackprop.tabular.encoder import TableEncoder
 from cbackprop.tabular.folds import splits
 from cbackprop.tabular.members import Member, Rows, Settings, new_member, train_together
@@ -32,6 +33,7 @@ from cbackprop.validation.checks import check_sign
 ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
 MOST_STEPS_OF_ALL = 64 * 50_000  # rows times epochs: with more rows there are fewer epochs
 FEWEST_EPOCHS = 16
+MOST_ONE_HOT = 8  # values of a column that gets one for each; of more there is an embedding
 AS_MUCH_AS_IT_TAKES = 1e15  # of work: every thread that may pays
 
 
@@ -41,7 +43,7 @@ class Tabular(Savable, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "embedding": [StrOptions({"piecewise"}), None],
+        "embedding": [StrOptions({"piecewise", "periodic"}), None],
         "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
@@ -114,11 +116,9 @@ class Tabular(Savable, BaseEstimator):
         outputs = self._outputs_for(targets[train])
         encoder = TableEncoder(
             self.categorical_features,
-            max_one_hot=None,
-            numbers="scaled" if self.embedding is None else "piecewise",
+            max_one_hot=MOST_ONE_HOT,
         )
         encoder.fit(rows_of(X, train))
-        encoder.sparse_output = _is_mostly_zeros(encoder)
         encoded = encoder.transform(X)
         self._use(encoder)
         if X_val is not None:
@@ -140,6 +140,7 @@ class Tabular(Savable, BaseEstimator):
         self._outputs = outputs
         n_rows = parts[0][0].size
         settings = self._settings(outputs, n_rows)
+        settings.embeddings = embeddings_for(encoder, encoded[train], self.embedding)
         learnt = outputs.learnt(targets)
         members = [
             new_member(

@@ -15,6 +15,7 @@ from cbackprop.functions.optimizers import AdamW, Group
 from cbackprop.functions.schedules import OfTime
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
+from cbackprop.tabular.embeddings import Embeddings, group_of
 from cbackprop.training.divergence import lost
 from cbackprop.training.epochs import epochs
 from cbackprop.training.history import History
@@ -36,6 +37,7 @@ class Settings:
     learning_rate: float
     weight_decay: float
     dropout: float
+    embeddings: Embeddings | None = None
 
 
 @dataclass
@@ -86,9 +88,9 @@ def four_cycles(t: NDArray) -> NDArray:
 
 def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Member:
     """A member before its first epoch."""
-    sizes = [rows.X.shape[1], *settings.hidden, n_outputs]
     network = Network(
-        sizes,
+        [rows.X.shape[1], *settings.hidden, n_outputs],
+        embeddings=settings.embeddings,
         activation=settings.activation,
         output_activation=settings.output,
         loss=settings.loss,
@@ -97,8 +99,9 @@ def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Mem
         random_state=seed,
     )
     # As if z were x W / sqrt(n_in) and W were trained: the same steps of Adam.
-    widths = np.sqrt(sizes[:-1]).tolist()
-    groups = [(Group(1.0 / w, epsilon=w), Group(0.1, decay=0.0)) for w in widths]
+    widths = np.sqrt(network.plan["n_in"]).tolist()
+    groups: list[Any] = [(Group(1.0 / w, epsilon=w), Group(0.1, decay=0.0)) for w in widths]
+    groups += map(group_of, network.embeddings or ())
     optimizer = AdamW(
         settings.learning_rate,
         beta_2=0.95,
