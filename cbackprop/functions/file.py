@@ -10,13 +10,18 @@ from numpy.typing import NDArray
 from cbackprop.files.container import Declared, ModelFileError, Reader
 from cbackprop.files.registry import FLOATS, Description, is_count
 from cbackprop.files.values import from_json, to_json
-from cbackprop.functions import schedules
+from cbackprop.functions import realmlp, schedules
 from cbackprop.functions.groups import Group, Groups
 from cbackprop.functions.schedules import OfTime, Schedule
 
 # Those that a file can hold: a function of one's own it cannot.
-SCHEDULES = {kind.__name__: kind for kind in (Schedule, *schedules.KINDS) if kind is not OfTime}
-NEW = "schedule", "groups"  # left out where they are None: earlier versions read the file, too
+KINDS = Schedule, *schedules.KINDS, *realmlp.KINDS
+SCHEDULES = {kind.__name__: kind for kind in KINDS if kind is not OfTime}
+NEW = (
+    "schedule",
+    "decay_schedule",
+    "groups",
+)  # left out where they are None: earlier versions read the file, too
 
 
 class OptimizerDescription(Description):
@@ -107,4 +112,4 @@ def _groups(about: Any) -> Groups:
         raise ModelFileError(f"holds groups that are none: {str(about)[:60]}") from None
 
 
-MAKE = {"schedule": _schedule, "groups": _groups}
+MAKE = {"schedule": _schedule, "decay_schedule": _schedule, "groups": _groups}

@@ -15,6 +15,7 @@ from cbackprop.functions import activations
 from cbackprop.functions.activations import Activation
 from cbackprop.functions.losses import Loss, as_loss, made_of, settings_of
 from cbackprop.functions.optimizers import Optimizer
+from cbackprop.functions.schedules import Curve, Schedule
 from cbackprop.network import glance
 from cbackprop.network.file import NetworkDescription
 from cbackprop.network.fitting import fit
@@ -473,6 +474,7 @@ class Network(Savable, Forward, Parameters):
         l2: float = 0.0,
         l1: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
+        dropout_schedule: Schedule | Curve | None = None,
         max_norm: float | None = None,
         sample_weight: ArrayLike | None = None,
         evaluation_data: tuple[ArrayLike, ArrayLike] | None = None,
@@ -513,6 +515,8 @@ class Network(Savable, Forward, Parameters):
             is multiplied by ``1 / (1 - dropout)``, so that predictions need no change. The
             recorded cost is that of the thinned network; evaluations, `loss` and gradient norms
             are of the whole one. Any number of threads leaves out the same units.
+        dropout_schedule : Schedule or callable, optional
+            Factors of these shares, step by step: see `cbackprop.schedules`. No share may become 1.
         max_norm : float, optional
             After every step the weights that come into a unit, a column of the layer's matrix, are
             shortened to this length if they are longer: in all layers, the last one, too, but not
@@ -608,6 +612,7 @@ class Network(Savable, Forward, Parameters):
             l2=l2,
             l1=l1,
             dropout=dropout,
+            dropout_schedule=dropout_schedule,
             max_norm=max_norm,
             sample_weight=sample_weight,
             evaluation_data=evaluation_data,
