@@ -147,9 +147,9 @@ class Optimizer(Savable):
     def _decay(self) -> float:
         return 0.0
 
-    def _factors(self, n_layers: int) -> NDArray[np.float64] | None:
+    def _factors(self, n_layers: int, kinds: int = 2) -> NDArray[np.float64] | None:
         """The groups' factors as the engine takes them."""
-        return factors_of(self.groups, n_layers)
+        return factors_of(self.groups, n_layers, kinds)
 
     def __repr__(self) -> str:
         names = ["learning_rate", *self._hyper_parameters]

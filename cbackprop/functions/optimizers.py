@@ -19,7 +19,7 @@ __all__ = ["SGD", "Adam", "AdamW", "Group", "Optimizer", "RMSprop"]
 # What users make: the classes of this file, by their names.
 OPTIMIZERS = [name for name in __all__ if name not in ("Group", "Optimizer")]
 
-EachLayers = Sequence[Group | tuple[Group, Group]]
+EachLayers = Sequence[Group | tuple[Group, ...]]
 
 
 @public("cbackprop.optimizers")
@@ -45,8 +45,9 @@ class SGD(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------
@@ -115,8 +116,9 @@ class Adam(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------
@@ -190,8 +192,9 @@ class AdamW(Adam):
         `cbackprop.schedules`. A function is one of the share of the fit that is done, t in [0, 1).
     decay_schedule : Schedule or callable, optional
         Factors of weight_decay likewise, besides those of the learning rate.
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------
@@ -287,8 +290,9 @@ class RMSprop(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------

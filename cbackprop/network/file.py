@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 from numpy.typing import NDArray
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 from cbackprop.files.container import Declared, Reader
 from cbackprop.files.registry import FLOATS, Description
 from cbackprop.functions import activations, losses
-from cbackprop.validation.checks import check_layer_sizes
+from cbackprop.network.layout import n_parameters
+from cbackprop.validation.checks import check_bool, check_layer_sizes
 
 
 class NetworkDescription(Description):
@@ -27,11 +27,14 @@ class NetworkDescription(Description):
             "init": model.init,
             "dtype": model.dtype.name,
         }
+        if model.parametric_activation:  # else left out: earlier versions read the file, too
+            about["network"]["parametric_activation"] = True
         tensors["parameters"] = model.parameters
 
     def declare(self, about: dict[str, Any]) -> Declared:
         sizes = check_layer_sizes(about["network"]["layer_sizes"])
-        size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        parametric = about["network"].get("parametric_activation", False)
+        size = n_parameters(sizes, check_bool("parametric_activation", parametric))
         return {"parameters": (FLOATS[about["network"]["dtype"]], (size,))}
 
     def make(self, reader: Reader, parameters: str = "parameters") -> Any:

@@ -29,6 +29,7 @@ from cbackprop.running.sweeps import Sweep
 from cbackprop.training.history import History, Metric
 from cbackprop.training.record import FitState, Record
 from cbackprop.validation.checks import (
+    check_bool,
     check_dtype,
     check_layer_sizes,
     check_number,
@@ -96,6 +97,10 @@ class Network(Savable, Forward, Parameters):
         Of the hidden layers, or a list of one for each: 'identity', 'logistic', 'tanh', 'relu',
         'leaky_relu', 'elu', 'selu', 'softplus', 'silu', 'gelu', 'gelu_tanh' (gelu by tanh) or
         'mish'. `cbackprop.activations.Activation` is for another slope of leaky_relu.
+    parametric_activation : bool, default=False
+        Give every hidden unit a number w of its own, trained like its bias and 1 at first, so that
+        ``a = z + w (f(z) - z)``: 0 makes the unit linear. Penalties and `max_norm` leave it alone;
+        `AdamW` decays it, unless a third `Group` of its layer says otherwise.
     output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
         Of the last layer. It must go with the loss; an error names the pairs that do.
     loss : str, Loss or function, default='squared_error'
@@ -118,8 +123,11 @@ class Network(Savable, Forward, Parameters):
     ----------
     parameters : ndarray of shape (n_parameters,)
         All weights and biases: W_1 (row by row), b_1, W_2, b_2, ... Assigning copies into it.
+        Behind b_1, b_2, ... come the activation weights, if there are any.
     weights, biases : lists of ndarrays of shape (fan_in, fan_out) and (fan_out,)
         Views into `parameters`. Assigning an item writes into the vector.
+    activation_weights : list of ndarrays of shape (fan_out,)
+        Likewise, of the hidden layers: those of a parametric activation, else none.
     plan : structured ndarray of shape (n_layers,)
         A row a layer: n_in, n_out, where its weights and biases start, its activation's code.
 
@@ -159,19 +167,27 @@ class Network(Savable, Forward, Parameters):
         layer_sizes: Sequence[int],
         *,
         activation: str | Activation | Sequence[str | Activation] = "relu",
+        parametric_activation: bool = False,
         output_activation: str = "identity",
         loss: str | Loss | Callable = "squared_error",
         init: str = "glorot_uniform",
         dtype: DTypeLike = np.float64,
         random_state: Any = None,
     ):
-        self._configure(layer_sizes, activation, output_activation, loss, init)
+        self._configure(
+            layer_sizes, activation, output_activation, loss, init, parametric_activation
+        )
         dtype = check_dtype(dtype)
         self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
         self.initialize(random_state)
 
-    def _configure(self, layer_sizes, activation, output_activation, loss, init) -> None:
+    parametric_activation: bool = False  # also of those that were pickled without it
+
+    def _configure(
+        self, layer_sizes, activation, output_activation, loss, init, parametric_activation=False
+    ) -> None:
         """Everything but the vector: checked options, and the plan."""
+        self.parametric_activation = check_bool("parametric_activation", parametric_activation)
         self.layer_sizes = check_layer_sizes(layer_sizes)
         hidden = activations.as_activations(activation, len(self.layer_sizes) - 2)
         self.activation = activations.kept(activation)
@@ -180,7 +196,9 @@ class Network(Savable, Forward, Parameters):
         self.output_activation, self.loss_name = output_activation, loss.name
         self._loss_settings = settings_of(loss)
         self.init = check_option("init", init, INITIALIZERS)
-        self.plan = make_plan(self.layer_sizes, [f.name for f in hidden])
+        self.plan = make_plan(
+            self.layer_sizes, [f.name for f in hidden], self.parametric_activation
+        )
         numbers = loss.engine_parameters(self.layer_sizes[-1])
         self.function_parameters: dict[str, Any] = {}  # but for those that are standard
         if any(f.slope is not None for f in hidden):
@@ -192,6 +210,8 @@ class Network(Savable, Forward, Parameters):
 
     def initialize(self, random_state: Any = None) -> Network:
         """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
+
+        Activation weights become 1.
 
         Parameters
         ----------
@@ -215,12 +235,14 @@ class Network(Savable, Forward, Parameters):
         for weights, biases, name in zip(self._weights, self._biases, names, strict=True):
             drawn = INITIALIZERS[self.init](rng, *weights.shape, name)
             weights[...], biases[...] = drawn
+        for ones in self._activation_weights:
+            ones[...] = 1.0
         return self
 
     def _use_loss(self, loss: Loss) -> None:
         """Take another loss for the same outputs; a ValueError if it does not go with them."""
         options = self.layer_sizes, self.activation, self.output_activation, loss
-        self._configure(*options, self.init)
+        self._configure(*options, self.init, self.parametric_activation)
 
     def __getstate__(self) -> dict:
         state = super().__getstate__()
@@ -231,7 +253,7 @@ class Network(Savable, Forward, Parameters):
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
         options = self.layer_sizes, self.activation, self.output_activation, self.loss_function
-        self._configure(*options, self.init)
+        self._configure(*options, self.init, self.parametric_activation)
         self._own(state["_parameters"])
 
     @property
@@ -249,9 +271,10 @@ class Network(Savable, Forward, Parameters):
 
     def __repr__(self) -> str:
         loss = self.loss_function
+        parametric = "parametric_activation=True, " if self.parametric_activation else ""
         shown = repr(loss if self._loss_settings else loss.name)
         return (
-            f"Network({list(self.layer_sizes)}, activation={self.activation!r}, "
+            f"Network({list(self.layer_sizes)}, activation={self.activation!r}, {parametric}"
             f"output_activation={self.output_activation!r}, loss={shown}, "
             f"dtype={self.dtype.name})"
         )
@@ -381,7 +404,8 @@ class Network(Savable, Forward, Parameters):
         Returns
         -------
         Backprop
-            Loss, activations, deltas, and the gradients of weights and biases.
+            Loss, activations, deltas, and the gradients of weights and biases; that of activation
+            weights is in `gradient`.
 
         Raises
         ------

@@ -16,14 +16,17 @@ class Summary:
 
     def __init__(self, plan: NDArray, activations: Sequence[str], itemsize: int):
         self.rows: list[tuple[str, ...]] = []
+        starts = plan["weights"].tolist()
+        starts.append(int(plan["biases"][-1]) + int(plan["n_out"][-1]))
         total = 0
         for index, layer in enumerate(plan):
             n_in, n_out = int(layer["n_in"]), int(layer["n_out"])
-            size = (n_in + 1) * n_out
+            size = starts[index + 1] - starts[index]
             total += size
             shapes = str((n_in, n_out)), str((n_out,))
             sizes = f"{size:,}", f"{size * itemsize:,}"
-            self.rows.append((str(index + 1), *shapes, activations[index], *sizes))
+            parametric = "parametric " if size > (n_in + 1) * n_out else ""
+            self.rows.append((str(index + 1), *shapes, parametric + activations[index], *sizes))
         self.rows.append(("total", "", "", "", f"{total:,}", f"{total * itemsize:,}"))
 
     def __str__(self) -> str:

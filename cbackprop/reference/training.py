@@ -277,7 +277,8 @@ def train(
     loss_parameters: Sequence[float] = (),
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     dropout: float | Sequence[float] = 0.0, mask_seed: int = 0, max_norm: float = np.inf,
-    step_factors: ArrayLike | None = None, method: str = "matrix",
+    step_factors: ArrayLike | None = None,
+    activation_weights: Sequence[Array] | None = None, method: str = "matrix",
 ) -> list[float]:  # fmt: skip
     """Train by mini-batches; weights and biases, which must be float arrays, change in place.
 
@@ -312,6 +313,8 @@ def train(
     step_factors : array (n_steps, 3), optional
         What the learning rate, the weight decay and the shares of dropout are multiplied by in
         every step of all epochs.
+    activation_weights : list of L - 1 float arrays (fan_out,), optional
+        Those of parametric activations, changed in place, too.
     method : {"matrix", "examples"}
         `backprop` or `backprop_loop`.
 
@@ -344,7 +347,8 @@ def train(
     for name, size in (("epochs", epochs), ("batch_size", batch_size)):
         if not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")
-    parameters = [*weights, *biases]
+    own = list(activation_weights or [])
+    parameters = [*weights, *biases, *own]
     if not all(isinstance(p, np.ndarray) and p.dtype.kind == "f" for p in parameters):
         raise ValueError("weights and biases must be float arrays, since they change in place")
     X = checked_network(weights, biases, X, ndim=2)[2]
@@ -378,8 +382,10 @@ def train(
                 weights, biases, X[batch], y[batch], sample_weight=w[batch], alpha=alpha, l1=l1,
                 activation=activation, output_activation=output_activation, loss=loss,
                 loss_parameters=loss_parameters, masks=masks if any(rates) else None,
+                activation_weights=activation_weights,
             )  # fmt: skip
-            _step(optimizer, parameters, [*nabla.weights, *nabla.biases], now)
+            slopes = [*nabla.weights, *nabla.biases, *nabla.activation_weights]
+            _step(optimizer, parameters, slopes, now)
             for W in weights:
                 length = np.sqrt(np.square(W, dtype=np.float64).sum(axis=0))
                 longer = length > max_norm

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 from cbackprop.functions.frozen import Trainable, with_frozen
+from cbackprop.functions.groups import n_kinds
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.functions.schedules import Schedule
 from cbackprop.running.execution import Execution
@@ -162,7 +163,9 @@ def passes(
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
     state = optimizer._ready(model.parameters)
-    factors = with_frozen(optimizer._factors(len(model.plan)), trainable)
+    grouped = optimizer.groups is not None or trainable is not None
+    kinds = n_kinds(model.plan) if grouped else 2
+    factors = with_frozen(optimizer._factors(len(model.plan), kinds), trainable, kinds)
     data = {
         "y": y,
         "sample_weight": sample_weight,

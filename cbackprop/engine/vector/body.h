@@ -212,6 +212,7 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
 
 #include "activations.h"
 #include "dropout.h"
+#include "blend.h"
 #include "losses.h"
 
 static void FN(clip)(T *x, ptrdiff_t n, double bound)
@@ -247,6 +248,8 @@ static const TABLE FN(table) = {
 #define OPTIMIZER(CODE, name, ...) .update[CODE] = FN(name##_update),
 #include "../functions.def"
     .drop = FN(drop),
+    .blend = FN(blend),
+    .blend_backward = FN(blend_backward),
     .column_sums = FN(column_sums),
     .gather = FN(gather),
     .ask_for = FN(ask_for),
