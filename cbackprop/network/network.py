@@ -20,6 +20,7 @@ from cbackprop.network import glance
 from cbackprop.network.file import NetworkDescription
 from cbackprop.network.fitting import fit
 from cbackprop.network.forward import Forward
+from cbackprop.network.from_data import initialize_from
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.layout import make_plan, views
 from cbackprop.network.parameters import Parameters
@@ -237,6 +238,61 @@ class Network(Savable, Forward, Parameters):
             weights[...], biases[...] = drawn
         for ones in self._activation_weights:
             ones[...] = 1.0
+        return self
+
+    def initialize_from(
+        self, X: ArrayLike, random_state: Any = None, *, n_jobs: int | None = None
+    ) -> Network:
+        """Draw all parameters anew so that they suit these rows: those to be trained on.
+
+        Layer by layer, of what the layers below make of X: weights are drawn from N(0, 1/fan_in),
+        and each unit's are divided by the standard deviation of its z over the rows. The bias is
+        minus a mean of its z at 5 rows drawn for it, with weights drawn from an exponential
+        distribution: so the unit is 0 amid the data. Activation weights become 1. A unit whose z is
+        the same for all rows, its inputs being constant, keeps its weights.
+
+        Weights are stored as they act. To train them as ``z = x W / sqrt(fan_in)`` with W of
+        deviation 1 would be, give Adam for each layer ``Group(rate=1 / sqrt(fan_in),
+        decay=sqrt(fan_in), epsilon=sqrt(fan_in))``: a Group's decay is multiplied by its rate.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype. 4096 at a time go through.
+        random_state : int, RandomState instance or None, default=None
+            Draws weights, rows and their weights.
+        n_jobs : int or None, default=None
+            Threads; None for as many as pay off.
+
+        Returns
+        -------
+        Network
+            The network itself.
+
+        Raises
+        ------
+        ValueError
+            As for `predict`.
+
+        References
+        ----------
+        Holzmueller, Grinsztajn and Steinwart (2024), "Better by default: strong pre-tuned MLPs and
+        boosted trees on tabular data", arXiv:2407.04491: the initialisation of RealMLP-TD.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> X = np.random.default_rng(0).normal(5.0, 2.0, (100, 3))
+        >>> net = Network([3, 4, 1], activation="mish").initialize_from(X, random_state=0)
+        >>> (X @ net.weights[0]).std(axis=0).round(6).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+        """
+        rows, execution = self._check_X(X), Execution(n_jobs)
+        rng = check_random_state(random_state)
+        made = self.copy().initialize(rng)  # so that an interrupt leaves no half of it
+        initialize_from(made, rows, rng, execution)
+        self.parameters = made.parameters
         return self
 
     def _use_loss(self, loss: Loss) -> None:

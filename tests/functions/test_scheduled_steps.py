@@ -227,6 +227,34 @@ def test_decay_can_have_the_groups_factors_once_or_twice(rate, decay, squared):
     np.testing.assert_allclose(network.weights[0][0, 0], expected, rtol=1e-12)
 
 
+def test_groups_train_plain_weights_as_if_they_were_divided_by_the_root_of_their_inputs():
+    """z = x W / sqrt(n), W being trained, with the published factors of rate and of decay."""
+    rng, rate, decay = np.random.default_rng(0), 0.1, 0.5
+    X, y, n = rng.normal(size=(40, 9)), rng.normal(size=(40, 1)), 3.0
+    network = Network([9, 1], random_state=0)
+    W, b = network.weights[0] * n, network.biases[0].copy()
+    group = Group(rate / n, decay=rate * decay**2 * n, epsilon=n)
+    optimizer = AdamW(
+        0.04, beta_2=0.95, weight_decay=2.0, epsilon=1e-3, schedule=CosineLog(),
+        decay_schedule=FlatCosine(), groups=[(group, Group(decay=0.0))],
+    )  # fmt: skip
+    network.fit(X, y, optimizer=optimizer, epochs=5, batch_size=8, shuffle=False)
+    m, v, mb, vb = (0.0 * array for array in (W, W, b, b))
+    for step in range(25):
+        x, target, t = X[step % 5 * 8 :][:8], y[step % 5 * 8 :][:8], step / 25
+        delta = (x @ W / n + b - target) / 8
+        eta, wd, i = 0.04 * CosineLog()(t), 2.0 * FlatCosine()(t), step + 1
+        g, gb = x.T @ delta / n, delta.sum(axis=0)
+        W = W * (1.0 - eta * wd * rate**2 * decay**2)
+        m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g**2
+        mb, vb = 0.9 * mb + 0.1 * gb, 0.95 * vb + 0.05 * gb**2
+        root, root_b = np.sqrt(v / (1 - 0.95**i)), np.sqrt(vb / (1 - 0.95**i))
+        W = W - rate * eta * (m / (1 - 0.9**i)) / (root + 1e-3)
+        b = b - eta * (mb / (1 - 0.9**i)) / (root_b + 1e-3)
+    np.testing.assert_allclose(network.weights[0] * n, W, rtol=1e-10)
+    np.testing.assert_allclose(network.biases[0], b, rtol=1e-10)
+
+
 def test_first_steps_of_the_published_optimizer():
     """Rates .01, .02, .03 with a decay of .02 and gradients .5, -.2, .1 of one parameter."""
     network, steps = Network([1, 1]), {0: 0.01, 1: 0.02, 2: 0.03}
