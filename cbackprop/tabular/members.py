@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.functions.optimizers import AdamW, Group
-from cbackprop.functions.schedules import OfTime
+from cbackprop.functions.realmlp import CosineLog
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
 from cbackprop.tabular.embeddings import Embeddings, group_of
@@ -78,14 +78,6 @@ class Member:
         return self.network._predict(rows, ALONE)
 
 
-def four_cycles(t: NDArray) -> NDArray:
-    """(1 - cos(2 pi log2(1 + 15 t))) / 2: four cycles, each twice as long as the one before.
-
-    Holzmueller and others (2024), arXiv:2407.04491.
-    """
-    return (1.0 - np.cos(2.0 * np.pi * np.log2(1.0 + 15.0 * t))) / 2.0
-
-
 def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Member:
     """A member before its first epoch."""
     network = Network(
@@ -107,7 +99,7 @@ def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Mem
         beta_2=0.95,
         weight_decay=settings.weight_decay,
         groups=groups,
-        schedule=OfTime(four_cycles),
+        schedule=CosineLog(4),
     )
     run = epochs(
         network,
