@@ -39,17 +39,40 @@ class Group(NamedTuple):
     epsilon: float = 1.0
 
 
-Groups = tuple[tuple[Group, ...], ...]  # of each layer's weights and biases, and activation
+@public("cbackprop.optimizers")
+class LayerGroups(NamedTuple):
+    """The groups of a layer whose activation is parametric: of its weights, biases, and of that.
+
+    Parameters
+    ----------
+    weights, biases, activation : Group, default=Group()
+        Factors for each kind of parameter. A layer without a parametric activation does not look at
+        the last.
+
+    Examples
+    --------
+    Activation weights that learn a tenth as fast:
+
+    >>> from cbackprop.optimizers import AdamW, Group, LayerGroups
+    >>> adamw = AdamW(groups=[LayerGroups(activation=Group(rate=0.1)), Group()])
+    """
+
+    weights: Group = Group()
+    biases: Group = Group()
+    activation: Group = Group()
+
+
+Groups = tuple[tuple[Group, Group] | LayerGroups, ...]  # of each layer
 
 
 def check_groups(groups: Sequence[Any] | None) -> Groups | None:
-    """Groups with factors in range, two or three for each layer.
+    """Groups with factors in range, a pair or LayerGroups for each layer.
 
     Parameters
     ----------
     groups : sequence or None
-        For each layer a Group, or two: of its weights and of its biases. Or three: the last is for
-        the weights of a parametric activation, which otherwise goes with the biases.
+        For each layer a Group, or two: of its weights and of its biases, with which a parametric
+        activation goes. Or LayerGroups, where that has its own.
     """
     if groups is None:
         return None
@@ -61,16 +84,16 @@ def check_groups(groups: Sequence[Any] | None) -> Groups | None:
     return tuple(_pair(entry, layer) for layer, entry in enumerate(groups))
 
 
-def _pair(entry: Any, layer: int) -> tuple[Group, ...]:
+def _pair(entry: Any, layer: int) -> tuple[Group, Group] | LayerGroups:
     some = (entry, entry) if isinstance(entry, Group) else entry
-    is_some = isinstance(some, Sequence) and len(some) in (2, 3)
+    is_some = isinstance(some, Sequence) and (len(some) == 2 or isinstance(some, LayerGroups))
     if not (is_some and all(isinstance(group, Group) for group in some)):
         raise TypeError(
             f"groups[{layer}] must be a Group or a pair of them, of the layer's weights and of its "
-            "biases, or three, the last of its parametric activation; got "
-            f"{entry!r}"
+            f"biases, or LayerGroups, where a parametric activation has its own; got {entry!r}"
         )
-    return tuple(_checked(group, f"groups[{layer}]") for group in some)
+    checked = [_checked(group, f"groups[{layer}]") for group in some]
+    return LayerGroups(*checked) if len(checked) == 3 else (checked[0], checked[1])
 
 
 def _checked(group: Group, where: str) -> Group:
@@ -109,8 +132,8 @@ def factors_of(
     for layer, some in enumerate(groups):
         if len(some) > kinds:
             raise ValueError(
-                f"groups[{layer}] has three Groups, the last for a parametric activation, and this "
-                "network has none: give two, or make it with parametric_activation=True"
+                f"groups[{layer}] are LayerGroups, the last for a parametric activation, and this "
+                "network has none: give a pair, or make it with parametric_activation=True"
             )
     each = [(*some, some[-1])[:kinds] for some in groups]
     return np.array(each, dtype=np.float64)

@@ -8,18 +8,18 @@ from typing import ClassVar
 from cbackprop.engine import run
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.file import OptimizerDescription
-from cbackprop.functions.groups import Group
+from cbackprop.functions.groups import Group, LayerGroups
 from cbackprop.functions.optimizer import Optimizer, positive
 from cbackprop.functions.schedules import Curve, Schedule, check_schedule
 from cbackprop.validation.checks import check_number
 from cbackprop.validation.naming import named, public
 
-__all__ = ["SGD", "Adam", "AdamW", "Group", "Optimizer", "RMSprop"]
+__all__ = ["SGD", "Adam", "AdamW", "Group", "LayerGroups", "Optimizer", "RMSprop"]
 
 # What users make: the classes of this file, by their names.
-OPTIMIZERS = [name for name in __all__ if name not in ("Group", "Optimizer")]
+OPTIMIZERS = [name for name in __all__ if name not in ("Group", "LayerGroups", "Optimizer")]
 
-EachLayers = Sequence[Group | tuple[Group, ...]]
+EachLayers = Sequence[Group | tuple[Group, Group] | LayerGroups]
 
 
 @public("cbackprop.optimizers")
@@ -45,9 +45,9 @@ class SGD(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of tuples of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases; a third
-        `Group` is for its parametric activation, which otherwise goes with the biases.
+    groups : sequence of Group, of pairs of them or of LayerGroups, optional
+        For each layer, factors for its parameters, or for its weights and for its biases, with
+        which a parametric activation goes; `LayerGroups` has factors of its own for that.
 
     References
     ----------
@@ -116,9 +116,9 @@ class Adam(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of tuples of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases; a third
-        `Group` is for its parametric activation, which otherwise goes with the biases.
+    groups : sequence of Group, of pairs of them or of LayerGroups, optional
+        For each layer, factors for its parameters, or for its weights and for its biases, with
+        which a parametric activation goes; `LayerGroups` has factors of its own for that.
 
     References
     ----------
@@ -192,9 +192,9 @@ class AdamW(Adam):
         `cbackprop.schedules`. A function is one of the share of the fit that is done, t in [0, 1).
     decay_schedule : Schedule or callable, optional
         Factors of weight_decay likewise, besides those of the learning rate.
-    groups : sequence of Group or of tuples of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases; a third
-        `Group` is for its parametric activation, which otherwise goes with the biases.
+    groups : sequence of Group, of pairs of them or of LayerGroups, optional
+        For each layer, factors for its parameters, or for its weights and for its biases, with
+        which a parametric activation goes; `LayerGroups` has factors of its own for that.
 
     References
     ----------
@@ -290,9 +290,9 @@ class RMSprop(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of tuples of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases; a third
-        `Group` is for its parametric activation, which otherwise goes with the biases.
+    groups : sequence of Group, of pairs of them or of LayerGroups, optional
+        For each layer, factors for its parameters, or for its weights and for its biases, with
+        which a parametric activation goes; `LayerGroups` has factors of its own for that.
 
     References
     ----------

@@ -105,7 +105,7 @@ class Network(Savable, Forward, Parameters):
     parametric_activation : bool, default=False
         Give every hidden unit a number w of its own, trained like its bias and 1 at first, so that
         ``a = z + w (f(z) - z)``: 0 makes the unit linear. Penalties and `max_norm` leave it alone;
-        `AdamW` decays it, unless a third `Group` of its layer says otherwise.
+        `AdamW` decays it, unless its layer's `LayerGroups` say otherwise.
     output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
         Of the last layer. It must go with the loss; an error names the pairs that do.
     loss : str, Loss or function, default='squared_error'

@@ -7,7 +7,7 @@ from methods import METHODS, falls, trained
 
 from cbackprop import Network, reference, training
 from cbackprop.engine import run
-from cbackprop.optimizers import Group
+from cbackprop.optimizers import Group, LayerGroups
 from cbackprop.running import slices, sweeps
 
 SIZES = (5, 33, 17, 3, 1, 3)
@@ -273,13 +273,13 @@ def test_adamw_decays_them_unless_their_group_says_otherwise():
     np.testing.assert_allclose(ends(None), 1.0 - 0.3)
     np.testing.assert_allclose(ends([Group()] * 2), 1.0 - 0.3)
     np.testing.assert_allclose(ends([(Group(), half)] * 2), 1.0 - 0.15)
-    np.testing.assert_allclose(ends([(Group(), Group(), half)] * 2), 1.0 - 0.15)
-    np.testing.assert_array_equal(ends([(Group(), Group(), spared)] * 2), 1.0)
+    np.testing.assert_allclose(ends([LayerGroups(activation=half)] * 2), 1.0 - 0.15)
+    np.testing.assert_array_equal(ends([LayerGroups(activation=spared)] * 2), 1.0)
 
 
 THREE = [
-    (Group(rate=0.5, decay=0.25, epsilon=3.0), Group(rate=2.0, decay=0.0), Group(rate=0.1)),
-    (Group(), Group(rate=0.0), Group(rate=3.0, decay=0.1, epsilon=10.0)),
+    LayerGroups(Group(0.5, 0.25, 3.0), Group(rate=2.0, decay=0.0), Group(rate=0.1)),
+    LayerGroups(Group(), Group(rate=0.0), Group(rate=3.0, decay=0.1, epsilon=10.0)),
     (Group(), Group(rate=0.5)),
 ]
 

@@ -11,7 +11,7 @@ import cbackprop
 import cbackprop.onnx
 from cbackprop import Adam, AdamW, Checkpoint, MLPRegressor, Network
 from cbackprop.files import container, registry
-from cbackprop.optimizers import Group
+from cbackprop.optimizers import Group, LayerGroups
 from cbackprop.schedules import CosineLog
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_says_something_else_is_refused(forged, network, tmp_path):
 
 def test_three_groups_come_back_from_a_file(network, tmp_path):
     groups = [
-        (Group(), Group(0.1, decay=0.0), Group(0.2, 0.3, 0.4)),
+        LayerGroups(Group(), Group(0.1, decay=0.0), Group(0.2, 0.3, 0.4)),
         Group(2.0),
         (Group(), Group()),
     ]
@@ -125,7 +125,8 @@ def test_three_groups_come_back_from_a_file(network, tmp_path):
 @pytest.mark.parametrize(
     ("groups", "error", "words"),
     [
-        ([(Group(),) * 3] * 3, ValueError, r"groups\[0\] has three Groups.*parametric_activation"),
+        ([LayerGroups()] * 3, ValueError, r"groups\[0\] are LayerGroups.*parametric_activation"),
+        ([(Group(),) * 3] * 3, TypeError, r"groups\[0\] must be a Group or a pair.*LayerGroups"),
         ([(Group(),) * 4] * 3, TypeError, r"groups\[0\] must be a Group or a pair"),
         ([(Group(),)] * 3, TypeError, r"groups\[0\] must be a Group or a pair"),
     ],
@@ -160,7 +161,9 @@ def test_logits_and_hidden_activations_are_those_of_the_whole(network):
 def test_a_resumed_fit_ends_with_the_same_bits(tmp_path):
     def fit(callbacks):
         made = Network([3, 5, 4, 2], activation="mish", parametric_activation=True, random_state=0)
-        optimizer = AdamW(0.01, schedule=CosineLog(), groups=[(Group(), Group(), Group(0.1))] * 3)
+        optimizer = AdamW(
+            0.01, schedule=CosineLog(), groups=[LayerGroups(activation=Group(0.1))] * 3
+        )
         made.fit(
             X, Y, epochs=5, optimizer=optimizer, dropout=0.2, random_state=0, callbacks=callbacks
         )
