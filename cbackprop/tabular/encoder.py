@@ -146,7 +146,10 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         ImportError
             For a frame, without narwhals.
         """
-        columns = columns_of(X)
+        return self._fit_columns(columns_of(X), X)
+
+    def _fit_columns(self, columns: list[Column], X: Any) -> Self:
+        """Learn from these columns, under the names that X has for them."""
         is_categorical = self._kinds(columns)
         numeric = [
             _finite(c).values
@@ -293,6 +296,24 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
                 out += [f"{name}_{value}" for value in shown]
         out += [name for name, is_few in zip(categorical, few, strict=True) if not is_few]
         return np.array(out, dtype=object)
+
+    @property
+    def sources_(self) -> NDArray[np.intp]:
+        """From which column of X, by number, each column of `transform` comes: (n_columns,)."""
+        check_is_fitted(self)
+        numeric = np.flatnonzero(~self.is_categorical_)
+        categorical = np.flatnonzero(self.is_categorical_)
+        few = np.array([self._is_one_hot(known) for known in self.categories_], dtype=bool)
+        widths = [n_columns(len(known)) for known in self.categories_]
+        n_pieces = [max(0, edges.size - 1) for edges in self.edges_]
+        parts = [
+            numeric,
+            np.repeat(numeric[: len(n_pieces)], n_pieces),
+            numeric[self.has_holes_],
+            np.repeat(categorical[few], np.array(widths, dtype=np.intp)[few]),
+            categorical[~few],
+        ]
+        return np.concatenate(parts).astype(np.intp)
 
     def _kinds(self, columns: list[Column]) -> NDArray[np.bool_]:
         by_dtype = np.array([column.is_category for column in columns], dtype=bool)

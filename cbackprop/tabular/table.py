@@ -71,6 +71,27 @@ def columns_of(X: Any) -> list[Column]:
     return [column_of(label, table[:, label]) for label in range(table.shape[1])]
 
 
+class Stacked(NamedTuple):
+    """A table, and perhaps another one below it: of any kinds that `columns_of` takes."""
+
+    upper: Any
+    lower: Any | None
+
+    def columns(self, rows: NDArray[np.intp]) -> list[Column]:
+        """The columns of both, of these rows."""
+        columns = columns_of(self.upper)
+        if self.lower is not None:
+            columns = list(map(_below, columns, columns_of(self.lower)))
+        return [column._replace(values=column.values[rows]) for column in columns]
+
+
+def _below(upper: Column, lower: Column) -> Column:
+    """One column of two; a category if one of them is: a column of holes is taken for numbers."""
+    if upper.is_category or lower.is_category:
+        upper, lower = as_category(upper), as_category(lower)
+    return upper._replace(values=np.concatenate([upper.values, lower.values]))
+
+
 def _labels(frame: Any) -> list:
     return list(getattr(frame, "column_names", frame.columns))
 
