@@ -72,6 +72,8 @@ def train_members(
             patient=not estimator.early_stopping,
             note=note,
         )
+    if state.interrupted:
+        warn("Training interrupted by user.")
     return state
 
 
@@ -110,7 +112,10 @@ def train_again(
     except KeyboardInterrupt:  # in the first epoch
         state.interrupted = True
     if state.interrupted:
-        warn("The members are not trained again on all rows: they are those of the first fit.")
+        warn(
+            "Training interrupted by user. The members are not trained again on all rows: they are "
+            "those of the first fit."
+        )
         return None
     return members
 

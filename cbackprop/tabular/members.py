@@ -19,7 +19,6 @@ from cbackprop.training.divergence import lost
 from cbackprop.training.epochs import epochs
 from cbackprop.training.fit import Told
 from cbackprop.training.record import FitState
-from cbackprop.validation.checks import warn
 
 ALONE = Execution(1)  # of a member: its own thread
 
@@ -152,6 +151,8 @@ def train_together(
 ) -> None:
     """Train all members, and leave each as it was after the epoch that was best for all.
 
+    An interrupt ends it with the best so far, and `state` says so.
+
     Parameters
     ----------
     members : list of Member
@@ -190,7 +191,6 @@ def train_together(
             raise
         state.interrupted = True
         state.history.cut(state.record.lengths)
-        warn("Training interrupted by user.")
     finally:
         if pool is not None:  # an epoch that was begun ends by itself, of networks nobody has
             pool.shutdown(wait=False, cancel_futures=True)

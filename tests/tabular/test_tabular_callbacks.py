@@ -1,7 +1,10 @@
 """Who is told of a fit to a table, what they see of it, and what they may do."""
 
+import io
+import pickle
 import re
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -93,8 +96,6 @@ def test_the_estimator_is_as_the_last_epoch_left_it():
 
 
 def test_a_copy_made_by_a_callback_goes_its_own_way():
-    import pickle
-
     kept = []
 
     def keep(model, history):
@@ -162,8 +163,6 @@ def test_callbacks_that_are_set_are_told_too():
 
 
 def test_a_bar_has_members_epochs_the_best_score_and_the_time_left():
-    import io
-
     out = io.StringIO()
     model = classifier(max_epochs=3).fit(X, LABELS, callbacks=[Progress(show=True, file=out)])
     first, *_, last = out.getvalue().splitlines()
@@ -175,8 +174,6 @@ def test_a_bar_has_members_epochs_the_best_score_and_the_time_left():
 
 
 def test_a_bar_says_why_a_fit_has_stopped():
-    import io
-
     def worse(estimator, X, y, calls=[]):  # noqa: B006
         calls.append(0)
         return -float(len(calls))
@@ -188,9 +185,6 @@ def test_a_bar_says_why_a_fit_has_stopped():
 
 
 def test_verbose_draws_one_line_in_a_terminal_and_prints_many_elsewhere(capsys, monkeypatch):
-    import io
-    import sys
-
     classifier(verbose=True).fit(X, LABELS)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines] == [f"epoch {i}/4" for i in range(1, 5)]

@@ -23,8 +23,8 @@ def cut_after(epoch):
 
 
 def interrupted(model, y, path, epoch, every=1, **given):
+    checkpoint = Checkpoint(path, every)
     with pytest.raises(Cut):
-        checkpoint = Checkpoint(path, every)
         model.fit(X, y, callbacks=[checkpoint, cut_after(epoch)], **given)
 
 
@@ -67,8 +67,8 @@ def test_sparse_columns_and_weights_go_on_too(tmp_path):
     weight = np.where(X[:, 1] > 0, 1.0, 0.5)
     model = classifier(max_epochs=5, embedding=None)
     expected = clone(model).fit(table, LABELS, weight)
+    callbacks = [Checkpoint(tmp_path / "fit"), cut_after(2)]
     with pytest.raises(Cut):
-        callbacks = [Checkpoint(tmp_path / "fit"), cut_after(2)]
         model.fit(table, LABELS, weight, callbacks=callbacks)
     callbacks = [Checkpoint(tmp_path / "fit", resume=True)]
     assert_same_model(clone(model).fit(table, LABELS, weight, callbacks=callbacks), expected)
@@ -135,8 +135,8 @@ def test_a_model_is_no_checkpoint(tmp_path):
 
 @pytest.mark.parametrize("seed", [None, np.random.RandomState(0)])
 def test_a_fit_that_draws_other_rows_each_time_cannot_be_resumed(seed, tmp_path):
+    checkpoint = Checkpoint(tmp_path / "fit", resume=True)
     with pytest.raises(ValueError, match="random_state must be an integer"):
-        checkpoint = Checkpoint(tmp_path / "fit", resume=True)
         classifier(random_state=seed).fit(X, LABELS, callbacks=[checkpoint])
     classifier(random_state=seed).fit(X, LABELS, callbacks=[Checkpoint(tmp_path / "fit")])
 
@@ -144,8 +144,8 @@ def test_a_fit_that_draws_other_rows_each_time_cannot_be_resumed(seed, tmp_path)
 def test_what_no_file_can_hold_is_refused_before_the_first_epoch(tmp_path):
     told = []
     model = classifier(scoring=lambda model, X, y: 0.0)
+    callbacks = [Checkpoint(tmp_path / "fit"), lambda *_: told.append(1)]
     with pytest.raises(TypeError, match="scoring cannot be saved"):
-        callbacks = [Checkpoint(tmp_path / "fit"), lambda *_: told.append(1)]
         model.fit(X, LABELS, callbacks=callbacks)
     assert not told
     assert not (tmp_path / "fit").exists()
