@@ -338,7 +338,8 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
 
     def _said(self, X) -> NDArray:
         """The mean over the members of what they say of the rows (n, n_outputs)."""
-        check_is_fitted(self)
+        if "networks_" not in vars(self):  # which is soon told: one row is microseconds
+            check_is_fitted(self)
         encoded = self.encoder_.transform(X)
         execution = Execution(self.n_jobs)
         total = np.zeros((encoded.shape[0], self._outputs.n_outputs))
