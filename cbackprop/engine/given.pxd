@@ -3,6 +3,7 @@
 from libc.math cimport INFINITY
 
 from cbackprop.engine.block cimport Block
+from cbackprop.engine.front cimport n_parts
 from cbackprop.engine.passes cimport Task
 from cbackprop.engine.plan cimport ADAMW
 from cbackprop.engine.steps cimport Training
@@ -21,7 +22,7 @@ cdef inline int check_rates(const double* rates, Py_ssize_t n, double factor=1.0
 cdef inline object take_numbers(Training* training, const Task* task, numbers, groups, Py_ssize_t n_steps):
     """The numbers of every step and the factors of every group, checked. Returns what holds their memory."""
     cdef Block of_steps = None, factors = None
-    cdef Py_ssize_t n_layers = task.n_layers
+    cdef Py_ssize_t n_layers = task.n_layers, n_groups = task.n_layers + n_parts(&task.front)
     cdef Py_ssize_t i
     cdef const double* row
     training.numbers = training.groups = NULL
@@ -43,12 +44,13 @@ cdef inline object take_numbers(Training* training, const Task* task, numbers, g
                 raise ValueError(f"numbers has the decay {row[1]} for step {i}, and only adamw decays")
     if groups is not None:
         factors = Block(groups, "groups", "float64", 3)
-        if factors.length(0) != n_layers or factors.length(1) != 2 or factors.length(2) != 3:
+        if factors.length(0) != n_groups or factors.length(1) != 2 or factors.length(2) != 3:
             raise ValueError(
-                f"groups must have shape {(n_layers, 2, 3)}: factors of rate, decay and epsilon for each "
-                f"layer's weights and biases; got {(factors.length(0), factors.length(1), factors.length(2))}")
+                f"groups must have shape {(n_groups, 2, 3)}: factors of rate, decay and epsilon for each layer's "
+                f"weights and biases, and then for each part before the layers, twice; got "
+                f"{(factors.length(0), factors.length(1), factors.length(2))}")
         training.groups = <const double*>factors.view.buf
-        for i in range(6 * n_layers):
+        for i in range(6 * n_groups):
             if not 0.0 <= training.groups[i] < INFINITY:
                 raise ValueError(
                     f"groups must be finite and at least 0, got {training.groups[i]} in layer {i // 6}")

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int32_t, uint64_t
 
-from cbackprop.engine.plan cimport Rule, Step
+from cbackprop.engine.plan cimport Embedding, Rule, Step
 
 
 cdef extern from "vector/table.h":
@@ -34,6 +34,13 @@ cdef extern from "vector/table.h":
         void (*shorten_columns)(float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*exponential)(float*, Py_ssize_t) noexcept nogil
         void (*logarithm)(float*, Py_ssize_t) noexcept nogil
+        void (*cosine)(float*, Py_ssize_t) noexcept nogil
+        void (*sine)(float*, Py_ssize_t) noexcept nogil
+        void (**nodes)(const Embedding*, const float*, const float*, float*) noexcept nogil
+        void (**embed)(const Embedding*, const float*, const float*, const float*, const float*, Py_ssize_t, Py_ssize_t, float*,
+                       float*, Py_ssize_t) noexcept nogil
+        void (**embed_gradient)(const Embedding*, const float*, const float*, const float*, const float*, Py_ssize_t, Py_ssize_t,
+                                double, float*) noexcept nogil
 
     ctypedef struct DoubleKernels:
         void (**activate)(double*, const double*, double*, Py_ssize_t, Py_ssize_t, double) noexcept nogil
@@ -63,6 +70,13 @@ cdef extern from "vector/table.h":
         void (*shorten_columns)(double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*exponential)(double*, Py_ssize_t) noexcept nogil
         void (*logarithm)(double*, Py_ssize_t) noexcept nogil
+        void (*cosine)(double*, Py_ssize_t) noexcept nogil
+        void (*sine)(double*, Py_ssize_t) noexcept nogil
+        void (**nodes)(const Embedding*, const double*, const double*, double*) noexcept nogil
+        void (**embed)(const Embedding*, const double*, const double*, const double*, const double*, Py_ssize_t, Py_ssize_t, double*,
+                       double*, Py_ssize_t) noexcept nogil
+        void (**embed_gradient)(const Embedding*, const double*, const double*, const double*, const double*, Py_ssize_t, Py_ssize_t,
+                                double, double*) noexcept nogil
 
     FloatKernels cbackprop_float_kernels
     DoubleKernels cbackprop_double_kernels

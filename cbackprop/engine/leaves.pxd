@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from scipy.linalg.cython_blas cimport dgemm, sgemm
 
 from cbackprop.engine.kernels cimport of_double, of_float
-from cbackprop.engine.plan cimport Rule, Step
+from cbackprop.engine.plan cimport Embedding, Rule, Step
 
 
 cdef inline void activate(int64_t activation, floating* z, const floating* b, floating* kept, Py_ssize_t m,
@@ -87,6 +87,35 @@ cdef inline void gather(const floating* X, const Py_ssize_t* rows, floating* out
         of_double.gather(X, rows, out, m, n)
 
 
+cdef inline void nodes(const Embedding* piece, const floating* edges, const floating* parameters,
+                       floating* out) noexcept nogil:
+    """What the way forward looks up, made of the piece's parameters."""
+    if floating is float:
+        of_float.nodes[piece.kind](piece, edges, parameters, out)
+    else:
+        of_double.nodes[piece.kind](piece, edges, parameters, out)
+
+
+cdef inline void embed(const Embedding* piece, const floating* edges, const floating* parameters,
+                       const floating* looked_up, const floating* x, Py_ssize_t ldx, Py_ssize_t m, floating* places,
+                       floating* out, Py_ssize_t ld) noexcept nogil:
+    """The piece's columns of out (m, ld) made of x (m), ldx apart."""
+    if floating is float:
+        of_float.embed[piece.kind](piece, edges, parameters, looked_up, x, ldx, m, places, out, ld)
+    else:
+        of_double.embed[piece.kind](piece, edges, parameters, looked_up, x, ldx, m, places, out, ld)
+
+
+cdef inline void embed_gradient(const Embedding* piece, const floating* edges, const floating* parameters,
+                                const floating* places, const floating* delta, Py_ssize_t ld, Py_ssize_t m,
+                                double scale, floating* out) noexcept nogil:
+    """The gradient by the piece's parameters, times scale."""
+    if floating is float:
+        of_float.embed_gradient[piece.kind](piece, edges, parameters, places, delta, ld, m, scale, out)
+    else:
+        of_double.embed_gradient[piece.kind](piece, edges, parameters, places, delta, ld, m, scale, out)
+
+
 cdef inline void ask_for(const floating* X, const Py_ssize_t* rows, Py_ssize_t m, Py_ssize_t n, Py_ssize_t first,
                          Py_ssize_t last) noexcept nogil:
     """Has the memory fetch lines first ... last of each of these rows of X (., n)."""
@@ -162,6 +191,20 @@ cdef inline void logarithm(floating* x, Py_ssize_t n) noexcept nogil:
         of_float.logarithm(x, n)
     else:
         of_double.logarithm(x, n)
+
+
+cdef inline void cosine(floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        of_float.cosine(x, n)
+    else:
+        of_double.cosine(x, n)
+
+
+cdef inline void sine(floating* x, Py_ssize_t n) noexcept nogil:
+    if floating is float:
+        of_float.sine(x, n)
+    else:
+        of_double.sine(x, n)
 
 
 cdef inline bint small_product(

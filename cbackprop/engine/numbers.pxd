@@ -67,3 +67,8 @@ cdef inline Step step_of_group(
     if biases:
         own.l2 = own.l1 = 0.0
     return own
+
+
+cdef inline Step step_of_part(const Training* training, const Step* step, Py_ssize_t index) noexcept nogil:
+    """The step of what stands before the first layer, which has no penalty: its factors come after all layers'."""
+    return step_of_group(training, step, index, True)

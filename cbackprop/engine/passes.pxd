@@ -3,6 +3,7 @@
 from cython cimport floating
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
+from cbackprop.engine.front cimport Front
 from cbackprop.engine.plan cimport Layer
 
 
@@ -35,6 +36,8 @@ cdef struct Task:
     const double* slopes            # (n_layers,), the activations' parameters, or NULL for the standard ones
     int output                      # a code of plan.h's enum Output
     void* parameters
+    Front front                     # what makes A_0 of X; without pieces X is A_0
+    Py_ssize_t n_features           # of X
     # The data. X is dense (n, n_features), or CSR with `indices` and `indptr` of index_size bytes each.
     const void* X
     const void* indices
@@ -71,6 +74,9 @@ cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capac
 cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
 cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
 
+# What the front looks up, for its parts first ... last: before a pass, and after they have moved.
+cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first, Py_ssize_t last) noexcept nogil
+
 # Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks. With `masks`, not
 # NULL, units are left out, and `backward` gets the same ones.
 cdef void forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
@@ -84,6 +90,9 @@ cdef double output_delta(const Task* task, floating* workspace, Py_ssize_t first
 cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest,
                    const Masks* masks) noexcept nogil
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil
+
+# Gradient of one part of the front, by its parameters, over m rows of the blocks, times scale.
+cdef void front_gradient(const Task* task, Py_ssize_t part, Py_ssize_t m, double scale, floating* out) noexcept nogil
 
 # Gradient of one layer over m rows of the blocks, for rows low ... high of [W; b] (row n_in is the biases'):
 # out := keep * out + scale * (A^T D); keep_biases for the biases' row.

@@ -12,6 +12,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from cbackprop.engine cimport leaves
+from cbackprop.engine.front cimport make_inputs, make_nodes, part_gradient, through_scaling
 from cbackprop.engine.masks cimport nth_key
 from cbackprop.engine.plan cimport (
     ACTIVATION_ROWS, DERIVATIVE_KEPT, ELU, IDENTITY, OUTPUT_ROWS, RELU, TARGETS_LABELS,
@@ -51,7 +52,7 @@ cdef inline bint keeps_slopes(const Task* task, Py_ssize_t index) noexcept nogil
 
 cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil:
     """Elements of a workspace for `capacity` rows; prediction needs A alone."""
-    cdef Py_ssize_t columns = task.plan[0].n_in if gathered else 0
+    cdef Py_ssize_t columns = task.n_features if gathered else 0
     cdef Py_ssize_t layer
     for layer in range(task.n_layers):
         columns += task.plan[layer].n_out * (2 if task.training else 1)
@@ -63,10 +64,10 @@ cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capac
 
 
 cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
-    """A_layer (capacity, n_out of the layer), layer 1 ... L; 0 is the gathered rows."""
+    """A_layer (capacity, n_out of the layer), layer 1 ... L; 0 is the gathered rows of X."""
     cdef Py_ssize_t columns = 0, before
     if layer > 0 and gathered(task):
-        columns = task.plan[0].n_in
+        columns = task.n_features
     for before in range(layer - 1):
         columns += task.plan[before].n_out
     return workspace + columns * task.capacity
@@ -95,10 +96,12 @@ cdef floating* kept(const Task* task, floating* workspace, Py_ssize_t layer) noe
 
 
 cdef const floating* inputs(const Task* task, floating* workspace, Py_ssize_t first) noexcept nogil:
-    """A_0 of dense rows: gathered, or X itself where rows are taken as they stand."""
+    """A_0 of dense rows: gathered, or X itself where rows are taken as they stand; or what is made of them."""
+    if task.front.n_pieces != 0:
+        return <const floating*>task.front.embedded
     if gathered(task):
         return activations(task, workspace, 0)
-    return <const floating*>task.X + first * task.plan[0].n_in
+    return <const floating*>task.X + first * task.n_features
 
 
 cdef inline Py_ssize_t row_of(const Task* task, Py_ssize_t position) noexcept nogil:
@@ -108,7 +111,7 @@ cdef inline Py_ssize_t row_of(const Task* task, Py_ssize_t position) noexcept no
 cdef void ask_for_rows(
     const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece, Py_ssize_t pieces
 ) noexcept nogil:
-    cdef Py_ssize_t n = task.plan[0].n_in, lines
+    cdef Py_ssize_t n = task.n_features, lines
     if not gathered(task) or first >= last:
         return
     lines = (n * <Py_ssize_t>sizeof(floating) + 63) // 64
@@ -145,9 +148,14 @@ cdef void forward(
     if m <= 0:
         return
     if gathered(task):
-        n_in = task.plan[0].n_in
+        n_in = task.n_features
         leaves.gather(<const floating*>task.X, task.rows + first + start,
                       activations(task, workspace, 0) + start * n_in, m, n_in)
+    if task.front.n_pieces != 0:
+        a = <const floating*>task.X + (first + start) * task.n_features
+        if gathered(task):
+            a = activations(task, workspace, 0) + start * task.n_features
+        make_inputs(&task.front, parameters, a, task.n_features, start, m)
     for index in range(task.n_layers):
         layer = &task.plan[index]
         n_in = layer.n_in
@@ -282,6 +290,24 @@ cdef void backward(
         backward_product(m, n_in, n_out, scale, deltas(task, workspace, index + 1) + start * n_out,
                          parameters + task.plan[index].weights, activation, slope_of(task, index - 1),
                          made_of + start * n_in, delta)
+
+
+    if task.front.n_pieces != 0:
+        n_in = task.plan[0].n_in
+        backward_product(m, n_in, task.plan[0].n_out, 1.0, deltas(task, workspace, 1) + start * task.plan[0].n_out,
+                         parameters + task.plan[0].weights, IDENTITY, 0.0, <const floating*>NULL,
+                         <floating*>task.front.deltas + start * n_in)
+        through_scaling(&task.front, parameters, start, m)
+
+
+cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first, Py_ssize_t last) noexcept nogil:
+    cdef Py_ssize_t part
+    for part in range(first, last):
+        make_nodes(&task.front, parameters, part)
+
+
+cdef void front_gradient(const Task* task, Py_ssize_t part, Py_ssize_t m, double scale, floating* out) noexcept nogil:
+    part_gradient(&task.front, <const floating*>task.parameters, part, m, scale, out)
 
 
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil:

@@ -26,6 +26,12 @@ enum Optimizer {
     N_OPTIMIZERS
 };
 
+enum EmbeddingKind {
+#define EMBEDDING(CODE, ...) CODE,
+#include "functions.def"
+    N_EMBEDDINGS
+};
+
 /* What is done to the sums of a product while they are at hand. */
 enum Finish {
     NOTHING,
@@ -78,6 +84,11 @@ static const OptimizerRow OPTIMIZER_ROWS[] = {
 #include "functions.def"
 };
 
+static const char *const EMBEDDING_NAMES[] = {
+#define EMBEDDING(CODE, name) [CODE] = #name,
+#include "functions.def"
+};
+
 static const FinishRow FINISH_ROWS[] = {
     [NOTHING] = {"nothing", BESIDE_ROW},
 #define FINISH(CODE, name, BESIDE, ...) [CODE] = {#name, BESIDE_##BESIDE},
@@ -91,6 +102,18 @@ typedef struct {
     int64_t weights, biases;
     int64_t activation; /* of a hidden layer; the last layer's stands in the output code */
 } Layer;
+
+/* What stands before the first layer: a row for each piece of A_0. `width` columns of it, from `first` on, are made of
+   column `source` of X. `parameters` is where those that it learns start in the flat vector, before all layers'; `size`
+   says how many edges, frequencies or values there are, and `edges` where the edges start in an array of their own. */
+typedef struct {
+    int64_t kind;
+    int64_t source;
+    int64_t first, width;
+    int64_t size;
+    int64_t parameters;
+    int64_t edges;
+} Embedding;
 
 /* How a step changes the parameters. The L2 coefficient of a batch is l2 + l2_batch / (sum of its weights), that of L1
    likewise. */

@@ -10,6 +10,7 @@ cdef extern from "plan.h":
         N_OUTPUTS
         SGD, MOMENTUM, ADAM, ADAMW, N_OPTIMIZERS
         NOTHING, N_FINISHES
+        NUMBER, PIECEWISE, PERIODIC, CATEGORY, N_EMBEDDINGS
         DERIVATIVE_KEPT, BESIDE_ROW, PARAMETERS_EACH, TARGETS_LABELS
 
     ctypedef struct ActivationRow:
@@ -41,6 +42,7 @@ cdef extern from "plan.h":
     const OutputRow* OUTPUT_ROWS
     const OptimizerRow* OPTIMIZER_ROWS
     const FinishRow* FINISH_ROWS
+    const char* const* EMBEDDING_NAMES
 
     ctypedef struct Layer:
         int64_t n_in
@@ -48,6 +50,15 @@ cdef extern from "plan.h":
         int64_t weights
         int64_t biases
         int64_t activation
+
+    ctypedef struct Embedding:
+        int64_t kind
+        int64_t source
+        int64_t first
+        int64_t width
+        int64_t size
+        int64_t parameters
+        int64_t edges
 
     ctypedef struct Rule:
         int64_t optimizer

@@ -1,12 +1,15 @@
 """The rows of functions.def, the plan's and the rule's, as Python sees them; and what makes a plan a plan."""
 
 from libc.limits cimport INT_MAX
+from libc.math cimport INFINITY
 
 import numpy as np
 
 from cbackprop.engine.block cimport Block
+from cbackprop.engine.front cimport parameters_of
 from cbackprop.engine.plan cimport (
-    ACTIVATION_ROWS, N_ACTIVATIONS, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, Layer, Rule,
+    ACTIVATION_ROWS, EMBEDDING_NAMES, N_ACTIVATIONS, N_EMBEDDINGS, N_OPTIMIZERS, N_OUTPUTS, NUMBER, OPTIMIZER_ROWS,
+    OUTPUT_ROWS, PARAMETERS_EACH, PERIODIC, PIECEWISE, Embedding, Layer, Rule,
 )
 
 cdef int _code
@@ -34,7 +37,11 @@ LOSS_PARAMETERS = {
 OPTIMIZERS = {OPTIMIZER_ROWS[_code].name.decode(): _code for _code in range(N_OPTIMIZERS)}
 STATE_VECTORS = {_code: OPTIMIZER_ROWS[_code].vectors for _code in range(N_OPTIMIZERS)}
 
+EMBEDDINGS = {EMBEDDING_NAMES[_code].decode(): _code for _code in range(N_EMBEDDINGS)}
+
 LAYER = np.dtype([(name, np.int64) for name in ("n_in", "n_out", "weights", "biases", "activation")])
+EMBEDDING = np.dtype([(name, np.int64) for name in (
+    "kind", "source", "first", "width", "size", "parameters", "edges")])
 RULE = np.dtype(
     [("optimizer", np.int64)]
     + [(name, np.float64) for name in ("learning_rate", "momentum", "beta_1", "beta_2", "epsilon", "rho")]
@@ -43,15 +50,64 @@ RULE = np.dtype(
     + [("step", np.int64)]
 )
 
-if LAYER.itemsize != sizeof(Layer) or RULE.itemsize != sizeof(Rule):
+if (LAYER.itemsize != sizeof(Layer) or RULE.itemsize != sizeof(Rule)
+        or EMBEDDING.itemsize != sizeof(Embedding)):
     raise ImportError("cbackprop was built for a platform whose structs are laid out differently")
 
 
-cdef Py_ssize_t check_plan(Block plan) except -1:
-    """The number of parameters of a plan all of whose layers fit together."""
+cdef Py_ssize_t check_embeddings(Block table, Block edges, Py_ssize_t n_features, Py_ssize_t width) except -1:
+    """The number of parameters of a table all of whose rows fit together, and make `width` columns."""
+    cdef const Embedding* row
+    cdef Py_ssize_t columns = 0, total = 0, index, edge
+    for index in range(table.length()):
+        row = <const Embedding*>table.view.buf + index
+        what = f"embeddings: row {index}"
+        if not 0 <= row.kind < N_EMBEDDINGS:
+            raise ValueError(f"{what} has the unknown kind {row.kind}")
+        if not 0 <= row.source < n_features:
+            raise ValueError(f"{what} is made of column {row.source}, and X has {n_features}")
+        if not (1 <= row.width <= width and 0 <= row.size <= INT_MAX):
+            raise ValueError(f"{what} has the width {row.width} and the size {row.size}")
+        if row.kind == NUMBER and (row.width != 1 or row.size != 0):
+            raise ValueError(f"{what} is a number: its width must be 1 and its size 0, got {row.width}, {row.size}")
+        if row.kind == PERIODIC and row.width < 2:
+            raise ValueError(f"{what} has the number itself behind what its waves make: its width must be at least 2")
+        if row.kind != NUMBER and row.size < (2 if row.kind == PIECEWISE else 1):
+            raise ValueError(f"{what} has too small a size, {row.size}")
+        if row.first != columns or row.parameters != total:
+            raise ValueError(
+                f"{what} must make columns from {columns} on, of parameters from {total} on, got {row.first} and "
+                f"{row.parameters}")
+        if row.kind == PIECEWISE:
+            if not 0 <= row.edges <= edges.length() - row.size:
+                raise ValueError(f"{what} has edges from {row.edges} on, {row.size} of {edges.length()}")
+            for edge in range(row.edges, row.edges + row.size - 1):
+                if not is_above(edges, edge):
+                    raise ValueError(f"{what}: its edges must be finite and rise, in the parameters' dtype, too")
+        columns += row.width
+        total += parameters_of(row)
+        if total > (<Py_ssize_t>1 << 60):
+            raise ValueError("embeddings: more than 2**60 parameters")
+    if columns != width:
+        raise ValueError(f"embeddings make {columns} columns, but the first layer takes {width}")
+    return total
+
+
+cdef bint is_above(Block edges, Py_ssize_t index) noexcept:
+    """Whether the next of these numbers is larger, by a finite distance."""
+    cdef double distance
+    if edges.view.itemsize == 4:
+        distance = (<const float*>edges.view.buf)[index + 1] - (<const float*>edges.view.buf)[index]
+    else:
+        distance = (<const double*>edges.view.buf)[index + 1] - (<const double*>edges.view.buf)[index]
+    return 0.0 < distance < INFINITY
+
+
+cdef Py_ssize_t check_plan(Block plan, Py_ssize_t begin) except -1:
+    """The number of parameters of a plan all of whose layers fit together, the first one's from `begin` on."""
     cdef const Layer* layers = <const Layer*>plan.view.buf
     cdef const Layer* layer
-    cdef Py_ssize_t total = 0, index
+    cdef Py_ssize_t total = begin, index
     if plan.length() < 1:
         raise ValueError("plan must have at least one layer, got none")
     for index in range(plan.length()):

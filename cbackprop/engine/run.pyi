@@ -6,6 +6,8 @@ from typing_extensions import disjoint_base
 
 from cbackprop.engine.rows import (
     ACTIVATIONS,
+    EMBEDDING,
+    EMBEDDINGS,
     LAYER,
     LOSS_PARAMETERS,
     OPTIMIZERS,
@@ -17,6 +19,8 @@ from cbackprop.engine.rows import (
 
 __all__ = [
     "ACTIVATIONS",
+    "EMBEDDING",
+    "EMBEDDINGS",
     "LAYER",
     "LOSS_PARAMETERS",
     "MOST_THREADS",
@@ -69,7 +73,12 @@ class Task:
         own_loss: Any = None,
         dropout: ArrayLike | None = None,
         seed: int = 0,
+        embeddings: NDArray[np.void] | None = None,
+        edges: ArrayLike | None = None,
+        n_features: int = 0,
+        scaling: bool = False,
     ) -> Self: ...
+    def embedded(self, rows: int) -> NDArray[Any]: ...
     def predict(self, out: NDArray[Any], first: int = 0, last: int | None = None) -> None: ...
     def loss(
         self,

@@ -13,21 +13,24 @@ import numpy as np
 
 from cbackprop.engine cimport passes, rehearsal, steps
 from cbackprop.engine.block cimport Block, struct_block
+from cbackprop.engine.front cimport n_parts, part_size
 from cbackprop.engine.given cimport check_rates, take_numbers
 from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.ranges cimport check_rows
 from cbackprop.engine.plan cimport (
-    MOMENTUM, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, SGD, TARGETS_LABELS, Layer,
-    Rule,
+    MOMENTUM, N_OPTIMIZERS, N_OUTPUTS, OPTIMIZER_ROWS, OUTPUT_ROWS, PARAMETERS_EACH, SGD, TARGETS_LABELS,
+    Embedding, Layer, Rule,
 )
 from cbackprop.engine.own cimport UsersLoss
-from cbackprop.engine.rows cimport check_plan
+from cbackprop.engine.rows cimport check_embeddings, check_plan
 
 from cbackprop.engine.block import all_finite
-from cbackprop.engine.rows import ACTIVATIONS, LAYER, LOSS_PARAMETERS, OPTIMIZERS, OUTPUTS, RULE, SLOPES, STATE_VECTORS
+from cbackprop.engine.rows import (
+    ACTIVATIONS, EMBEDDING, EMBEDDINGS, LAYER, LOSS_PARAMETERS, OPTIMIZERS, OUTPUTS, RULE, SLOPES, STATE_VECTORS,
+)
 
 __all__ = [
-    "ACTIVATIONS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS", "RULE", "SLOPES",
+    "ACTIVATIONS", "EMBEDDING", "EMBEDDINGS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS", "RULE", "SLOPES",
     "STATE_VECTORS", "Task", "Barrier", "all_finite",
 ]
 
@@ -86,6 +89,15 @@ cdef class Task:
         The share of each hidden layer's units that training leaves out, of every row others, in [0, 1).
     seed : int
         Which ones: a number of 64 bits.
+    embeddings : structured array of dtype EMBEDDING, optional
+        What the first layer is given of X, which must be dense. Without it, X. What it learns stands before the plan's
+        layers in the vector: the rows', and then the scaling's.
+    edges : float64 array, optional
+        Where the rows' pieces meet.
+    n_features : int, optional
+        Columns of X; needed with embeddings.
+    scaling : bool
+        Whether every column that the embeddings make is multiplied by a factor of its own.
     """
 
     cdef passes.Task task
@@ -102,27 +114,34 @@ cdef class Task:
     cdef readonly Py_ssize_t n_trained      # rows of their mini-batches
     cdef bint trainable
     cdef UsersLoss own
+    cdef object front               # the arrays that the embeddings work in
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
                   Py_ssize_t capacity=256, double loss_scale=1.0, bint sklearns_loss=False, slopes=None,
-                  loss_parameters=None, own_loss=None, dropout=None, uint64_t seed=0):
+                  loss_parameters=None, own_loss=None, dropout=None, uint64_t seed=0, embeddings=None, edges=None,
+                  Py_ssize_t n_features=0, bint scaling=False):
         cdef Block plan_block, vector, target, weight, order, work
         cdef Py_ssize_t size, k
         struct_block(plan, LAYER, "plan", 1)
         self.plan = np.array(plan)      # nobody changes it later
         plan_block = Block(self.plan, "plan", "struct", 1)
-        self.n_parameters = check_plan(plan_block)
         vector = Block(parameters, "parameters", "float32 float64", 1)
         dtype = vector.kind()
         self.task.single = dtype == "float32"
+        self.blocks = [plan_block, vector]
+        self.task.plan = <const Layer*>plan_block.view.buf
+        self.task.front.scaling = -1
+        before = 0
+        if plan_block.length() and embeddings is not None:
+            before = self._take_embeddings(embeddings, edges, n_features, scaling, dtype)
+        self.n_parameters = check_plan(plan_block, before)
+        self.task.n_features = self.task.plan[0].n_in if embeddings is None else n_features
         if vector.length() != self.n_parameters:
             raise ValueError(f"parameters must have the plan's {self.n_parameters} elements, got {vector.length()}")
         if not 0 <= output < N_OUTPUTS:
             raise ValueError(f"output must be one of the codes in OUTPUTS, got {output}")
         if not 1 <= capacity <= INT_MAX - 64:
             raise ValueError(f"capacity must be between 1 and 2**31 - 65 rows, got {capacity}")
-        self.blocks = [plan_block, vector]
-        self.task.plan = <const Layer*>plan_block.view.buf
         self.task.n_layers = plan_block.length()
         self.task.output = output
         self.task.parameters = vector.view.buf
@@ -177,6 +196,52 @@ cdef class Task:
         work = Block(self.workspace, "workspace", dtype, 1, True)
         self.task.workspace = work.view.buf
         self.blocks.append(work)
+        if embeddings is not None:
+            self._make_front(capacity, dtype)
+
+    cdef Py_ssize_t _take_embeddings(self, embeddings, edges, Py_ssize_t n_features, bint scaling, dtype) except -1:
+        """The number of parameters before the layers."""
+        cdef passes.Front* front = &self.task.front
+        cdef Block table, places
+        struct_block(embeddings, EMBEDDING, "embeddings", 1)
+        table = Block(np.array(embeddings), "embeddings", "struct", 1)      # nobody changes it later
+        places = Block(np.array([] if edges is None else edges, dtype=dtype), "edges", dtype, 1)
+        self.blocks += [table, places]
+        if table.length() < 1 or n_features < 1:
+            raise ValueError(f"embeddings must have a row, and X a column: got {table.length()} and {n_features}")
+        front.width = self.task.plan[0].n_in
+        before = check_embeddings(table, places, n_features, front.width)
+        front.pieces = <const Embedding*>table.view.buf
+        front.n_pieces = table.length()
+        front.edges = places.view.buf
+        if scaling:
+            front.scaling = before
+            before += front.width
+        return before
+
+    cdef int _make_front(self, Py_ssize_t capacity, dtype) except -1:
+        """The memory that the embeddings work in: A_0, D_0, the places of X's numbers, what is looked up."""
+        cdef passes.Front* front = &self.task.front
+        cdef Py_ssize_t part, largest = 0
+        cdef bint training = self.task.training
+        if self.task.index_size != 0:
+            raise TypeError("a network with embeddings takes a dense X, got a sparse one")
+        for part in range(n_parts(front)):
+            largest = max(largest, part_size(front, part))
+        width, rows = int(front.width), int(capacity)
+        sizes = [rows * width, rows * width if training else 0, rows * width if front.scaling >= 0 else 0,
+                 rows * int(front.n_pieces), self.task.plan[0].weights, largest if training else 0]
+        self.front = [np.empty(size, dtype=dtype) for size in sizes]
+        blocks = [Block(array, "embeddings", dtype, 1, True) for array in self.front]
+        self.blocks += blocks
+        front.embedded = (<Block>blocks[0]).view.buf
+        front.deltas = (<Block>blocks[1]).view.buf
+        front.unscaled = (<Block>blocks[2]).view.buf
+        front.places = (<Block>blocks[3]).view.buf
+        front.nodes = (<Block>blocks[4]).view.buf
+        front.scratch = (<Block>blocks[5]).view.buf
+        front.capacity = capacity
+        return 0
 
     cdef const double* _numbers(self, str name, given, Py_ssize_t n) except NULL:
         cdef Block block = Block(np.array(given, dtype=np.float64), name, "float64", 1)
@@ -209,8 +274,8 @@ cdef class Task:
             self.n_stored = values.length(0)
             n_features = values.length(1)
             self.task.index_size = 0
-        if n_features != self.task.plan[0].n_in:
-            raise ValueError(f"X must have the network's {self.task.plan[0].n_in} features, got {n_features}")
+        if n_features != self.task.n_features:
+            raise ValueError(f"X must have the network's {self.task.n_features} features, got {n_features}")
         self.task.X = values.view.buf
         self.blocks.append(values)
         return 0
@@ -361,10 +426,10 @@ cdef class Task:
         arrays = self._prepare(training, rule, gradient, state, team, thread, True)
         if (training.rule.optimizer in (SGD, MOMENTUM)
                 or training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0 or training.rule.max_norm > 0.0
-                or training.rule.l1 > 0.0 or training.rule.l1_batch > 0.0):
+                or training.rule.l1 > 0.0 or training.rule.l1_batch > 0.0 or self.task.front.n_pieces != 0):
             raise ValueError(
-                "steps without or with plain momentum, with an L1 term or max_norm, and those that clip, cannot be "
-                "rehearsed")
+                "steps without or with plain momentum, with an L1 term or max_norm, those that clip, and embeddings "
+                "cannot be rehearsed")
         take_numbers(training, &self.task, None, None, 1)
         self._check_range(first, last)
         if last - first > self.task.capacity:
@@ -419,6 +484,7 @@ cdef class Task:
         slope = Block(gradient, "gradient", dtype, 1, True)
         stands = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
         stands = stands or training.rule.l1 != 0.0 or training.rule.l1_batch != 0.0
+        stands = stands or self.task.front.n_pieces != 0
         if (vectors or stands or whole) and slope.length() != self.n_parameters:
             raise ValueError(f"gradient must have {self.n_parameters} elements, got {slope.length()}")
         # The vector may have become read-only since the task was built.
@@ -443,6 +509,14 @@ cdef class Task:
         cdef Block vector = self.blocks[1]
         return <object>vector.view.obj
 
+    def embedded(self, Py_ssize_t rows):
+        """A_0 (rows, n_in of the first layer) of the block last run, made by the embeddings."""
+        if self.front is None:
+            raise ValueError("a task without embeddings takes X as it is")
+        if not 0 <= rows <= self.task.capacity:
+            raise ValueError(f"rows must lie between 0 and the task's capacity {self.task.capacity}, got {rows}")
+        return self.front[0].reshape(self.task.capacity, -1)[:rows]
+
     def views(self, Py_ssize_t rows):
         """The workspace's activations A_1 ... A_L and deltas D_1 ... D_L of the block last run, `rows` rows each."""
         cdef Py_ssize_t capacity = self.task.capacity
@@ -452,7 +526,7 @@ cdef class Task:
         if not 0 <= rows <= capacity:
             raise ValueError(f"rows must lie between 0 and the task's capacity {capacity}, got {rows}")
         if self.task.rows != NULL and self.task.index_size == 0:
-            start = int(self.plan["n_in"][0]) * capacity
+            start = int(self.task.n_features) * capacity
         for width in widths + (widths if self.trainable else []):
             blocks.append(self.workspace[start : start + rows * width].reshape(rows, width))
             start += width * capacity

@@ -10,11 +10,13 @@ from cython cimport floating
 from libc.math cimport isfinite, sqrt
 from libc.string cimport memcpy
 
+from cbackprop.engine.front cimport n_parts, part_begin, part_size
 from cbackprop.engine.leaves cimport add_scaled, add_signs, clip, sum_of_squares, update
 from cbackprop.engine.masks cimport masks_of
-from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group
+from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group, step_of_part
 from cbackprop.engine.passes cimport (
-    Masks, activations, ask_for_rows, backward, finish, forward, layer_gradient, output_delta, total_weight,
+    Masks, activations, ask_for_rows, backward, finish, forward, front_gradient, layer_gradient, output_delta, prepare,
+    total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
 from cbackprop.engine.weights cimport absolutes, bound_columns
@@ -111,6 +113,25 @@ cdef double update_layer(
     return norm
 
 
+cdef void update_front(
+    const Task* task, const Training* training, Py_ssize_t m, double weight, const Step* step, floating* parameters
+) noexcept nogil:
+    """This thread's parts of what stands before the first layer: gradient, then step, then what is looked up of it."""
+    cdef Py_ssize_t last = part(n_parts(&task.front), training.thread + 1, training.n_threads), index
+    for index in range(part(n_parts(&task.front), training.thread, training.n_threads), last):
+        front_gradient(task, index, m, 1.0 / weight,
+                       <floating*>training.gradient + part_begin(&task.front, index))
+        move_part(task, training, index, step, parameters)
+
+
+cdef void move_part(
+    const Task* task, const Training* training, Py_ssize_t index, const Step* step, floating* parameters
+) noexcept nogil:
+    cdef Step own = step_of_part(training, step, task.n_layers + index)
+    move(training, part_begin(&task.front, index), part_size(&task.front, index), &own, parameters)
+    prepare(task, parameters, index, index + 1)
+
+
 cdef double update_share(
     const Task* task, const Training* training, Py_ssize_t index, Share share, Py_ssize_t first, Py_ssize_t m,
     double weight, const Step* step, floating* parameters
@@ -185,7 +206,9 @@ cdef double move_by_gradient(
     cdef floating* gradient = <floating*>training.gradient
     cdef Share share
     cdef Step own, decayed = step[0]
-    cdef Py_ssize_t index, thread
+    cdef Py_ssize_t index, thread, at, size
+    cdef Py_ssize_t begin = part(n_parts(&task.front), training.thread, training.n_threads)
+    cdef Py_ssize_t end = part(n_parts(&task.front), training.thread + 1, training.n_threads)
     cdef double norm = 0.0, length = 0.0, scale = 1.0, l2 = step.l2
     decayed.l2 = 0.0        # it is in the gradient by then
     for index in range(task.n_layers):
@@ -204,6 +227,12 @@ cdef double move_by_gradient(
         if training.rule.clip_norm > 0.0:
             length += squares(gradient + share.at, share.weights)
             length += squares(gradient + task.plan[index].biases, share.biases)
+    for index in range(begin, end):
+        at, size = part_begin(&task.front, index), part_size(&task.front, index)
+        if training.rule.clip_value > 0.0:
+            clip(gradient + at, size, training.rule.clip_value)
+        if training.rule.clip_norm > 0.0:
+            length += squares(gradient + at, size)
     if training.rule.clip_norm > 0.0:
         training.team.parts[training.thread] = length
         if not team_wait(training.team):
@@ -224,6 +253,10 @@ cdef double move_by_gradient(
         move(training, share.at, share.weights, &own, parameters)
         own = step_of_group(training, &decayed, index, True)
         move(training, task.plan[index].biases, share.biases, &own, parameters)
+    for index in range(begin, end):
+        if scale != 1.0:
+            multiply(gradient + part_begin(&task.front, index), part_size(&task.front, index), scale)
+        move_part(task, training, index, &decayed, parameters)
     return norm
 
 
@@ -234,6 +267,10 @@ cdef double update_clipped(
     """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`."""
     cdef Share share
     cdef Py_ssize_t index
+    for index in range(part(n_parts(&task.front), training.thread, training.n_threads),
+                       part(n_parts(&task.front), training.thread + 1, training.n_threads)):
+        front_gradient(task, index, m, 1.0 / weight,
+                       <floating*>training.gradient + part_begin(&task.front, index))
     for index in range(task.n_layers):
         if is_frozen(training, index):
             continue
@@ -269,8 +306,14 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
-    while is_frozen(training, lowest) and lowest + 1 < task.n_layers:
-        lowest += 1
+    if n_parts(&task.front) != 0:
+        prepare(task, parameters, part(n_parts(&task.front), training.thread, training.n_threads),
+                part(n_parts(&task.front), training.thread + 1, training.n_threads))
+        if not team_wait(training.team):
+            return 0.0
+    else:
+        while is_frozen(training, lowest) and lowest + 1 < task.n_layers:
+            lowest += 1
     while first < training.last:
         m = training.batch_size if training.last - first > training.batch_size else training.last - first
         weight = total_weight(task, workspace, first, m)
@@ -302,6 +345,7 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             else:
                 for index in range(task.n_layers):
                     norm += update_layer(task, training, index, first, m, weight, &step, parameters)
+                update_front(task, training, m, weight, &step, parameters)
             losses += m * (task.loss_scale * loss / weight + 0.5 * step.l2 * norm + step.l1 * absolute)
             if not team_wait(training.team):
                 return losses
@@ -315,6 +359,13 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
     return losses
 
 
+cdef void add_part(const Task* task, Py_ssize_t index, Py_ssize_t m, double scale, floating* gradient) noexcept nogil:
+    """A part's gradient over one block of several."""
+    cdef floating* of_block = <floating*>task.front.scratch
+    front_gradient(task, index, m, scale, of_block)
+    add(1.0, of_block, gradient + part_begin(&task.front, index), part_size(&task.front, index))
+
+
 cdef double sum_of_blocks(
     const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, double weight, floating* gradient,
     const Masks* masks
@@ -322,6 +373,7 @@ cdef double sum_of_blocks(
     cdef Py_ssize_t m, index
     cdef double loss = 0.0
     cdef Masks of_block
+    prepare(task, <floating*>task.parameters, 0, task.front.n_pieces)
     if masks != NULL:       # each block begins with another row
         of_block = masks[0]
         masks = &of_block
@@ -335,6 +387,8 @@ cdef double sum_of_blocks(
             backward(task, workspace, 0, m, 0, masks)
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
+            for index in range(n_parts(&task.front)):
+                add_part(task, index, m, 1.0 / weight, gradient)
         if masks != NULL:
             of_block.row += m
         first += m
@@ -346,6 +400,7 @@ cdef void outputs(
 ) noexcept nogil:
     """The outputs (last - first, k) of these rows, `capacity` at a time."""
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m, done = first
+    prepare(task, <floating*>task.parameters, 0, task.front.n_pieces)
     while done < last:
         m = task.capacity if last - done > task.capacity else last - done
         forward(task, workspace, done, 0, m, NULL)

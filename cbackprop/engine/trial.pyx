@@ -29,6 +29,10 @@ cdef void apply(str name, int code, floating* x, const floating* bias, floating*
         leaves.exponential(x, n)
     elif name == "log":
         leaves.logarithm(x, n)
+    elif name == "cosine":
+        leaves.cosine(x, n)
+    elif name == "sine":
+        leaves.sine(x, n)
     else:
         leaves.activate(code, x, bias, kept, 1, n, slope)
 
@@ -42,7 +46,7 @@ cdef tuple applied(str name, x, slope):
     cdef Py_ssize_t n = block.length()
     cdef int code = run.ACTIVATIONS.get(name, -1)
     cdef double parameter = 0.0
-    if code < 0 and name not in ("exp", "log"):
+    if code < 0 and name not in ("exp", "log", "cosine", "sine"):
         raise ValueError(f"unknown kernel {name!r}")
     if code >= 0:
         parameter = ACTIVATION_ROWS[code].standard if slope is None else slope
@@ -54,7 +58,7 @@ cdef tuple applied(str name, x, slope):
 
 
 def apply_kernel(str name, x, slope=None):
-    """One of the elementwise functions on a copy of x: exp, log, or an activation."""
+    """One of the elementwise functions on a copy of x: exp, log, cosine or sine of 2 pi x, or an activation."""
     return applied(name, x, slope)[0]
 
 

@@ -35,17 +35,18 @@ def check_trainable(trainable: Any, n_layers: int) -> Trainable | None:
 
 
 def with_frozen(
-    factors: NDArray[np.float64] | None, trainable: Trainable | None
+    factors: NDArray[np.float64] | None, trainable: Trainable | None, n_before: int = 0
 ) -> NDArray[np.float64] | None:
-    """The groups' factors (n_layers, 2, 3), with zeros for the layers that are frozen.
+    """The groups' factors (n_layers + n_before, 2, 3), with zeros for the layers that are frozen.
 
     A Group of rate 0 has gradients, moments and a part in the gradient's norm. A factor of
     epsilon that is 0, which no Group can have, tells the engine that there is nothing to do.
     """
     if trainable is None:
         return factors
-    factors = np.ones((len(trainable), 2, 3)) if factors is None else factors.copy()
-    factors[~np.array(trainable)] = 0.0
+    n = len(trainable)
+    factors = np.ones((n + n_before, 2, 3)) if factors is None else factors.copy()
+    factors[:n][~np.array(trainable)] = 0.0
     return factors
 
 
@@ -55,4 +56,5 @@ def trained_parameters(plan: NDArray, trainable: Trainable | None) -> NDArray[np
         return None
     starts, ends = plan["weights"], plan["biases"] + plan["n_out"]
     parts = zip(starts.tolist(), ends.tolist(), trainable, strict=True)
-    return np.concatenate([np.arange(start, end) for start, end, taken in parts if taken])
+    taken = [np.arange(start, end) for start, end, taken in parts if taken]
+    return np.concatenate([np.arange(int(starts[0])), *taken])  # what is before the layers, too

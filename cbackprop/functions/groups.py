@@ -81,13 +81,22 @@ def _checked(group: Group, where: str) -> Group:
     )
 
 
-def factors_of(groups: Groups | None, n_layers: int) -> NDArray[np.float64] | None:
-    """The factors (n_layers, 2, 3) as the engine takes them; None without groups."""
+def factors_of(
+    groups: Groups | None, n_layers: int, n_before: int = 0
+) -> NDArray[np.float64] | None:
+    """The factors (n_layers + n_before, 2, 3) as the engine takes them; None without groups.
+
+    What stands before the layers, `n_before` embeddings and scalings, has entries of its own, after
+    the layers'; they may be left out.
+    """
     if groups is None:
         return None
-    if len(groups) != n_layers:
+    if len(groups) == n_layers and n_before:
+        groups = (*groups, *[(Group(), Group())] * n_before)
+    if len(groups) != n_layers + n_before:
+        more = f", or {n_layers + n_before} with those before them" if n_before else ""
         raise ValueError(
-            f"groups must have an entry for each of the network's {n_layers} layers, got "
+            f"groups must have an entry for each of the network's {n_layers} layers{more}, got "
             f"{len(groups)}"
         )
     return np.array(groups, dtype=np.float64)

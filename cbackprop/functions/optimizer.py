@@ -133,9 +133,9 @@ class Optimizer(Savable):
     def _decay(self) -> float:
         return 0.0
 
-    def _factors(self, n_layers: int) -> NDArray[np.float64] | None:
+    def _factors(self, n_layers: int, n_before: int = 0) -> NDArray[np.float64] | None:
         """The groups' factors as the engine takes them."""
-        return factors_of(self.groups, n_layers)
+        return factors_of(self.groups, n_layers, n_before)
 
     def __repr__(self) -> str:
         names = ["learning_rate", *self._hyper_parameters]

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from cbackprop.files.container import Declared, Reader
 from cbackprop.files.registry import FLOATS, Description
+from cbackprop.files.values import from_json, to_json
 from cbackprop.functions import activations, losses
+from cbackprop.network.embeddings import make_front
 from cbackprop.validation.checks import check_layer_sizes
 
 
@@ -27,11 +29,17 @@ class NetworkDescription(Description):
             "init": model.init,
             "dtype": model.dtype.name,
         }
+        if model.front is not None:
+            for name in ("embeddings", "input_scaling"):
+                about["network"][name] = to_json(getattr(model, name), name)
         tensors["parameters"] = model.parameters
 
     def declare(self, about: dict[str, Any]) -> Declared:
         sizes = check_layer_sizes(about["network"]["layer_sizes"])
-        size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        front = make_front(*_front(about["network"]), sizes[0])
+        before = 0 if front is None else front.n_parameters
+        sizes = sizes if front is None else (front.width, *sizes[1:])
+        size = before + sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
         return {"parameters": (FLOATS[about["network"]["dtype"]], (size,))}
 
     def make(self, reader: Reader, parameters: str = "parameters") -> Any:
@@ -42,7 +50,13 @@ class NetworkDescription(Description):
         options = {name: value for name, value in about.items() if name != "dtype"}
         options["activation"] = activations.from_json(about["activation"])
         options["loss"] = losses.from_json(about["loss"])
+        options["embeddings"], options["input_scaling"] = _front(about)
         network = object.__new__(self.cls)
         network._configure(**options)
         network._own(vector)
         return network
+
+
+def _front(about: dict[str, Any]) -> tuple[Any, Any]:
+    """Embeddings and scaling, which networks without them say nothing of."""
+    return from_json(about.get("embeddings")), from_json(about.get("input_scaling", False))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike, NDArray
 
 from cbackprop.engine import run
+from cbackprop.network.embeddings import ENGINE_NAMES
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.running.sweeps import Sweep
 
@@ -27,8 +28,10 @@ def beginning(network: Any, n_layers: int) -> Beginning:
     plan = network.plan[:n_layers]
     size = int(plan["biases"][-1] + plan["n_out"][-1])
     told = network.function_parameters
-    slopes = {"slopes": told["slopes"][:n_layers]} if "slopes" in told else {}
-    return Beginning(plan, network.parameters[:size], slopes)
+    kept = {name: told[name] for name in ENGINE_NAMES if name in told}
+    if "slopes" in told:
+        kept["slopes"] = told["slopes"][:n_layers]
+    return Beginning(plan, network.parameters[:size], kept)
 
 
 class Forward:
@@ -52,8 +55,9 @@ class Forward:
         Returns
         -------
         list of L + 1 arrays (n, units of the layer)
-            A_0 = X, A_1, ..., A_L, as in `Backprop.activations`: the last is what `predict`
-            returns, and the last but one what the last hidden layer makes of the rows.
+            A_0 = X, or what embeddings make of it, A_1, ..., A_L, as in `Backprop.activations`:
+            the last is what `predict` returns, and the last but one what the last hidden layer
+            makes of the rows.
 
         Raises
         ------
@@ -70,9 +74,10 @@ class Forward:
         True
         """
         rows: Any = self._check_X(X)
-        layers = range(1, len(self.layer_sizes))
         sweep = Sweep(self, rows, execution=AS_MANY_AS_PAY)  # type: ignore[arg-type]
-        return [rows, *sweep.activations(layers)]
+        if sweep.embeds:
+            return sweep.activations(range(len(self.layer_sizes)))
+        return [rows, *sweep.activations(range(1, len(self.layer_sizes)))]
 
     def logits(self, X: ArrayLike) -> NDArray:
         """The last layer's z = a W + b, before the output's activation.

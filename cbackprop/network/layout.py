@@ -50,16 +50,19 @@ def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
     )
 
 
-def make_plan(layer_sizes: Sequence[int], activation: str | Sequence[str]) -> NDArray:
+def make_plan(
+    layer_sizes: Sequence[int], activation: str | Sequence[str], begin: int = 0
+) -> NDArray:
     """One row a layer: units in and out, where its weights and biases start, its activation.
 
-    The activation is that of all hidden layers, or a list of one for each.
+    The activation is that of all hidden layers, or a list of one for each. `begin` numbers of the
+    vector stand before the first layer's weights.
     """
-    if sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)) > 2**60:
+    if begin + sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)) > 2**60:
         raise ValueError(f"a network of layers {tuple(layer_sizes)} has more than 2**60 parameters")
     plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
     hidden = [activation] * (len(plan) - 1) if isinstance(activation, str) else list(activation)
-    at = 0
+    at = begin
     for row, (n_in, n_out), name in zip(
         plan, pairwise(layer_sizes), [*hidden, "identity"], strict=True
     ):

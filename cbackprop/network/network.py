@@ -16,6 +16,7 @@ from cbackprop.functions.activations import Activation
 from cbackprop.functions.losses import Loss, as_loss, made_of, settings_of
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.network import glance
+from cbackprop.network.embeddings import Embedding, make_front
 from cbackprop.network.file import NetworkDescription
 from cbackprop.network.fitting import fit
 from cbackprop.network.forward import Forward
@@ -40,6 +41,9 @@ from cbackprop.validation.checks import (
 from cbackprop.validation.naming import named, public
 
 
+NO_FRONT = {"embeddings": None, "input_scaling": False}
+
+
 @public("cbackprop.network")
 class Backprop(NamedTuple):
     """What one forward and backward pass computes. L layers, m rows; examples are rows.
@@ -49,7 +53,7 @@ class Backprop(NamedTuple):
     loss : float
         The mean loss over the rows.
     activations : list of L + 1 arrays (m, units of the layer)
-        A_0 = X, A_1, ..., A_L; the last is the network's output.
+        A_0 = X, or what embeddings make of it, A_1, ..., A_L; the last is the network's output.
     deltas : list of L arrays (m, units of the layer)
         D_1, ..., D_L: each row's dC_x/dz, times its sample weight; not divided by m.
     weight_gradients, bias_gradients : lists of L arrays (fan_in, fan_out) and (fan_out,)
@@ -105,6 +109,13 @@ class Network(Savable, Forward, Parameters):
         (softmax). Those of `cbackprop.losses` take parameters: ``Huber(delta=2.0)``,
         ``Quantile([0.05, 0.5, 0.95])``, ``LogLoss(label_smoothing=0.1)``. A function of (z, y,
         weight) is a loss of your own, of identity outputs: see `cbackprop.losses.Custom`.
+    embeddings : list, optional
+        For each column of X what the first layer gets instead of the number: `PiecewiseLinear`,
+        `Periodic` or `Category` of `cbackprop.network`, or None for the number itself. What they
+        learn stands before the layers in `parameters`; X must be dense, and penalties, max_norm
+        and `trainable` leave it alone.
+    input_scaling : bool, default=False
+        Whether each number that the first layer gets is multiplied by a factor that is trained.
     init : {'glorot_uniform', 'normal', 'scaled_normal'}, default='glorot_uniform'
         As scikit-learn draws it; N(0, 1); or weights N(0, 1/fan_in). The last two have N(0, 1)
         biases, as in Nielsen's book, chapters 1 and 3.
@@ -160,18 +171,26 @@ class Network(Savable, Forward, Parameters):
         activation: str | Activation | Sequence[str | Activation] = "relu",
         output_activation: str = "identity",
         loss: str | Loss | Callable = "squared_error",
+        embeddings: Sequence[Embedding | None] | None = None,
+        input_scaling: bool = False,
         init: str = "glorot_uniform",
         dtype: DTypeLike = np.float64,
         random_state: Any = None,
     ):
-        self._configure(layer_sizes, activation, output_activation, loss, init)
+        self._configure(
+            layer_sizes, activation, output_activation, loss, init, embeddings, input_scaling
+        )
         dtype = check_dtype(dtype)
         self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
         self.initialize(random_state)
 
-    def _configure(self, layer_sizes, activation, output_activation, loss, init) -> None:
+    def _configure(
+        self, layer_sizes, activation, output_activation, loss, init, embeddings=None,
+        input_scaling=False,
+    ) -> None:  # fmt: skip
         """Everything but the vector: checked options, and the plan."""
         self.layer_sizes = check_layer_sizes(layer_sizes)
+        self.front = make_front(embeddings, input_scaling, self.layer_sizes[0])
         hidden = activations.as_activations(activation, len(self.layer_sizes) - 2)
         self.activation = activations.kept(activation)
         loss = as_loss(loss)
@@ -179,7 +198,10 @@ class Network(Savable, Forward, Parameters):
         self.output_activation, self.loss_name = output_activation, loss.name
         self._loss_settings = settings_of(loss)
         self.init = check_option("init", init, INITIALIZERS)
-        self.plan = make_plan(self.layer_sizes, [f.name for f in hidden])
+        sizes, before = self.layer_sizes, 0
+        if self.front is not None:
+            sizes, before = (self.front.width, *sizes[1:]), self.front.n_parameters
+        self.plan = make_plan(sizes, [f.name for f in hidden], before)
         numbers = loss.engine_parameters(self.layer_sizes[-1])
         self.function_parameters: dict[str, Any] = {}  # but for those that are standard
         if any(f.slope is not None for f in hidden):
@@ -188,9 +210,13 @@ class Network(Savable, Forward, Parameters):
             self.function_parameters["loss_parameters"] = numbers
         if loss.function_in_engine is not None:
             self.function_parameters["own_loss"] = loss.function_in_engine
+        if self.front is not None:
+            self.function_parameters |= self.front.function_parameters()
 
     def initialize(self, random_state: Any = None) -> Network:
         """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
+
+        What embeddings learn is drawn first.
 
         Parameters
         ----------
@@ -210,6 +236,8 @@ class Network(Savable, Forward, Parameters):
         True
         """
         rng = check_random_state(random_state)
+        if self.front is not None:
+            self.front.draw(rng, self._parameters)
         names = self._names_of_activations()
         for weights, biases, name in zip(self._weights, self._biases, names, strict=True):
             drawn = INITIALIZERS[self.init](rng, *weights.shape, name)
@@ -219,19 +247,47 @@ class Network(Savable, Forward, Parameters):
     def _use_loss(self, loss: Loss) -> None:
         """Take another loss for the same outputs; a ValueError if it does not go with them."""
         options = self.layer_sizes, self.activation, self.output_activation, loss
-        self._configure(*options, self.init)
+        self._configure(*options, self.init, self.embeddings, self.input_scaling)
 
     def __getstate__(self) -> dict:
         state = super().__getstate__()
-        for name in ("plan", "output", "function_parameters"):
+        state["embeddings"], state["input_scaling"] = self.embeddings, self.input_scaling
+        for name in ("plan", "output", "function_parameters", "front"):
             del state[name]  # made anew of the options
         return state
 
     def __setstate__(self, state: dict) -> None:
+        front = [state.pop(name, plain) for name, plain in NO_FRONT.items()]
         self.__dict__.update(state)
         options = self.layer_sizes, self.activation, self.output_activation, self.loss_function
-        self._configure(*options, self.init)
+        self._configure(*options, self.init, *front)
         self._own(state["_parameters"])
+
+    @property
+    def embeddings(self) -> tuple[Embedding | None, ...] | None:
+        """What the first layer gets of each column of X; None where that is X itself."""
+        if self.front is None or not any(self.front.embeddings):
+            return None
+        return self.front.embeddings
+
+    @property
+    def input_scaling(self) -> bool:
+        """Whether each number that the first layer gets has a factor."""
+        return self.front is not None and self.front.scaling
+
+    @property
+    def embedding_parameters(self) -> list[dict[str, NDArray]]:
+        """What each column's embedding has learnt, by name, and last the factors, if any: views.
+
+        Examples
+        --------
+        >>> from cbackprop import Network
+        >>> from cbackprop.network import PiecewiseLinear
+        >>> net = Network([2, 8, 1], embeddings=[PiecewiseLinear([0, 1, 5]), None])
+        >>> {name: view.shape for name, view in net.embedding_parameters[0].items()}
+        {'bias': (4,), 'slope': (4,), 'steps': (2, 4)}
+        """
+        return [] if self.front is None else self.front.views(self.writable()._parameters)
 
     @property
     def loss_function(self) -> Loss:
@@ -404,8 +460,10 @@ class Network(Savable, Forward, Parameters):
         gradient = np.empty_like(self._parameters)
         loss, activations, deltas = self._sweep(rows, y, sample_weight).backprop(gradient)
         weight_gradients, bias_gradients = views(self.plan, gradient)
+        if self.front is None:
+            activations = [rows, *activations]
         return Backprop(
-            loss, [rows, *activations], deltas, list(weight_gradients), list(bias_gradients)
+            loss, activations, deltas, list(weight_gradients), list(bias_gradients)
         )
 
     def check_gradient(
@@ -641,7 +699,8 @@ class Network(Savable, Forward, Parameters):
         total                                     23,860  190,880
         """
         hidden = self._names_of_activations()[:-1]
-        return Summary(self.plan, [*hidden, self.output_activation], self.dtype.itemsize)
+        names = [*hidden, self.output_activation]
+        return Summary(self.plan, names, self.dtype.itemsize, self.front)
 
     # What a checkpoint asks for.
 
@@ -689,6 +748,10 @@ class Network(Savable, Forward, Parameters):
         return fits(X, self.layer_sizes[0], self.dtype)
 
     def _check_X(self, X):
+        if self.front is not None and hasattr(X, "tocsr"):
+            raise TypeError(
+                "a network with embeddings takes dense rows, got a sparse X: pass X.toarray()"
+            )
         return check_rows(X, self.layer_sizes[0], self.dtype)
 
     def _check_y(self, y, X) -> NDArray:

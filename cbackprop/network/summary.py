@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from numpy.typing import NDArray
 
+from cbackprop.network.embeddings import Front
 from cbackprop.training.tables import table
 
 HEADINGS = ("layer", "weights", "biases", "activation", "parameters", "bytes")
@@ -14,9 +15,20 @@ HEADINGS = ("layer", "weights", "biases", "activation", "parameters", "bytes")
 class Summary:
     """Layers, shapes, parameters and bytes of a network, as they are at this moment."""
 
-    def __init__(self, plan: NDArray, activations: Sequence[str], itemsize: int):
+    def __init__(
+        self,
+        plan: NDArray,
+        activations: Sequence[str],
+        itemsize: int,
+        front: Front | None = None,
+    ):
         self.rows: list[tuple[str, ...]] = []
         total = 0
+        if front is not None:
+            total = front.n_parameters
+            shape = f"{len(front.embeddings)} to {front.width}"
+            sizes = f"{total:,}", f"{total * itemsize:,}"
+            self.rows.append(("0", shape, "", _kinds(front), *sizes))
         for index, layer in enumerate(plan):
             n_in, n_out = int(layer["n_in"]), int(layer["n_out"])
             size = (n_in + 1) * n_out
@@ -43,3 +55,13 @@ class Summary:
 
     def _repr_html_(self) -> str:
         return table(HEADINGS, self.rows)
+
+
+def _kinds(front: Front) -> str:
+    """What embeddings there are: '8 piecewise, 2 as they are, scaled'."""
+    counts: dict[str, int] = {}
+    for embedding in front.embeddings:
+        kind = "as they are" if embedding is None else embedding.kind
+        counts[kind] = counts.get(kind, 0) + 1
+    said = [f"{n} {kind}" for kind, n in counts.items()]
+    return ", ".join([*said, *(["scaled"] if front.scaling else [])])

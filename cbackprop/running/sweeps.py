@@ -81,9 +81,14 @@ class Sweep:
         functions = model.function_parameters
         if functions:
             told |= functions
+        self.embeds = "embeddings" in told  # so that A_0 is not X
         given = self.plan, model.output, self.parameters, X
         self.tasks = [run.Task(*given, capacity=self.block_rows, **told) for _ in range(n_threads)]
         self._weight = self.total_weight(0, self.n_rows) if y is not None else 0.0
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.parameters.dtype
 
     def total_weight(self, first: int, last: int) -> float:
         """What a mean over these rows divides by."""
@@ -134,9 +139,12 @@ class Sweep:
         return out
 
     def activations(self, layers: Iterable[int]) -> list[NDArray]:
-        """All rows' activations of these layers, 1 ... L: (n_rows, units), each."""
-        widths, dtype = self.plan["n_out"].tolist(), self.parameters.dtype
-        wanted = {i: np.empty((self.n_rows, widths[i - 1]), dtype=dtype) for i in layers}
+        """All rows' activations of these layers: (n_rows, units), each.
+
+        Layers are 1 ... L, and 0 for what embeddings make of X.
+        """
+        widths, dtype = [int(self.plan["n_in"][0]), *self.plan["n_out"].tolist()], self.dtype
+        wanted = {i: np.empty((self.n_rows, widths[i]), dtype=dtype) for i in layers}
         tasks, step = self.tasks, self.block_rows
 
         def work(thread: int, first: int, last: int) -> float:
@@ -146,7 +154,9 @@ class Sweep:
                 tasks[thread].predict(outputs[: stop - start], start, stop)
                 inside, _ = tasks[thread].views(stop - start)
                 for layer, all_rows in wanted.items():
-                    all_rows[start:stop] = inside[layer - 1]
+                    all_rows[start:stop] = (
+                        inside[layer - 1] if layer else tasks[thread].embedded(stop - start)
+                    )
             return 0.0
 
         self._together(work)
@@ -215,11 +225,16 @@ class Sweep:
         return numerical
 
     def backprop(self, gradient: NDArray) -> tuple[float, list[NDArray], list[NDArray]]:
-        """The loss, its gradient into a vector, and all rows' activations and deltas by layer."""
-        widths, dtype = self.plan["n_out"].tolist(), self.parameters.dtype
+        """The loss, its gradient into a vector, and all rows' activations and deltas by layer.
+
+        With embeddings the first of the activations is what they make of X.
+        """
+        widths, dtype = self.plan["n_out"].tolist(), self.dtype
         activations, deltas = (
             [np.empty((self.n_rows, width), dtype=dtype) for width in widths] for _ in range(2)
         )
+        if self.embeds:
+            activations.insert(0, np.empty((self.n_rows, int(self.plan["n_in"][0])), dtype=dtype))
 
         def work(thread: int, first: int, last: int, part: NDArray) -> float:
             task, loss = self.tasks[thread], 0.0
@@ -227,6 +242,8 @@ class Sweep:
                 stop = min(last, start + self.block_rows)
                 loss += task.loss(start, stop, self._weight, part)
                 inside, slopes = task.views(stop - start)
+                if self.embeds:
+                    inside = [task.embedded(stop - start), *inside]
                 for all_rows, block in zip(activations + deltas, inside + slopes, strict=True):
                     all_rows[start:stop] = block
             return loss

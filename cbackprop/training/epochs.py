@@ -157,7 +157,8 @@ def passes(
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
     state = optimizer._ready(model.parameters)
-    factors = with_frozen(optimizer._factors(len(model.plan)), trainable)
+    n_parts = _parts_before(model)
+    factors = with_frozen(optimizer._factors(len(model.plan), n_parts), trainable, n_parts)
     data = {
         "y": y,
         "sample_weight": sample_weight,
@@ -186,7 +187,7 @@ def passes(
                     left = None
                     plain = factors is None and optimizer.schedule is None
                     plain = plain and not regularization.has_l1 and not regularization.max_norm
-                    plain = plain and "own_loss" not in model.function_parameters
+                    plain = plain and not {"own_loss", "embeddings"} & set(model.function_parameters)
                     if plain and max_epochs == 1 and n <= batch_size:
                         left = steps.rehearse(team, optimizer._rule(**of_rule), n, undo)
                     if left is None:
@@ -202,6 +203,12 @@ def passes(
                     trained += seen
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)
+
+
+def _parts_before(model: Model) -> int:
+    """How many groups of parameters stand before the layers: of each column of X, and of factors."""
+    told = model.function_parameters
+    return len(told["embeddings"]) + told["scaling"] if "embeddings" in told else 0
 
 
 class _Clock:
@@ -230,6 +237,7 @@ class _Whole:
         self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
         self.n_threads, self.factors = n_threads, factors
         keeps_gradient = state.shape[0] > 0 or optimizer._clips or regular.has_l1
+        keeps_gradient = keeps_gradient or "embeddings" in model.function_parameters
         size = model.parameters.size if keeps_gradient else 0
         self.gradient = np.empty(size, dtype=model.parameters.dtype)
         self.rows = rows_of_training(model.plan, X, state.itemsize, batch_size, state.shape[0])

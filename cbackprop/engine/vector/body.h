@@ -213,6 +213,7 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
 #include "activations.h"
 #include "dropout.h"
 #include "losses.h"
+#include "embeddings.h"
 
 static void FN(clip)(T *x, ptrdiff_t n, double bound)
 {
@@ -246,6 +247,9 @@ static const TABLE FN(table) = {
 #include "../functions.def"
 #define OPTIMIZER(CODE, name, ...) .update[CODE] = FN(name##_update),
 #include "../functions.def"
+#define EMBEDDING(CODE, name)                                                                                          \
+    .nodes[CODE] = FN(name##_nodes), .embed[CODE] = FN(name##_embed), .embed_gradient[CODE] = FN(name##_embed_gradient),
+#include "../functions.def"
     .drop = FN(drop),
     .column_sums = FN(column_sums),
     .gather = FN(gather),
@@ -260,6 +264,8 @@ static const TABLE FN(table) = {
     .shorten_columns = FN(shorten_columns),
     .exponential = FN(exponential),
     .logarithm = FN(logarithm),
+    .cosine = FN(cosine),
+    .sine = FN(sine),
 };
 
 #undef BITS

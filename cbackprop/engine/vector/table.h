@@ -43,6 +43,15 @@
         int (*product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,   \
                        ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,      \
                        const T *with);                                                                                 \
+        /* By EmbeddingKind: what the way forward looks up, made of the parameters; the piece's columns of out (m, ld) of   \
+           x (m), ldx apart, with the place of each x noted; the gradient by the parameters, times scale, of delta (m, ld) \
+           and these places. See vector/embeddings.h */                                                                \
+        void (*nodes[N_EMBEDDINGS])(const Embedding *piece, const T *edges, const T *parameters, T *nodes);            \
+        void (*embed[N_EMBEDDINGS])(const Embedding *piece, const T *edges, const T *parameters, const T *nodes,       \
+                                    const T *x, ptrdiff_t ldx, ptrdiff_t m, T *places, T *out, ptrdiff_t ld);          \
+        void (*embed_gradient[N_EMBEDDINGS])(const Embedding *piece, const T *edges, const T *parameters,              \
+                                             const T *places, const T *delta, ptrdiff_t ld, ptrdiff_t m, double scale, \
+                                             T *out);                                                                  \
         double (*sum_of_squares)(const T *x, ptrdiff_t n);                                                             \
         double (*sum_of_absolutes)(const T *x, ptrdiff_t n);                                                           \
         /* x (n) kept within -bound ... bound */                                                                       \
@@ -57,6 +66,8 @@
         /* the functions themselves, for the tests: x (n) becomes f(x) */                                              \
         void (*exponential)(T *x, ptrdiff_t n);                                                                        \
         void (*logarithm)(T *x, ptrdiff_t n);                                                                          \
+        void (*cosine)(T *x, ptrdiff_t n); /* of 2 pi x */                                                             \
+        void (*sine)(T *x, ptrdiff_t n);                                                                            \
     } NAME
 
 CBACKPROP_TABLE(FloatKernels, float);

@@ -1,10 +1,11 @@
 /* exp, log, logistic and tanh that compilers vectorise: no branches, no table, no library call.
 
    Included by body.h for T = float and T = double. Errors, tested against mpmath (tests/engine/test_kernels.py), in ulp:
-   exp 1.5, log 1.5, logistic 2.5, tanh 3. NaN gives NaN, overflow inf, underflow passes through the subnormals.
+   exp 1.5, log 1.5, logistic 2.5, tanh 3, cosine and sine of 2 pi x 2. NaN gives NaN, overflow inf, underflow passes through the subnormals.
    The polynomials are Chebyshev fits made for these intervals:
      exp:  (e^r - 1 - r) / r^2           for |r| <= ln(2)/2
-     log:  (2 atanh(s) - 2 s) / s^3      in s^2, for 1 + f in [sqrt(1/2), sqrt(2)], s = f / (2 + f)  */
+     log:  (2 atanh(s) - 2 s) / s^3      in s^2, for 1 + f in [sqrt(1/2), sqrt(2)], s = f / (2 + f)
+     sine: sin(2 pi s) / s, cosine: (cos(2 pi s) - 1) / s^2, both in s^2 for |s| <= 1/8  */
 
 #if defined(T_IS_FLOAT)
 #define BITS int32_t
@@ -182,4 +183,36 @@ static inline T FN(vxlogy)(T x, T y)
 {
     T product = x * FN(vlog)(y);
     return x == C(0.0) ? C(0.0) : product;
+}
+
+/* The cosine of 2 pi x, and its sine: x = k / 4 + s exactly, |s| <= 1/8. Beyond 2^20 turns there is no angle left in
+   float32: 1 and 0, as for what is no number at all. */
+static inline T FN(vturn)(T x, T *sine)
+{
+    const T small = FABS(x) < C(1048576.0) ? x : C(0.0);
+    const T shifted = C(4.0) * small + ROUND_MAGIC;
+    const BITS k = FN(bits)(shifted);
+    const T s = small - C(0.25) * (shifted - ROUND_MAGIC), z = s * s;
+#if defined(T_IS_FLOAT)
+    T p = -75.401612702747f, q = 59.424105981756f;
+    p = p * z + 81.592542871301f, q = q * z - 85.448820089651f;
+    p = p * z - 41.341662570548f, q = q * z + 64.939369051420f;
+    p = p * z + 6.2831852878129f, q = q * z - 19.739208789988f;
+#else
+    T p = -0.71163580907816659965, q = 0.27974078606575040508;
+    p = p * z + 3.8197881201632114229, q = q * z - 1.7143332694209920809;
+    p = p * z - 15.094640403891545649, q = q * z + 7.9035356123389601795;
+    p = p * z + 42.058693928988783438, q = q * z - 26.426256777817400247;
+    p = p * z - 76.70585975299812673, q = q * z + 60.244641371854563322;
+    p = p * z + 81.605249276074930668, q = q * z - 85.456817206693684583;
+    p = p * z - 41.341702240399760142, q = q * z + 64.939394022668291459;
+    p = p * z + 6.2831853071795864769, q = q * z - 19.739208802178717238;
+#endif
+    const T short_sine = s * p, short_cosine = C(1.0) + z * q;
+    const int turned = (k & 1) != 0; /* the low bits are k's, negative ones too */
+    const T c = turned ? short_sine : short_cosine, d = turned ? short_cosine : short_sine;
+    /* cos: +, -sin, -, +sin for k = 0, 1, 2, 3; sin: +, +cos, -, -cos */
+    const UBITS of_cosine = (UBITS)((k + 1) & 2), of_sine = (UBITS)(k & 2);
+    *sine = FN(unbits)((BITS)((UBITS)FN(bits)(d) ^ (of_sine << (8 * sizeof(T) - 2))));
+    return FN(unbits)((BITS)((UBITS)FN(bits)(c) ^ (of_cosine << (8 * sizeof(T) - 2))));
 }
