@@ -105,9 +105,18 @@ def _of_frame(X: Any) -> list[Column]:
         import narwhals.stable.v2 as nw
     except ImportError as error:
         raise ImportError('data frames need narwhals: pip install "cbackprop[tables]"') from error
-    frame = nw.from_native(X, eager_only=True)
+    labels, plain = _labels(X), _plain_numbers(X)
+    if len(plain) == len(labels):
+        return [Column(label, False, plain[i]) for i, label in enumerate(labels)]
+    others = X if not plain else X.iloc[:, [i for i in range(len(labels)) if i not in plain]]
+    frame = nw.from_native(others, eager_only=True)
+    others = frame.iter_columns()
     columns = []
-    for label, series in zip(_labels(X), frame.iter_columns(), strict=True):
+    for i, label in enumerate(labels):
+        if i in plain:
+            columns.append(Column(label, False, plain[i]))
+            continue
+        series = next(others)
         if series.dtype.is_numeric():
             values = series.cast(nw.Float64).to_numpy()
             columns.append(Column(label, False, np.asarray(values, dtype=np.float64)))
@@ -118,6 +127,17 @@ def _of_frame(X: Any) -> list[Column]:
             column = column_of(label, objects)
             columns.append(as_category(column) if text else column)
     return columns
+
+
+def _plain_numbers(X: Any) -> dict[int, NDArray]:
+    """The columns of a pandas frame that are NumPy's numbers, by their place: all at once."""
+    if not hasattr(X, "iloc"):
+        return {}
+    kinds = [dtype.kind if isinstance(dtype, np.dtype) else "" for dtype in X.dtypes.tolist()]
+    at = [i for i, kind in enumerate(kinds) if kind and kind in "iuf"]
+    some = X if len(at) == len(kinds) else X.iloc[:, at]
+    values = some.to_numpy(dtype=np.float64) if at else np.empty((0, 0))
+    return {place: values[:, i] for i, place in enumerate(at)}
 
 
 def column_of(label: Any, values: NDArray) -> Column:
