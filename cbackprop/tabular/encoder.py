@@ -206,7 +206,9 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
             return out
         check_is_fitted(self)
         columns = columns_of(X)
-        _check_feature_names(self, X, reset=False)
+        known = vars(self).get("feature_names_in_")
+        if known is None or [column.label for column in columns] != known.tolist():
+            _check_feature_names(self, X, reset=False)  # takes its time
         if len(columns) != self.n_features_in_:
             raise ValueError(
                 f"X has {len(columns)} features, but TableEncoder is expecting "

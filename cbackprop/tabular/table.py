@@ -97,7 +97,10 @@ def _labels(frame: Any) -> list:
 
 
 def _is_frame(X: Any) -> bool:
-    return hasattr(X, "columns") and (hasattr(X, "dtypes") or hasattr(X, "schema"))
+    # The class is asked first: pandas makes its dtypes anew for each who asks.
+    return hasattr(X, "columns") and any(
+        hasattr(one, name) for one in (type(X), X) for name in ("dtypes", "schema")
+    )
 
 
 def _of_frame(X: Any) -> list[Column]:
