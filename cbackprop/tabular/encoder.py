@@ -199,6 +199,10 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         TypeError, ValueError
             As `fit`; and for other columns than those of `fit`, or text where it had numbers.
         """
+        return self._encode(X)
+
+    def _encode(self, X: Any) -> Any:
+        """What `transform` gives, whatever containers scikit-learn is configured to make of it."""
         if self._takes(X):
             numbers = numbers_of(self)
             out = np.empty((len(X), numbers.width), dtype=np.float32)

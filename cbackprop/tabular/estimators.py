@@ -146,11 +146,11 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         )
         encoder.fit(rows_of(X, train))
         encoder.sparse_output = _is_mostly_zeros(encoder)
-        encoded = encoder.transform(X)
+        encoded = encoder._encode(X)
         self._use(encoder)
         if X_val is not None:
             check_consistent_length(X_val, y_val)
-            given = encoder.transform(X_val), self._more_targets(y_val)
+            given = encoder._encode(X_val), self._more_targets(y_val)
             if given[1].shape[1:] != targets.shape[1:]:
                 raise ValueError(
                     f"y_val must have as many columns as y: got {_shown(given[1])} for "
@@ -215,9 +215,9 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         encoder = clone(self.encoder_)
         encoder._fit_columns(table.columns(train_on), table.upper)
         encoder.sparse_output = _is_mostly_zeros(encoder)
-        encoded = encoder.transform(table.upper)
+        encoded = encoder._encode(table.upper)
         if table.lower is not None:
-            encoded = _below(encoded, encoder.transform(table.lower))
+            encoded = _below(encoded, encoder._encode(table.lower))
         rows = Rows(encoded, outputs.learnt(targets), weight, train_on, np.arange(0))
         members = train_again(self, rows, outputs, settings, rng, **how)
         if members is not None:
@@ -340,7 +340,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         """The mean over the members of what they say of the rows (n, n_outputs)."""
         if "networks_" not in vars(self):  # which is soon told: one row is microseconds
             check_is_fitted(self)
-        encoded = self.encoder_.transform(X)
+        encoded = self.encoder_._encode(X)
         execution = Execution(self.n_jobs)
         total = np.zeros((encoded.shape[0], self._outputs.n_outputs))
         for network in self.networks_:
