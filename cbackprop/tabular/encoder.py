@@ -26,7 +26,7 @@ from cbackprop.tabular.categories import (
 )
 from cbackprop.tabular.file import EncoderDescription
 from cbackprop.tabular.numbers import center_and_factor, edges_of, scaled
-from cbackprop.tabular.table import Column, as_category, chosen, columns_of
+from cbackprop.tabular.table import Column, as_category, chosen, columns_of, naming_what_to_do
 from cbackprop.validation.naming import named, public
 
 MOST_ONE_HOT = 1024  # of a column: a value of each row would fill the memory, and say nothing
@@ -212,7 +212,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         columns = columns_of(X)
         known = vars(self).get("feature_names_in_")
         if known is None or [column.label for column in columns] != known.tolist():
-            _check_feature_names(self, X, reset=False)  # takes its time
+            with naming_what_to_do(known, columns):
+                _check_feature_names(self, X, reset=False)  # takes its time
         if len(columns) != self.n_features_in_:
             raise ValueError(
                 f"X has {len(columns)} features, but TableEncoder is expecting "

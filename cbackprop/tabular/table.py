@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -90,6 +91,27 @@ def _below(upper: Column, lower: Column) -> Column:
     if upper.is_category or lower.is_category:
         upper, lower = as_category(upper), as_category(lower)
     return upper._replace(values=np.concatenate([upper.values, lower.values]))
+
+
+@contextmanager
+def naming_what_to_do(known: NDArray | None, columns: list[Column]) -> Iterator[None]:
+    """What scikit-learn says of other columns than those of `fit`, and what can be done."""
+    try:
+        yield
+    except ValueError as error:
+        names = [] if known is None else known.tolist()
+        labels = [column.label for column in columns]
+        more = [label for label in labels if label not in names]
+        absent = [name for name in names if name not in labels]
+        if absent:
+            remedy = f"add the column {absent[0]!r}, of missing values where nothing is known"
+        elif more:
+            remedy = f"leave out the column {more[0]!r}: X[model.feature_names_in_]"
+        else:
+            at = next(i for i, label in enumerate(labels) if label != names[i])
+            was = f"column {at} is {labels[at]!r} and was {names[at]!r}"
+            remedy = f"{was}: put them in order, X[model.feature_names_in_]"
+        raise ValueError(f"{error}\n{remedy}") from None
 
 
 def _labels(frame: Any) -> list:
