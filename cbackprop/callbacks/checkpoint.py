@@ -45,6 +45,9 @@ class Checkpoint(Callback):
     optimizer, random state, the order of the rows, curves. It is replaced as a whole, so that a
     process killed at any moment leaves the last checkpoint.
 
+    A fit of `TabularClassifier` or `TabularRegressor` is kept with all its members; to go on from
+    the file, it needs an integer as `random_state`, as the rows held out are drawn again.
+
     A resumed fit ends with the very numbers of one that was not interrupted, on the same machine
     with the same libraries and number of threads.
 

@@ -26,7 +26,15 @@ from cbackprop.tabular.categories import (
 )
 from cbackprop.tabular.file import EncoderDescription
 from cbackprop.tabular.numbers import center_and_factor, edges_of, scaled
-from cbackprop.tabular.table import Column, as_category, chosen, columns_of, naming_what_to_do
+from cbackprop.tabular.table import (
+    Column,
+    as_category,
+    as_numbers,
+    chosen,
+    columns_of,
+    finite,
+    naming_what_to_do,
+)
 from cbackprop.validation.naming import named, public
 
 MOST_ONE_HOT = 1024  # of a column: a value of each row would fill the memory, and say nothing
@@ -153,7 +161,7 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         """Learn from these columns, under the names that X has for them."""
         is_categorical = self._kinds(columns)
         numeric = [
-            _finite(c).values
+            finite(c).values
             for c, is_one in zip(columns, is_categorical, strict=True)
             if not is_one
         ]
@@ -224,7 +232,7 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
             if is_one:
                 categorical.append(as_category(column))
             else:
-                numeric.append(_as_numbers(column).values)
+                numeric.append(as_numbers(column).values)
         n = len(columns[0].values)
         numbers, values = numbers_of(self), np.empty((n, len(numeric)))
         for i, of_one in enumerate(numeric):
@@ -389,25 +397,3 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         tags.input_tags.categorical = tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _finite(column: Column) -> Column:
-    """A column of numbers without infinities."""
-    bad = np.isinf(column.values)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"column {column.label!r} has infinity in row {row}: replace it, by NaN for example"
-        )
-    return column
-
-
-def _as_numbers(column: Column) -> Column:
-    """A column that was of numbers in `fit`."""
-    if column.is_category:
-        item = next(item for item in column.values if item is not None)
-        raise ValueError(
-            f"column {column.label!r} had numbers in fit, and now holds {item!r}: fit anew, or "
-            "convert it"
-        )
-    return _finite(column)

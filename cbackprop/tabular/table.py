@@ -211,6 +211,28 @@ def as_category(column: Column) -> Column:
     return Column(column.label, True, objects)
 
 
+def finite(column: Column) -> Column:
+    """A column of numbers without infinities."""
+    bad = np.isinf(column.values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"column {column.label!r} has infinity in row {row}: replace it, by NaN for example"
+        )
+    return column
+
+
+def as_numbers(column: Column) -> Column:
+    """A column that was of numbers in `fit`."""
+    if column.is_category:
+        item = next(item for item in column.values if item is not None)
+        raise ValueError(
+            f"column {column.label!r} had numbers in fit, and now holds {item!r}: fit anew, or "
+            "convert it"
+        )
+    return finite(column)
+
+
 def chosen(given: Any, labels: Sequence[Any]) -> NDArray[np.bool_]:
     """The columns that `categorical_features` names: as a mask, by number or by name.
 

@@ -11,6 +11,7 @@ import pytest
 from sklearn.base import clone
 from tiny_tables import LABELS, NUMBERS, X, assert_same_model, both, classifier, regressor
 
+import cbackprop
 from cbackprop import Progress
 from cbackprop.callbacks import Callback, state_of
 
@@ -200,3 +201,25 @@ def test_verbose_draws_one_line_in_a_terminal_and_prints_many_elsewhere(capsys, 
 def test_verbose_without_rows_held_out_tells_the_loss(capsys):
     regressor(verbose=1).fit(X[:4], NUMBERS[:4])
     assert re.match(r"epoch 1/4: loss [\d.]+, 2 members", capsys.readouterr().out)
+
+
+def test_scikit_learns_callbacks_score_every_epoch_and_the_fit():
+    callback = pytest.importorskip("sklearn.callback")
+    monitor = callback.ScoringMonitor(scoring="accuracy")
+    model = classifier(max_epochs=3).set_callbacks(monitor).fit(X, LABELS)
+    scores = [entry["accuracy"] for entry in monitor.get_logs().data]
+    assert len(scores) == 4
+    assert scores[0] == model.score(X, LABELS)
+
+
+def test_a_callback_may_save_the_model(tmp_path):
+    said = []
+
+    def save(model, history):
+        model.save(tmp_path / str(history.epochs))
+        said.append(model.predict(X))
+
+    regressor(n_folds=2).fit(X, NUMBERS, callbacks=[save])
+    for epoch, expected in enumerate(said, 1):
+        loaded = cbackprop.load(tmp_path / str(epoch))
+        np.testing.assert_array_equal(loaded.predict(X), expected)

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 from tiny_tables import LABELS, NUMBERS, X, assert_same_model, both, classifier, regressor
 
 import cbackprop
 from cbackprop import Checkpoint
 from cbackprop.container import ModelFileError
+from cbackprop.files.container import reading, write
+from cbackprop.files.registry import declared_tensors
 
 
 class Cut(Exception):
@@ -149,3 +152,52 @@ def test_what_no_file_can_hold_is_refused_before_the_first_epoch(tmp_path):
         model.fit(X, LABELS, callbacks=callbacks)
     assert not told
     assert not (tmp_path / "fit").exists()
+
+
+def test_folds_of_a_cross_validation_begin_anew(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "fit", 2, resume=True, on_mismatch="restart")
+    params = {"callbacks": [checkpoint]}
+    scores = cross_val_score(classifier(), X, LABELS, cv=2, params=params)
+    np.testing.assert_array_equal(scores, cross_val_score(classifier(), X, LABELS, cv=2))
+
+
+DAMAGED = {
+    "epoch": -1,
+    "done": 3,
+    "best_epoch": 99,
+    "rows": [1],
+    "n_steps": [0],
+    "n_states": 9,
+    "samples": "many",
+    "history": {},
+    "random_states": [],
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_checkpoint_that_cannot_be_is_refused_and_the_estimator_is_as_it_was(name, tmp_path):
+    path = tmp_path / "fit"
+    interrupted(classifier(), LABELS, path, 2)
+    with reading(path) as reader:
+        about = reader.description
+        reader.declare(declared_tensors(about))
+        tensors = {key: np.array(reader.tensor(key)) for key in declared_tensors(about)}
+    about["tabular"]["fit"][name] = DAMAGED[name]
+    write(path, about, tensors)
+    model = classifier()
+    with pytest.raises(ModelFileError):
+        model.fit(X, LABELS, callbacks=[Checkpoint(path, resume=True)])
+    assert not hasattr(model, "networks_")
+
+
+def test_orders_of_other_rows_are_refused(tmp_path):
+    path = tmp_path / "fit"
+    interrupted(classifier(), LABELS, path, 2)
+    with reading(path) as reader:
+        about = reader.description
+        reader.declare(declared_tensors(about))
+        tensors = {key: np.array(reader.tensor(key)) for key in declared_tensors(about)}
+    tensors["fit.orders"] = 0 * tensors["fit.orders"]
+    write(path, about, tensors)
+    with pytest.raises(ModelFileError, match="orders of rows"):
+        classifier().fit(X, LABELS, callbacks=[Checkpoint(path, resume=True)])
