@@ -161,6 +161,16 @@ def test_folds_of_a_cross_validation_begin_anew(tmp_path):
     np.testing.assert_array_equal(scores, cross_val_score(classifier(), X, LABELS, cv=2))
 
 
+def content(path):
+    """The description and the tensors of a file."""
+    with reading(path) as reader:
+        declared = declared_tensors(reader.description)
+        reader.declare(declared)
+        tensors = {name: np.array(reader.tensor(name)) for name in declared}
+        about = {k: v for k, v in reader.description.items() if k not in ("sha256", "version")}
+    return about, tensors
+
+
 DAMAGED = {
     "epoch": -1,
     "done": 3,
@@ -178,10 +188,7 @@ DAMAGED = {
 def test_a_checkpoint_that_cannot_be_is_refused_and_the_estimator_is_as_it_was(name, tmp_path):
     path = tmp_path / "fit"
     interrupted(classifier(), LABELS, path, 2)
-    with reading(path) as reader:
-        about = reader.description
-        reader.declare(declared_tensors(about))
-        tensors = {key: np.array(reader.tensor(key)) for key in declared_tensors(about)}
+    about, tensors = content(path)
     about["tabular"]["fit"][name] = DAMAGED[name]
     write(path, about, tensors)
     model = classifier()
@@ -193,10 +200,7 @@ def test_a_checkpoint_that_cannot_be_is_refused_and_the_estimator_is_as_it_was(n
 def test_orders_of_other_rows_are_refused(tmp_path):
     path = tmp_path / "fit"
     interrupted(classifier(), LABELS, path, 2)
-    with reading(path) as reader:
-        about = reader.description
-        reader.declare(declared_tensors(about))
-        tensors = {key: np.array(reader.tensor(key)) for key in declared_tensors(about)}
+    about, tensors = content(path)
     tensors["fit.orders"] = 0 * tensors["fit.orders"]
     write(path, about, tensors)
     with pytest.raises(ModelFileError, match="orders of rows"):
