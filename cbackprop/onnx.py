@@ -149,10 +149,17 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     activated = graph.node("Cast", operator.inputs[0].full_name, to=element_type)
     hidden = as_activations(model.network_.activation, model.n_layers_ - 2)
     names = [*((f.name, f.parameter) for f in hidden), (model.out_activation_, 0.0)]
+    parametric = iter(model.network_.activation_weights)  # of hidden layers, if they have any
     for weights, biases, (name, slope) in zip(model.coefs_, model.intercepts_, names, strict=True):
         product = graph.node("MatMul", activated, graph.constant(weights, element_type))
         z = graph.node("Add", product, graph.constant(biases, element_type))
         activated = _activate(graph, name, slope, z, element_type)
+        if (own := next(parametric, None)) is not None:
+            before, behind = (_Term(graph, term, element_type) for term in (z, activated))
+            activated = (
+                before
+                + _Term(graph, graph.constant(own, element_type), element_type) * (behind - before)
+            ).name
     if _raw_scores(model, scope):
         _add_classes(graph, model, operator, z, element_type, raw_scores=True)
     elif isinstance(model, MLPRegressor):

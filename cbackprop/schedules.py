@@ -1,5 +1,6 @@
-"""Schedules of the learning rate, step by step: for `SGD(schedule=...)` and its like."""
+"""Schedules of the learning rate, of decay and of dropout: for `SGD(schedule=...)` and its like."""
 
+from cbackprop.functions.realmlp import CosineLog, FlatCosine
 from cbackprop.functions.schedules import (
     Constant,
     Cosine,
@@ -14,7 +15,9 @@ from cbackprop.functions.schedules import (
 __all__ = [
     "Constant",
     "Cosine",
+    "CosineLog",
     "Exponential",
+    "FlatCosine",
     "InverseScaling",
     "OfTime",
     "OneCycle",

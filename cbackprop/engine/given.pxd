@@ -4,7 +4,7 @@ from libc.math cimport INFINITY
 
 from cbackprop.engine.block cimport Block
 from cbackprop.engine.front cimport n_parts
-from cbackprop.engine.passes cimport Task
+from cbackprop.engine.passes cimport Task, has_blend
 from cbackprop.engine.plan cimport ADAMW
 from cbackprop.engine.steps cimport Training
 
@@ -26,6 +26,10 @@ cdef inline object take_numbers(Training* training, const Task* task, numbers, g
     cdef Py_ssize_t i
     cdef const double* row
     training.numbers = training.groups = NULL
+    training.n_kinds = 2
+    for i in range(n_layers):
+        if has_blend(task, i):
+            training.n_kinds = 3
     if numbers is not None:
         of_steps = Block(numbers, "numbers", "float64", 2)
         if of_steps.length(0) != n_steps or of_steps.length(1) != 3:
@@ -44,14 +48,15 @@ cdef inline object take_numbers(Training* training, const Task* task, numbers, g
                 raise ValueError(f"numbers has the decay {row[1]} for step {i}, and only adamw decays")
     if groups is not None:
         factors = Block(groups, "groups", "float64", 3)
-        if factors.length(0) != n_groups or factors.length(1) != 2 or factors.length(2) != 3:
+        of_blends = ", and for parametric activations" if training.n_kinds == 3 else ""
+        if factors.length(0) != n_groups or factors.length(1) != training.n_kinds or factors.length(2) != 3:
             raise ValueError(
-                f"groups must have shape {(n_groups, 2, 3)}: factors of rate, decay and epsilon for each layer's "
-                f"weights and biases, and then for each part before the layers, twice; got "
+                f"groups must have shape {(n_groups, training.n_kinds, 3)}: factors of rate, decay and epsilon for each "
+                f"layer's weights and biases{of_blends}, and then for each part before the layers; got "
                 f"{(factors.length(0), factors.length(1), factors.length(2))}")
         training.groups = <const double*>factors.view.buf
-        for i in range(6 * n_groups):
+        for i in range(3 * training.n_kinds * n_groups):
             if not 0.0 <= training.groups[i] < INFINITY:
                 raise ValueError(
-                    f"groups must be finite and at least 0, got {training.groups[i]} in layer {i // 6}")
+                    f"groups must be finite and at least 0, got {training.groups[i]} in layer {i // (3 * training.n_kinds)}")
     return of_steps, factors

@@ -12,6 +12,10 @@ cdef extern from "vector/table.h":
         void (*drop)(float*, float*, Py_ssize_t, Py_ssize_t,
                      void (*)(const float*, float*, Py_ssize_t, double) noexcept nogil, double,
                      uint64_t, Py_ssize_t, double) noexcept nogil
+        void (*blend)(float*, const float*, const float*, float*, float*, Py_ssize_t, Py_ssize_t,
+                      void (*)(float*, const float*, float*, Py_ssize_t, Py_ssize_t, double) noexcept nogil,
+                      void (*)(const float*, float*, Py_ssize_t, double) noexcept nogil, double) noexcept nogil
+        void (*blend_backward)(float*, const float*, float*, Py_ssize_t) noexcept nogil
         void (**output)(float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(float*, float*, const float*, const int32_t*, const float*, Py_ssize_t,
                         Py_ssize_t, const double*) noexcept nogil
@@ -48,6 +52,10 @@ cdef extern from "vector/table.h":
         void (*drop)(double*, double*, Py_ssize_t, Py_ssize_t,
                      void (*)(const double*, double*, Py_ssize_t, double) noexcept nogil, double,
                      uint64_t, Py_ssize_t, double) noexcept nogil
+        void (*blend)(double*, const double*, const double*, double*, double*, Py_ssize_t, Py_ssize_t,
+                      void (*)(double*, const double*, double*, Py_ssize_t, Py_ssize_t, double) noexcept nogil,
+                      void (*)(const double*, double*, Py_ssize_t, double) noexcept nogil, double) noexcept nogil
+        void (*blend_backward)(double*, const double*, double*, Py_ssize_t) noexcept nogil
         void (**output)(double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (**loss)(double*, double*, const double*, const int32_t*, const double*, Py_ssize_t,
                         Py_ssize_t, const double*) noexcept nogil

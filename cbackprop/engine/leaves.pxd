@@ -38,6 +38,26 @@ cdef inline void drop(int64_t activation, bint is_kept, floating* a, floating* s
         of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, rate)
 
 
+cdef inline void blend(int64_t activation, bint is_kept, floating* z, const floating* b, const floating* w,
+                       floating* slopes, floating* excess, Py_ssize_t m, Py_ssize_t n, double slope) noexcept nogil:
+    """Z (m, n) becomes A = X + w (f(X) - X), X = Z + b; `slopes` and `excess`, if not NULL, dA/dX and f(X) - X."""
+    if floating is float:
+        of_float.blend(z, b, w, slopes, excess, m, n, of_float.activate[activation],
+                       NULL if is_kept else of_float.derivative[activation], slope)
+    else:
+        of_double.blend(z, b, w, slopes, excess, m, n, of_double.activate[activation],
+                        NULL if is_kept else of_double.derivative[activation], slope)
+
+
+cdef inline void blend_backward(floating* delta, const floating* slopes, floating* excess,
+                                Py_ssize_t n) noexcept nogil:
+    """`excess` (n) becomes its product with D (n), and D that with `slopes`."""
+    if floating is float:
+        of_float.blend_backward(delta, slopes, excess, n)
+    else:
+        of_double.blend_backward(delta, slopes, excess, n)
+
+
 cdef inline void output(int code, floating* z, Py_ssize_t m, Py_ssize_t k) noexcept nogil:
     """Z (m, k) becomes A."""
     if floating is float:

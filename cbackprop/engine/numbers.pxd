@@ -54,17 +54,17 @@ cdef inline Step step_of(
 
 
 cdef inline Step step_of_group(
-    const Training* training, const Step* step, Py_ssize_t layer, bint biases
+    const Training* training, const Step* step, Py_ssize_t layer, Py_ssize_t kind
 ) noexcept nogil:
-    """The step of a layer's weights, or of its biases, which have no penalty."""
+    """The step of a layer's weights; kind 1: of its biases, 2: of its parametric activation; these have no penalty."""
     cdef const double* factors
     cdef Step own = step[0]
     if training.groups != NULL:
-        factors = training.groups + 3 * (2 * layer + biases)
+        factors = training.groups + 3 * (training.n_kinds * layer + kind)
         own.rate *= factors[0]
         own.decay *= factors[0] * factors[1]
         own.epsilon *= factors[2]
-    if biases:
+    if kind != 0:
         own.l2 = own.l1 = 0.0
     return own
 

@@ -60,6 +60,17 @@ cdef struct Task:
     uint64_t seed                   # of what it leaves out
 
 
+cdef inline bint has_blend(const Task* task, Py_ssize_t index) noexcept nogil:
+    """Whether a hidden layer's activation is parametric: its units' w then stand between b and the next W."""
+    return (index + 1 < task.n_layers
+            and task.plan[index + 1].weights != task.plan[index].biases + task.plan[index].n_out)
+
+
+cdef inline Py_ssize_t rows_of(const Task* task, Py_ssize_t index) noexcept nogil:
+    """Rows of a layer's [W; b], or of [W; b; w]."""
+    return task.plan[index].n_in + 1 + has_blend(task, index)
+
+
 cdef inline int64_t index_at(const void* indices, int size, int64_t position) noexcept nogil:
     """A number of CSR's index arrays, whose items have `size` bytes."""
     if size == 4:
@@ -69,7 +80,7 @@ cdef inline int64_t index_at(const void* indices, int size, int64_t position) no
 
 # The workspace's blocks, one behind the other, `capacity` rows each: gathered rows A_0 (only if rows are picked from a
 # dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k), and the derivatives f'(Z) of
-# those layers that keep them; those with dropout do.
+# those layers that keep them; those with dropout do, and those with a parametric activation, f(Z) - Z behind them.
 cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil
 cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
 cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
@@ -94,8 +105,8 @@ cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first
 # Gradient of one part of the front, by its parameters, over m rows of the blocks, times scale.
 cdef void front_gradient(const Task* task, Py_ssize_t part, Py_ssize_t m, double scale, floating* out) noexcept nogil
 
-# Gradient of one layer over m rows of the blocks, for rows low ... high of [W; b] (row n_in is the biases'):
-# out := keep * out + scale * (A^T D); keep_biases for the biases' row.
+# Gradient of one layer over m rows of the blocks, for rows low ... high of [W; b] (row n_in is the biases') or of
+# [W; b; w]: out := keep * out + scale * (A^T D); keep_biases for the rows of biases and w.
 cdef void layer_gradient(const Task* task, Py_ssize_t layer, Py_ssize_t first, Py_ssize_t m, Py_ssize_t low,
                          Py_ssize_t high, double scale, double keep, double keep_biases,
                          floating* out) noexcept nogil

@@ -4,6 +4,9 @@
     D_L = dC/dZ_L,             D_l = (D_{l+1} W_{l+1}^T) * f'(Z_l)            (BP1), (BP2)
     dC/dW_l = A_{l-1}^T D_l,   dC/db_l = sum of D_l over the rows             (BP4), (BP3)
 
+Where an activation is parametric, A_l = Z_l + w (f(Z_l) - Z_l), 1 + w (f' - 1) stands for f', and dC/dw is the sum over
+the rows of (D_{l+1} W_{l+1}^T) * (f(Z_l) - Z_l).
+
 The functions are generic in float and double: those of the workspace that they are given. Ranges of rows do not touch
 each other, so threads run them side by side.
 """
@@ -17,7 +20,7 @@ from cbackprop.engine.masks cimport nth_key
 from cbackprop.engine.plan cimport (
     ACTIVATION_ROWS, DERIVATIVE_KEPT, ELU, IDENTITY, OUTPUT_ROWS, RELU, TARGETS_LABELS,
 )
-from cbackprop.engine.products cimport backward_product, forward_product, gradient_product
+from cbackprop.engine.products cimport backward_product, forward_product, gradient_product, plain_product
 
 
 cdef inline bint gathered(const Task* task) noexcept nogil:
@@ -47,7 +50,7 @@ cdef inline bint keeps_slopes(const Task* task, Py_ssize_t index) noexcept nogil
     Of relu's a it leaves enough: 0 where the derivative is, or was made, 0.
     """
     return index + 1 < task.n_layers and (
-        made_with_a(task, index) or (drops(task, index) and task.plan[index].activation != RELU))
+        made_with_a(task, index) or has_blend(task, index) or (drops(task, index) and task.plan[index].activation != RELU))
 
 
 cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil:
@@ -57,7 +60,7 @@ cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capac
     for layer in range(task.n_layers):
         columns += task.plan[layer].n_out * (2 if task.training else 1)
         if task.training and keeps_slopes(task, layer):
-            columns += task.plan[layer].n_out
+            columns += task.plan[layer].n_out * (1 + has_blend(task, layer))
     if task.training:
         columns += 2 * task.plan[task.n_layers - 1].n_out
     return columns * capacity
@@ -91,8 +94,13 @@ cdef floating* kept(const Task* task, floating* workspace, Py_ssize_t layer) noe
     block = deltas(task, workspace, task.n_layers + 1) + 2 * task.plan[task.n_layers - 1].n_out * task.capacity
     for before in range(layer - 1):
         if keeps_slopes(task, before):
-            block += task.plan[before].n_out * task.capacity
+            block += task.plan[before].n_out * (1 + has_blend(task, before)) * task.capacity
     return block
+
+
+cdef floating* excess(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
+    """f(Z_layer) - Z_layer, the same shape as A_layer, behind what `kept` gives: of a parametric activation."""
+    return kept(task, workspace, layer) + task.plan[layer - 1].n_out * task.capacity
 
 
 cdef const floating* inputs(const Task* task, floating* workspace, Py_ssize_t first) noexcept nogil:
@@ -134,12 +142,31 @@ cdef void add_sparse_product(
                 values[at], W + index_at(task.indices, task.index_size, at) * n_out, Z + (i - start) * n_out, n_out)
 
 
+cdef void blend(
+    const Task* task, floating* workspace, Py_ssize_t index, Py_ssize_t start, Py_ssize_t m, floating* z,
+    floating* slopes_kept, const Masks* masks
+) noexcept nogil:
+    """A parametric activation of rows from `start`, and what dropout leaves of f(Z) - Z."""
+    cdef Py_ssize_t n_out = task.plan[index].n_out
+    cdef int64_t activation = task.plan[index].activation
+    cdef const floating* biases = <const floating*>task.parameters + task.plan[index].biases
+    cdef floating* rest = NULL
+    if slopes_kept != NULL:
+        rest = excess(task, workspace, index + 1) + start * n_out
+    leaves.blend(activation, made_with_a(task, index), z, biases, biases + n_out, slopes_kept, rest, m, n_out,
+                 slope_of(task, index))
+    if masks != NULL and rest != NULL and drops(task, index):
+        leaves.drop(activation, True, rest, <floating*>NULL, m, n_out, slope_of(task, index),
+                    nth_key(masks.key, <uint64_t>index), masks.row + start, task.dropout[index] * masks.factor)
+
+
 cdef void forward(
     const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const Masks* masks
 ) noexcept nogil:
     """A_1 ... A_{L-1}, and Z_L where A_L will stand."""
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
     cdef int64_t activation
+    cdef bint blended
     cdef const floating* a
     cdef floating* z
     cdef floating* slopes_kept
@@ -161,6 +188,7 @@ cdef void forward(
         n_in = layer.n_in
         n_out = layer.n_out
         z = activations(task, workspace, index + 1) + start * n_out
+        blended = has_blend(task, index)
         slopes_kept = kept(task, workspace, index + 1)
         if slopes_kept != NULL:
             slopes_kept += start * n_out
@@ -169,13 +197,19 @@ cdef void forward(
         if index == 0 and task.index_size != 0:
             memset(z, 0, m * n_out * sizeof(floating))
             add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
-            leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, slope_of(task, index))
+            if not blended:
+                leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, slope_of(task, index))
         else:
             a = inputs(task, workspace, first) if index == 0 else activations(task, workspace, index)
-            forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, parameters + layer.biases,
-                            activation, slope_of(task, index), z, slopes_kept)
+            if blended:
+                plain_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, z)
+            else:
+                forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights,
+                                parameters + layer.biases, activation, slope_of(task, index), z, slopes_kept)
+        if blended:
+            blend(task, workspace, index, start, m, z, slopes_kept, masks)
         if masks != NULL and drops(task, index):
-            leaves.drop(activation, made_with_a(task, index), z, slopes_kept, m, n_out, slope_of(task, index),
+            leaves.drop(activation, blended or made_with_a(task, index), z, slopes_kept, m, n_out, slope_of(task, index),
                         nth_key(masks.key, <uint64_t>index), masks.row + start, task.dropout[index] * masks.factor)
 
 
@@ -268,6 +302,7 @@ cdef void backward(
     cdef Py_ssize_t m = stop - start, index, n_in, n_out
     cdef int64_t activation
     cdef double scale
+    cdef bint blended
     cdef floating* delta
     cdef const floating* made_of
     cdef const floating* parameters = <const floating*>task.parameters
@@ -280,7 +315,11 @@ cdef void backward(
         activation = task.plan[index - 1].activation
         made_of = activations(task, workspace, index)
         scale = 1.0
-        if masks != NULL and drops(task, index - 1) and activation == RELU:
+        blended = has_blend(task, index - 1)
+        if blended:
+            activation = IDENTITY       # of the product; what it is behind f comes then
+            made_of = kept(task, workspace, index)
+        elif masks != NULL and drops(task, index - 1) and activation == RELU:
             scale = 1.0 / (1.0 - task.dropout[index - 1] * masks.factor)
         elif masks != NULL and drops(task, index - 1):
             activation = ELU    # what stands beside A is multiplied, as for every derivative that is kept
@@ -290,6 +329,9 @@ cdef void backward(
         backward_product(m, n_in, n_out, scale, deltas(task, workspace, index + 1) + start * n_out,
                          parameters + task.plan[index].weights, activation, slope_of(task, index - 1),
                          made_of + start * n_in, delta)
+        if blended:
+            leaves.blend_backward(delta, made_of + start * n_in,
+                                  excess(task, workspace, index) + start * n_in, m * n_in)
 
 
     if task.front.n_pieces != 0:
@@ -362,5 +404,8 @@ cdef void layer_gradient(
         else:
             a = inputs(task, workspace, first) if layer == 0 else activations(task, workspace, layer)
             gradient_product(stop - low, n_out, m, scale, a + low, n_in, delta, keep, W + low * n_out)
-    if high > n_in:
+    if low <= n_in < high:
         leaves.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)
+    if high > n_in + 1:
+        leaves.column_sums(excess(task, workspace, layer + 1), out + task.plan[layer].biases + n_out, m, n_out, scale,
+                           keep_biases)

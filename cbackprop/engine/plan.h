@@ -96,7 +96,8 @@ static const FinishRow FINISH_ROWS[] = {
 };
 
 /* One layer, z = a W + b: a row of the plan, and of the NumPy structured array of the same layout.
-   W (n_in, n_out) starts at `weights` in the flat vector, b (n_out) at `biases`, right behind it. */
+   W (n_in, n_out) starts at `weights` in the flat vector, b (n_out) at `biases`, right behind it. Where the next layer's
+   W starts n_out numbers later than it could, the activation is parametric, and these are its w. */
 typedef struct {
     int64_t n_in, n_out;
     int64_t weights, biases;

@@ -21,6 +21,15 @@ cdef inline void forward_product(
     activate(activation, z, b, kept, m, n_out, slope)
 
 
+cdef inline void plain_product(
+    Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, const floating* a, const floating* W, floating* z,
+) noexcept nogil:
+    """Z (m, n_out) := A W."""
+    if not small_product(False, False, m, n_out, n_in, 1.0, a, n_in, W, n_out, 0.0, z, n_out, NOTHING,
+                         <const floating*>NULL):
+        blas_product(False, False, m, n_out, n_in, 1.0, a, n_in, W, n_out, 0.0, z, n_out)
+
+
 cdef inline void backward_product(
     Py_ssize_t m, Py_ssize_t n_in, Py_ssize_t n_out, double scale, const floating* delta, const floating* W,
     int64_t activation, double slope, const floating* made_of, floating* out,

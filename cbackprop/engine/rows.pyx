@@ -119,6 +119,8 @@ cdef Py_ssize_t check_plan(Block plan, Py_ssize_t begin) except -1:
         if index and layer.n_in != layers[index - 1].n_out:
             raise ValueError(
                 f"plan: layer {index} takes {layer.n_in} units, but the layer before gives {layers[index - 1].n_out}")
+        if index and layer.weights == total + layers[index - 1].n_out:      # those of a parametric activation between
+            total = layer.weights
         if layer.weights != total or layer.biases != total + layer.n_in * layer.n_out:
             raise ValueError(
                 f"plan: layer {index} must start at {total} of the vector, biases right behind its weights, "

@@ -62,6 +62,8 @@ cdef class Task:
     Parameters
     ----------
     plan : structured array (n_layers,) of dtype LAYER
+        A layer's numbers stand behind those of the one before, whose activation is parametric if n_out numbers lie
+        between: the units' w, a = z + w (f(z) - z).
     output : int
         One of the codes in OUTPUTS.
     parameters : float32 or float64 array (n_parameters,)
@@ -358,7 +360,8 @@ cdef class Task:
         that no interrupt can come between.
         `numbers` (mini-batches, 3), float64, has the learning rate and the decoupled decay of each step, instead of
         the rule's, and a factor of the task's rates of dropout, 1 to leave them. `groups` (n_layers, 2, 3), float64,
-        has factors of rate, decay and epsilon for every layer's weights and biases.
+        has factors of rate, decay and epsilon for every layer's weights and biases; (n_layers, 3, 3) if there are
+        parametric activations, whose own come third.
         Returns the sum of the mini-batches' mean losses (penalties included) times their rows: this thread's share.
         """
         cdef steps.Training training

@@ -30,7 +30,8 @@ cdef struct Training:
     Py_ssize_t thread
     Py_ssize_t n_threads
     const double* numbers           # (mini-batches, 3): learning rate, decay, factor of the rates of dropout; or NULL
-    const double* groups            # (n_layers, 2, 3): factors of rate, decay, epsilon; of weights, of biases; or NULL
+    const double* groups            # (n_layers, n_kinds, 3): factors of rate, decay, epsilon; or NULL
+    Py_ssize_t n_kinds              # of parameters: weights, biases, and those of parametric activations, if there are any
 
 # The sum over these mini-batches of the mean loss, penalties included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training) noexcept nogil
@@ -45,7 +46,8 @@ cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out
 # What a step is made of, for `rehearsal`, too.
 cdef struct Share:
     # Rows low ... high of a layer's [W; b]. Its weights are `weights` numbers from `at` of the vector; `biases` is
-    # n_out where the last row, that of the biases, is among them, and else 0.
+    # n_out where the row of the biases is among them, more by n_out where that of a parametric activation is, and
+    # else 0.
     Py_ssize_t low
     Py_ssize_t high
     Py_ssize_t at

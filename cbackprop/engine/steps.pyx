@@ -1,8 +1,8 @@
 """Training: mini-batch after mini-batch, alone or in a team; and the whole-data sweeps, a block of rows at a time.
 
 A step has two halves. In the first a thread takes a range of the mini-batch's rows through forward and backward. In
-the second it takes a range of the rows of every layer's [W; b], a contiguous slice of the vector, computes the
-gradient there and moves the parameters. A barrier stands behind each half; nothing is reduced, so a run is
+the second it takes a range of the rows of every layer's [W; b], or [W; b; w] where the activation is parametric, a
+contiguous slice of the vector, computes the gradient there and moves the parameters. A barrier stands behind each half; nothing is reduced, so a run is
 repeatable.
 """
 
@@ -16,7 +16,7 @@ from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group, step_of_part
 from cbackprop.engine.passes cimport (
     Masks, activations, ask_for_rows, backward, finish, forward, front_gradient, layer_gradient, output_delta, prepare,
-    total_weight,
+    rows_of, total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
 from cbackprop.engine.weights cimport absolutes, bound_columns
@@ -49,14 +49,14 @@ cdef Share share_of_rows(const Task* task, Py_ssize_t index, Py_ssize_t low, Py_
     share.low = low
     share.high = high
     share.at = task.plan[index].weights + low * n_out
-    share.weights = ((high if high < n_in else n_in) - low) * n_out
-    share.biases = n_out if high > n_in else 0
+    share.weights = ((high if high < n_in else n_in) - low) * n_out if low < n_in else 0
+    share.biases = (high - (low if low > n_in else n_in)) * n_out if high > n_in else 0
     return share
 
 
 cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index) noexcept nogil:
     """What this thread has of a layer."""
-    cdef Py_ssize_t rows = task.plan[index].n_in + 1
+    cdef Py_ssize_t rows = rows_of(task, index)
     return share_of_rows(task, index, part(rows, training.thread, training.n_threads),
                          part(rows, training.thread + 1, training.n_threads))
 
@@ -82,7 +82,7 @@ cdef Py_ssize_t rows_at_once(
 
 cdef bint is_frozen(const Training* training, Py_ssize_t index) noexcept nogil:
     """Whether a layer stays as it is. No Group has a factor of epsilon that is 0."""
-    return training.groups != NULL and training.groups[6 * index + 2] == 0.0
+    return training.groups != NULL and training.groups[3 * training.n_kinds * index + 2] == 0.0
 
 
 cdef double update_layer(
@@ -137,19 +137,19 @@ cdef double update_share(
     double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     """Weights and biases together, or one after the other where their groups differ."""
-    cdef Py_ssize_t n_in = task.plan[index].n_in
+    cdef Py_ssize_t n_in = task.plan[index].n_in, row
     cdef Step own
     cdef double norm = 0.0
     if training.groups == NULL:
         return update_rows(task, training, index, share, first, m, weight, step, parameters)
     if share.weights != 0:
-        own = step_of_group(training, step, index, False)
+        own = step_of_group(training, step, index, 0)
         norm = update_rows(task, training, index,
                            share_of_rows(task, index, share.low, share.high if share.high < n_in else n_in),
                            first, m, weight, &own, parameters)
-    if share.biases != 0:
-        own = step_of_group(training, step, index, True)
-        update_rows(task, training, index, share_of_rows(task, index, n_in, n_in + 1), first, m, weight, &own,
+    for row in range(n_in if share.low < n_in else share.low, share.high):      # of biases, of a parametric activation
+        own = step_of_group(training, step, index, 1 + row - n_in)
+        update_rows(task, training, index, share_of_rows(task, index, row, row + 1), first, m, weight, &own,
                     parameters)
     return norm
 
@@ -179,7 +179,7 @@ cdef double update_rows(
     layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
     if not at_once:
         add_signs(<floating>step.l1, parameters + share.at, <floating*>training.gradient + share.at, share.weights)
-    if l2 == 0.0:       # the biases stand right behind the weights
+    if l2 == 0.0:       # what has no penalty stands right behind the weights
         move(training, share.at, share.weights + share.biases, step, parameters)
     else:
         of_biases = step[0]
@@ -206,7 +206,7 @@ cdef double move_by_gradient(
     cdef floating* gradient = <floating*>training.gradient
     cdef Share share
     cdef Step own, decayed = step[0]
-    cdef Py_ssize_t index, thread, at, size
+    cdef Py_ssize_t index, thread, at, size, n_in, row
     cdef Py_ssize_t begin = part(n_parts(&task.front), training.thread, training.n_threads)
     cdef Py_ssize_t end = part(n_parts(&task.front), training.thread + 1, training.n_threads)
     cdef double norm = 0.0, length = 0.0, scale = 1.0, l2 = step.l2
@@ -223,10 +223,10 @@ cdef double move_by_gradient(
             add_signs(<floating>step.l1, parameters + share.at, gradient + share.at, share.weights)
         if training.rule.clip_value > 0.0:
             clip(gradient + share.at, share.weights, training.rule.clip_value)
-            clip(gradient + task.plan[index].biases, share.biases, training.rule.clip_value)
+            clip(gradient + share.at + share.weights, share.biases, training.rule.clip_value)
         if training.rule.clip_norm > 0.0:
             length += squares(gradient + share.at, share.weights)
-            length += squares(gradient + task.plan[index].biases, share.biases)
+            length += squares(gradient + share.at + share.weights, share.biases)
     for index in range(begin, end):
         at, size = part_begin(&task.front, index), part_size(&task.front, index)
         if training.rule.clip_value > 0.0:
@@ -248,11 +248,14 @@ cdef double move_by_gradient(
         share = share_of(task, training, index)
         if scale != 1.0:
             multiply(gradient + share.at, share.weights, scale)
-            multiply(gradient + task.plan[index].biases, share.biases, scale)
-        own = step_of_group(training, &decayed, index, False)
+            multiply(gradient + share.at + share.weights, share.biases, scale)
+        own = step_of_group(training, &decayed, index, 0)
         move(training, share.at, share.weights, &own, parameters)
-        own = step_of_group(training, &decayed, index, True)
-        move(training, task.plan[index].biases, share.biases, &own, parameters)
+        n_in = task.plan[index].n_in
+        for row in range(n_in if share.low < n_in else share.low, share.high):
+            own = step_of_group(training, &decayed, index, 1 + row - n_in)
+            move(training, task.plan[index].weights + row * task.plan[index].n_out, task.plan[index].n_out, &own,
+                 parameters)
     for index in range(begin, end):
         if scale != 1.0:
             multiply(gradient + part_begin(&task.front, index), part_size(&task.front, index), scale)
@@ -386,7 +389,7 @@ cdef double sum_of_blocks(
         if gradient != NULL:
             backward(task, workspace, 0, m, 0, masks)
             for index in range(task.n_layers):
-                layer_gradient(task, index, first, m, 0, task.plan[index].n_in + 1, 1.0 / weight, 1.0, 1.0, gradient)
+                layer_gradient(task, index, first, m, 0, rows_of(task, index), 1.0 / weight, 1.0, 1.0, gradient)
             for index in range(n_parts(&task.front)):
                 add_part(task, index, m, 1.0 / weight, gradient)
         if masks != NULL:

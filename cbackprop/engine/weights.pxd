@@ -26,7 +26,7 @@ cdef inline void bound_columns(const Task* task, const Training* training, float
     """
     cdef Py_ssize_t index, n_in, n_out
     for index in range(task.n_layers):
-        if training.groups != NULL and training.groups[6 * index] == 0.0:
+        if training.groups != NULL and training.groups[3 * training.n_kinds * index] == 0.0:
             continue
         n_in = task.plan[index].n_in
         n_out = task.plan[index].n_out

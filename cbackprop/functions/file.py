@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from cbackprop.files.container import Declared, ModelFileError, Reader
 from cbackprop.files.registry import FLOATS, Description, is_count
 from cbackprop.files.values import from_json, to_json
-from cbackprop.functions import schedules
+from cbackprop.functions import realmlp, schedules
 from cbackprop.functions.groups import Group, Groups
 from cbackprop.functions.schedules import OfTime, Schedule
 
 # Those that a file can hold: a function of one's own it cannot.
-SCHEDULES = {kind.__name__: kind for kind in (Schedule, *schedules.KINDS) if kind is not OfTime}
-NEW = "schedule", "groups"  # left out where they are None: earlier versions read the file, too
+KINDS = Schedule, *schedules.KINDS, *realmlp.KINDS
+SCHEDULES = {kind.__name__: kind for kind in KINDS if kind is not OfTime}
+# Left out where they are None: earlier versions read the file, too.
+NEW = "schedule", "decay_schedule", "groups"
+KINDS_OF_GROUPS = "weights", "biases", "activation"
 
 
 class OptimizerDescription(Description):
@@ -73,10 +76,16 @@ def _check_state(optimizer: Any) -> None:
 def _plain(name: str, value: Any) -> Any:
     """A parameter of an optimizer in JSON's types."""
     if name == "groups" and value is not None:
-        return to_json([[list(group) for group in pair] for pair in value], name)
+        return to_json([_plain_groups(*some) for some in value], name)
     if isinstance(value, Schedule):
         return _plain_schedule(value)
     return to_json(value, name)
+
+
+def _plain_groups(*groups: Group) -> Any:
+    """A layer's groups: two as earlier versions know them; of three each has its name."""
+    plain = [list(group) for group in groups]
+    return plain if len(plain) == 2 else dict(zip(KINDS_OF_GROUPS, plain, strict=True))
 
 
 def _plain_schedule(schedule: Schedule) -> dict[str, Any]:
@@ -100,11 +109,20 @@ def _schedule(about: Any) -> Schedule | None:
     raise ModelFileError(f"holds a schedule that this cbackprop does not know: {str(about)[:60]}")
 
 
+def _some(about: Any) -> tuple[Group, ...]:
+    if isinstance(about, dict):
+        if set(about) != set(KINDS_OF_GROUPS):
+            raise ValueError
+        return tuple(Group(*about[kind]) for kind in KINDS_OF_GROUPS)
+    weights, biases = about
+    return Group(*weights), Group(*biases)
+
+
 def _groups(about: Any) -> Groups:
     try:
-        return tuple((Group(*weights), Group(*biases)) for weights, biases in from_json(about))
+        return tuple(_some(some) for some in from_json(about))
     except (TypeError, ValueError):
         raise ModelFileError(f"holds groups that are none: {str(about)[:60]}") from None
 
 
-MAKE = {"schedule": _schedule, "groups": _groups}
+MAKE = {"schedule": _schedule, "decay_schedule": _schedule, "groups": _groups}

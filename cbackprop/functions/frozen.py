@@ -35,9 +35,12 @@ def check_trainable(trainable: Any, n_layers: int) -> Trainable | None:
 
 
 def with_frozen(
-    factors: NDArray[np.float64] | None, trainable: Trainable | None, n_before: int = 0
+    factors: NDArray[np.float64] | None,
+    trainable: Trainable | None,
+    n_kinds: int = 2,
+    n_before: int = 0,
 ) -> NDArray[np.float64] | None:
-    """The groups' factors (n_layers + n_before, 2, 3), with zeros for the layers that are frozen.
+    """The groups' factors (n_layers + n_before, n_kinds, 3), zeros for layers that are frozen.
 
     A Group of rate 0 has gradients, moments and a part in the gradient's norm. A factor of
     epsilon that is 0, which no Group can have, tells the engine that there is nothing to do.
@@ -45,7 +48,7 @@ def with_frozen(
     if trainable is None:
         return factors
     n = len(trainable)
-    factors = np.ones((n + n_before, 2, 3)) if factors is None else factors.copy()
+    factors = np.ones((n + n_before, n_kinds, 3)) if factors is None else factors.copy()
     factors[:n][~np.array(trainable)] = 0.0
     return factors
 
@@ -54,7 +57,8 @@ def trained_parameters(plan: NDArray, trainable: Trainable | None) -> NDArray[np
     """Where in the vector the parameters of layers stand that are trained; None for all."""
     if trainable is None:
         return None
-    starts, ends = plan["weights"], plan["biases"] + plan["n_out"]
-    parts = zip(starts.tolist(), ends.tolist(), trainable, strict=True)
+    starts = plan["weights"].tolist()
+    ends = [*starts[1:], int(plan["biases"][-1] + plan["n_out"][-1])]
+    parts = zip(starts, ends, trainable, strict=True)
     taken = [np.arange(start, end) for start, end, taken in parts if taken]
-    return np.concatenate([np.arange(int(starts[0])), *taken])  # what is before the layers, too
+    return np.concatenate([np.arange(starts[0]), *taken])  # what is before the layers, too

@@ -1,4 +1,4 @@
-"""Factors of the rate, of the decay and of epsilon, for each layer's weights and for its biases."""
+"""Factors of the rate, the decay and epsilon, for each layer's weights, biases, activation."""
 
 from __future__ import annotations
 
@@ -39,16 +39,17 @@ class Group(NamedTuple):
     epsilon: float = 1.0
 
 
-Groups = tuple[tuple[Group, Group], ...]  # of each layer's weights and biases
+Groups = tuple[tuple[Group, ...], ...]  # of each layer's weights and biases, and activation
 
 
 def check_groups(groups: Sequence[Any] | None) -> Groups | None:
-    """Groups with factors in range, a pair for each layer.
+    """Groups with factors in range, two or three for each layer.
 
     Parameters
     ----------
     groups : sequence or None
-        For each layer a Group, or two: of its weights and of its biases.
+        For each layer a Group, or two: of its weights and of its biases. Or three: the last is for
+        the weights of a parametric activation, which otherwise goes with the biases.
     """
     if groups is None:
         return None
@@ -60,16 +61,16 @@ def check_groups(groups: Sequence[Any] | None) -> Groups | None:
     return tuple(_pair(entry, layer) for layer, entry in enumerate(groups))
 
 
-def _pair(entry: Any, layer: int) -> tuple[Group, Group]:
-    pair = (entry, entry) if isinstance(entry, Group) else entry
-    is_pair = isinstance(pair, Sequence) and len(pair) == 2
-    if not (is_pair and all(isinstance(group, Group) for group in pair)):
+def _pair(entry: Any, layer: int) -> tuple[Group, ...]:
+    some = (entry, entry) if isinstance(entry, Group) else entry
+    is_some = isinstance(some, Sequence) and len(some) in (2, 3)
+    if not (is_some and all(isinstance(group, Group) for group in some)):
         raise TypeError(
             f"groups[{layer}] must be a Group or a pair of them, of the layer's weights and of its "
-            f"biases; got {entry!r}"
+            "biases, or three, the last of its parametric activation; got "
+            f"{entry!r}"
         )
-    weights, biases = (_checked(group, f"groups[{layer}]") for group in pair)
-    return weights, biases
+    return tuple(_checked(group, f"groups[{layer}]") for group in some)
 
 
 def _checked(group: Group, where: str) -> Group:
@@ -81,10 +82,16 @@ def _checked(group: Group, where: str) -> Group:
     )
 
 
+def n_kinds(plan: NDArray) -> int:
+    """Kinds of parameters that groups tell apart: 2, or with parametric activations 3."""
+    ends = plan["biases"][:-1] + plan["n_out"][:-1]
+    return 3 if (ends < plan["weights"][1:]).any() else 2
+
+
 def factors_of(
-    groups: Groups | None, n_layers: int, n_before: int = 0
+    groups: Groups | None, n_layers: int, kinds: int = 2, n_before: int = 0
 ) -> NDArray[np.float64] | None:
-    """The factors (n_layers + n_before, 2, 3) as the engine takes them; None without groups.
+    """The factors (n_layers + n_before, kinds, 3) as the engine takes them; None without groups.
 
     What stands before the layers, `n_before` embeddings and scalings, has entries of its own, after
     the layers'; they may be left out.
@@ -99,4 +106,11 @@ def factors_of(
             f"groups must have an entry for each of the network's {n_layers} layers{more}, got "
             f"{len(groups)}"
         )
-    return np.array(groups, dtype=np.float64)
+    for layer, some in enumerate(groups):
+        if len(some) > kinds:
+            raise ValueError(
+                f"groups[{layer}] has three Groups, the last for a parametric activation, and this "
+                "network has none: give two, or make it with parametric_activation=True"
+            )
+    each = [(*some, some[-1])[:kinds] for some in groups]
+    return np.array(each, dtype=np.float64)

@@ -41,6 +41,7 @@ class Optimizer(Savable):
     clip_value: float | None = None
     clip_norm: float | None = None
     schedule: Schedule | None = None
+    decay_schedule: Schedule | None = None  # AdamW's
     groups: Groups | None = None
 
     _last_rate: float | None = None
@@ -53,6 +54,7 @@ class Optimizer(Savable):
 
     def _check_options(self) -> None:
         self.schedule = check_schedule(self.schedule)
+        self.decay_schedule = check_schedule(self.decay_schedule, "decay_schedule")
         self.groups = check_groups(self.groups)
         clip_value, clip_norm = self.clip_value, self.clip_norm
         if clip_value is not None and clip_norm is not None:
@@ -119,27 +121,41 @@ class Optimizer(Savable):
         # All at once: this is made for every slice, and field by field takes five times as long.
         return np.array(tuple([values.get(name, 0) for name in FIELDS]), dtype=run.RULE)
 
-    def _numbers(self, first: int, last: int, total: int | None) -> NDArray[np.float64] | None:
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether its steps have numbers of their own."""
+        return self.schedule is not None or self.decay_schedule is not None
+
+    def _numbers(
+        self, first: int, last: int, total: int | None, of_dropout: Schedule | None = None
+    ) -> NDArray[np.float64] | None:
         """Rate, decay and factor of dropout of these steps of a fit; None without a schedule."""
-        if self.schedule is None:
+        if not self.is_scheduled and of_dropout is None:
             return None
-        numbers = np.zeros((last - first, 3))
-        numbers[:, 0] = self.learning_rate * self.schedule.factors(first, last, total)
-        numbers[:, 1], numbers[:, 2] = self._decay, 1.0
-        self._last_rate = float(numbers[-1, 0])
+        numbers = np.ones((last - first, 3))
+        schedules = self.schedule, self.decay_schedule, of_dropout
+        for column, schedule in enumerate(schedules):
+            if schedule is not None:
+                numbers[:, column] = schedule.factors(first, last, total)
+        numbers[:, 0] *= self.learning_rate
+        numbers[:, 1] *= self._decay
+        if self.schedule is not None:
+            self._last_rate = float(numbers[-1, 0])
         return numbers
 
     @property
     def _decay(self) -> float:
         return 0.0
 
-    def _factors(self, n_layers: int, n_before: int = 0) -> NDArray[np.float64] | None:
+    def _factors(
+        self, n_layers: int, kinds: int = 2, n_before: int = 0
+    ) -> NDArray[np.float64] | None:
         """The groups' factors as the engine takes them."""
-        return factors_of(self.groups, n_layers, n_before)
+        return factors_of(self.groups, n_layers, kinds, n_before)
 
     def __repr__(self) -> str:
         names = ["learning_rate", *self._hyper_parameters]
-        optional = "clip_value", "clip_norm", "schedule", "groups"
+        optional = "clip_value", "clip_norm", "schedule", "decay_schedule", "groups"
         names += [name for name in optional if getattr(self, name) is not None]
         arguments = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
         return f"{type(self).__name__}({arguments})"

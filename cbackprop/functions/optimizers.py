@@ -10,7 +10,7 @@ from cbackprop.files.registry import saved_by
 from cbackprop.functions.file import OptimizerDescription
 from cbackprop.functions.groups import Group
 from cbackprop.functions.optimizer import Optimizer, positive
-from cbackprop.functions.schedules import Curve, Schedule
+from cbackprop.functions.schedules import Curve, Schedule, check_schedule
 from cbackprop.validation.checks import check_number
 from cbackprop.validation.naming import named, public
 
@@ -19,7 +19,7 @@ __all__ = ["SGD", "Adam", "AdamW", "Group", "Optimizer", "RMSprop"]
 # What users make: the classes of this file, by their names.
 OPTIMIZERS = [name for name in __all__ if name not in ("Group", "Optimizer")]
 
-EachLayers = Sequence[Group | tuple[Group, Group]]
+EachLayers = Sequence[Group | tuple[Group, ...]]
 
 
 @public("cbackprop.optimizers")
@@ -45,8 +45,9 @@ class SGD(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------
@@ -115,8 +116,9 @@ class Adam(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------
@@ -188,8 +190,11 @@ class AdamW(Adam):
     schedule : Schedule or callable, optional
         Factors of the learning rate, and so of the decay, step by step: see
         `cbackprop.schedules`. A function is one of the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    decay_schedule : Schedule or callable, optional
+        Factors of weight_decay likewise, besides those of the learning rate.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------
@@ -204,6 +209,12 @@ class AdamW(Adam):
     0.02
     >>> AdamW(0.01, schedule=Cosine(warmup=0.1)).schedule([0.05, 0.1]).round(3).tolist()
     [0.497, 0.976]
+
+    No decay at the end:
+
+    >>> from cbackprop.schedules import FlatCosine
+    >>> AdamW(decay_schedule=FlatCosine()).decay_schedule([0.25, 1.0]).tolist()
+    [1.0, 0.0]
     """
 
     _hyper_parameters = (*Adam._hyper_parameters, "weight_decay")
@@ -219,9 +230,11 @@ class AdamW(Adam):
         clip_value: float | None = None,
         clip_norm: float | None = None,
         schedule: Schedule | Curve | None = None,
+        decay_schedule: Schedule | Curve | None = None,
         groups: EachLayers | None = None,
     ):
         self.weight_decay = weight_decay
+        self.decay_schedule = check_schedule(decay_schedule, "decay_schedule")
         super().__init__(
             learning_rate,
             beta_1,
@@ -277,8 +290,9 @@ class RMSprop(Optimizer):
     schedule : Schedule or callable, optional
         Factors of the learning rate, step by step: see `cbackprop.schedules`. A function is one of
         the share of the fit that is done, t in [0, 1).
-    groups : sequence of Group or of pairs of them, optional
-        For each layer, factors for its parameters, or for its weights and for its biases.
+    groups : sequence of Group or of tuples of them, optional
+        For each layer, factors for its parameters, or for its weights and for its biases; a third
+        `Group` is for its parametric activation, which otherwise goes with the biases.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Learning rates that change from step to step: factors of the rate, as functions of time."""
+"""Rates that change from step to step, of learning, decay or dropout: factors, by time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Curve = Callable[[NDArray], NDArray]
 
 
 class Schedule:
-    """A factor of the learning rate for every step of a fit.
+    """A factor for every step of a fit: of the learning rate, the weight decay, or dropout.
 
     Time t runs from 0 at the first step to 1, which the last step does not quite reach: it is the
     steps made over the steps of the whole fit. Call a schedule with an array of times to see it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,7 +11,8 @@ from cbackprop.files.registry import FLOATS, Description
 from cbackprop.files.values import from_json, to_json
 from cbackprop.functions import activations, losses
 from cbackprop.network.embeddings import make_front
-from cbackprop.validation.checks import check_layer_sizes
+from cbackprop.network.layout import n_parameters
+from cbackprop.validation.checks import check_bool, check_layer_sizes
 
 
 class NetworkDescription(Description):
@@ -32,6 +32,8 @@ class NetworkDescription(Description):
         if model.front is not None:
             for name in ("embeddings", "input_scaling"):
                 about["network"][name] = to_json(getattr(model, name), name)
+        if model.parametric_activation:  # else left out: earlier versions read the file, too
+            about["network"]["parametric_activation"] = True
         tensors["parameters"] = model.parameters
 
     def declare(self, about: dict[str, Any]) -> Declared:
@@ -39,7 +41,8 @@ class NetworkDescription(Description):
         front = make_front(*_front(about["network"]), sizes[0])
         before = 0 if front is None else front.n_parameters
         sizes = sizes if front is None else (front.width, *sizes[1:])
-        size = before + sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+        parametric = about["network"].get("parametric_activation", False)
+        size = before + n_parameters(sizes, check_bool("parametric_activation", parametric))
         return {"parameters": (FLOATS[about["network"]["dtype"]], (size,))}
 
     def make(self, reader: Reader, parameters: str = "parameters") -> Any:

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from cbackprop.callbacks.protocol import check_callbacks, check_idle, listening
 from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
+from cbackprop.functions.schedules import Curve, Schedule, check_schedule
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
 from cbackprop.running.regularization import Regularization, check_dropout, draw_seed
@@ -54,6 +55,7 @@ def fit(
     l2: float,
     l1: float,
     dropout: float | Sequence[float],
+    dropout_schedule: Schedule | Curve | None,
     max_norm: float | None,
     sample_weight: ArrayLike | None,
     evaluation_data: tuple[ArrayLike, ArrayLike] | None,
@@ -78,8 +80,15 @@ def fit(
     check_integer("batch_size", batch_size, at_least=1)
     trained = check_trainable(trainable, len(network.plan))
     regularization = _regularization(
-        rows.shape[0], len(network.plan) - 1, l2=l2, l1=l1, dropout=dropout, max_norm=max_norm
+        rows.shape[0],
+        len(network.plan) - 1,
+        l2=l2,
+        l1=l1,
+        dropout=dropout,
+        dropout_schedule=dropout_schedule,
+        max_norm=max_norm,
     )
+    of_dropout = regularization.dropout_schedule
     optimizer = SGD() if optimizer is None else optimizer
     if not isinstance(optimizer, Optimizer):
         known = ", ".join(OPTIMIZERS)
@@ -106,13 +115,14 @@ def fit(
             "batch_size": int(batch_size),
             "l2": float(l2),
             **_settings_that_are_on(l1=l1, dropout=regularization.dropout, max_norm=max_norm),
+            **({} if of_dropout is None else {"dropout_schedule": repr(of_dropout)}),
             "shuffle": bool(shuffle),
             "random_state": seed_of(random_state),
             "metrics": sorted(measured),
             "training_metrics": bool(training_metrics),
             "gradient_norms": bool(gradient_norms),
             **({} if trained is None else {"trainable": list(trained)}),
-            **settings_of_length("epochs", epochs, optimizer),
+            **settings_of_length("epochs", epochs, optimizer, of_dropout),
         },
         data=data,
         evaluation_data=held_out,
@@ -157,17 +167,27 @@ def fit(
 
 
 def _regularization(
-    n_rows: int, n_hidden: int, *, l2: Any, l1: Any, dropout: Any, max_norm: Any
+    n_rows: int,
+    n_hidden: int,
+    *,
+    l2: Any,
+    l1: Any,
+    dropout: Any,
+    dropout_schedule: Any,
+    max_norm: Any,
 ) -> Regularization:
     """The arguments of `Network.fit`, checked, on the book's scale: penalties of all rows."""
     for name, value in (("l2", l2), ("l1", l1)):
         check_number(name, value, 0.0, np.inf, open_high=True)
     if max_norm is not None:
         check_number("max_norm", max_norm, 0.0, np.inf, open_low=True, open_high=True)
+    rates = check_dropout(dropout, n_hidden)
+    of_dropout = check_schedule(dropout_schedule, "dropout_schedule")
     return Regularization(
         l2=float(l2) / n_rows,
         l1=float(l1) / n_rows,
-        dropout=check_dropout(dropout, n_hidden),
+        dropout=rates,
+        dropout_schedule=of_dropout if rates else None,
         max_norm=max_norm,
     )
 

@@ -50,15 +50,32 @@ def views(plan: NDArray, vector: NDArray) -> tuple[Views, Views]:
     )
 
 
+def activation_weights(plan: NDArray, vector: NDArray) -> Views:
+    """Those of parametric activations, (fan_out,) of every hidden layer; empty without them."""
+    starts = [at + n_out for _, n_out, _, at, _ in plan.tolist()]
+    ends = plan["weights"][1:].tolist()
+    return Views(vector[i:j] for i, j in zip(starts, ends, strict=False) if j > i)
+
+
+def n_parameters(layer_sizes: Sequence[int], parametric: bool = False) -> int:
+    """Weights and biases of these layers, and what parametric activations have."""
+    total = sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes))
+    return total + sum(layer_sizes[1:-1]) if parametric else total
+
+
 def make_plan(
-    layer_sizes: Sequence[int], activation: str | Sequence[str], begin: int = 0
+    layer_sizes: Sequence[int],
+    activation: str | Sequence[str],
+    parametric: bool = False,
+    begin: int = 0,
 ) -> NDArray:
     """One row a layer: units in and out, where its weights and biases start, its activation.
 
-    The activation is that of all hidden layers, or a list of one for each. `begin` numbers of the
-    vector stand before the first layer's weights.
+    The activation is that of all hidden layers, or a list of one for each. What a parametric one
+    has stands between a hidden layer's biases and the next layer's weights. `begin` numbers of the
+    vector stand before the first layer's.
     """
-    if begin + sum((n_in + 1) * n_out for n_in, n_out in pairwise(layer_sizes)) > 2**60:
+    if begin + n_parameters(layer_sizes, parametric) > 2**60:
         raise ValueError(f"a network of layers {tuple(layer_sizes)} has more than 2**60 parameters")
     plan = np.zeros(len(layer_sizes) - 1, dtype=run.LAYER)
     hidden = [activation] * (len(plan) - 1) if isinstance(activation, str) else list(activation)
@@ -68,6 +85,6 @@ def make_plan(
     ):
         row["n_in"], row["n_out"], row["activation"] = n_in, n_out, run.ACTIVATIONS[name]
         row["weights"], row["biases"] = at, at + n_in * n_out
-        at += (n_in + 1) * n_out
+        at += (n_in + 1) * n_out + (n_out if parametric else 0)
     plan.flags.writeable = False
     return plan

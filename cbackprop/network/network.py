@@ -15,11 +15,13 @@ from cbackprop.functions import activations
 from cbackprop.functions.activations import Activation
 from cbackprop.functions.losses import Loss, as_loss, made_of, settings_of
 from cbackprop.functions.optimizers import Optimizer
+from cbackprop.functions.schedules import Curve, Schedule
 from cbackprop.network import glance
 from cbackprop.network.embeddings import Embedding, make_front
 from cbackprop.network.file import NetworkDescription
 from cbackprop.network.fitting import fit
 from cbackprop.network.forward import Forward
+from cbackprop.network.from_data import initialize_from
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.layout import make_plan, views
 from cbackprop.network.parameters import Parameters
@@ -29,6 +31,7 @@ from cbackprop.running.sweeps import Sweep
 from cbackprop.training.history import History, Metric
 from cbackprop.training.record import FitState, Record
 from cbackprop.validation.checks import (
+    check_bool,
     check_dtype,
     check_layer_sizes,
     check_number,
@@ -99,6 +102,10 @@ class Network(Savable, Forward, Parameters):
         Of the hidden layers, or a list of one for each: 'identity', 'logistic', 'tanh', 'relu',
         'leaky_relu', 'elu', 'selu', 'softplus', 'silu', 'gelu', 'gelu_tanh' (gelu by tanh) or
         'mish'. `cbackprop.activations.Activation` is for another slope of leaky_relu.
+    parametric_activation : bool, default=False
+        Give every hidden unit a number w of its own, trained like its bias and 1 at first, so that
+        ``a = z + w (f(z) - z)``: 0 makes the unit linear. Penalties and `max_norm` leave it alone;
+        `AdamW` decays it, unless a third `Group` of its layer says otherwise.
     output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
         Of the last layer. It must go with the loss; an error names the pairs that do.
     loss : str, Loss or function, default='squared_error'
@@ -128,8 +135,11 @@ class Network(Savable, Forward, Parameters):
     ----------
     parameters : ndarray of shape (n_parameters,)
         All weights and biases: W_1 (row by row), b_1, W_2, b_2, ... Assigning copies into it.
+        Behind b_1, b_2, ... come the activation weights, if there are any.
     weights, biases : lists of ndarrays of shape (fan_in, fan_out) and (fan_out,)
         Views into `parameters`. Assigning an item writes into the vector.
+    activation_weights : list of ndarrays of shape (fan_out,)
+        Likewise, of the hidden layers: those of a parametric activation, else none.
     plan : structured ndarray of shape (n_layers,)
         A row a layer: n_in, n_out, where its weights and biases start, its activation's code.
 
@@ -169,6 +179,7 @@ class Network(Savable, Forward, Parameters):
         layer_sizes: Sequence[int],
         *,
         activation: str | Activation | Sequence[str | Activation] = "relu",
+        parametric_activation: bool = False,
         output_activation: str = "identity",
         loss: str | Loss | Callable = "squared_error",
         embeddings: Sequence[Embedding | None] | None = None,
@@ -178,17 +189,21 @@ class Network(Savable, Forward, Parameters):
         random_state: Any = None,
     ):
         self._configure(
-            layer_sizes, activation, output_activation, loss, init, embeddings, input_scaling
+            layer_sizes, activation, output_activation, loss, init, parametric_activation,
+            embeddings, input_scaling,
         )
         dtype = check_dtype(dtype)
         self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
         self.initialize(random_state)
 
+    parametric_activation: bool = False  # also of those that were pickled without it
+
     def _configure(
-        self, layer_sizes, activation, output_activation, loss, init, embeddings=None,
-        input_scaling=False,
+        self, layer_sizes, activation, output_activation, loss, init, parametric_activation=False,
+        embeddings=None, input_scaling=False,
     ) -> None:  # fmt: skip
         """Everything but the vector: checked options, and the plan."""
+        self.parametric_activation = check_bool("parametric_activation", parametric_activation)
         self.layer_sizes = check_layer_sizes(layer_sizes)
         self.front = make_front(embeddings, input_scaling, self.layer_sizes[0])
         hidden = activations.as_activations(activation, len(self.layer_sizes) - 2)
@@ -201,7 +216,8 @@ class Network(Savable, Forward, Parameters):
         sizes, before = self.layer_sizes, 0
         if self.front is not None:
             sizes, before = (self.front.width, *sizes[1:]), self.front.n_parameters
-        self.plan = make_plan(sizes, [f.name for f in hidden], before)
+        names = [f.name for f in hidden]
+        self.plan = make_plan(sizes, names, self.parametric_activation, before)
         numbers = loss.engine_parameters(self.layer_sizes[-1])
         self.function_parameters: dict[str, Any] = {}  # but for those that are standard
         if any(f.slope is not None for f in hidden):
@@ -216,7 +232,7 @@ class Network(Savable, Forward, Parameters):
     def initialize(self, random_state: Any = None) -> Network:
         """Draw all parameters anew: per layer weights, then biases, in float64, then cast.
 
-        What embeddings learn is drawn first.
+        What embeddings learn is drawn first. Activation weights become 1.
 
         Parameters
         ----------
@@ -242,12 +258,70 @@ class Network(Savable, Forward, Parameters):
         for weights, biases, name in zip(self._weights, self._biases, names, strict=True):
             drawn = INITIALIZERS[self.init](rng, *weights.shape, name)
             weights[...], biases[...] = drawn
+        for ones in self._activation_weights:
+            ones[...] = 1.0
+        return self
+
+    def initialize_from(
+        self, X: ArrayLike, random_state: Any = None, *, n_jobs: int | None = None
+    ) -> Network:
+        """Draw all parameters anew so that they suit these rows: those to be trained on.
+
+        Layer by layer, of what the layers below make of X: weights are drawn from N(0, 1/fan_in),
+        and each unit's are divided by the standard deviation of its z over the rows. The bias is
+        minus a mean of its z at 5 rows drawn for it, with weights drawn from an exponential
+        distribution: so the unit is 0 amid the data. Activation weights become 1. A unit whose z is
+        the same for all rows, its inputs being constant, keeps its weights.
+
+        Weights are stored as they act. To train them as ``z = x W / sqrt(fan_in)`` with W of
+        deviation 1 would be, give Adam for each layer ``Group(rate=1 / sqrt(fan_in),
+        decay=sqrt(fan_in), epsilon=sqrt(fan_in))``: a Group's decay is multiplied by its rate.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            Rows of finite numbers; taken as the network's dtype. 4096 at a time go through.
+        random_state : int, RandomState instance or None, default=None
+            Draws weights, rows and their weights.
+        n_jobs : int or None, default=None
+            Threads; None for as many as pay off.
+
+        Returns
+        -------
+        Network
+            The network itself.
+
+        Raises
+        ------
+        ValueError
+            As for `predict`.
+
+        References
+        ----------
+        Holzmueller, Grinsztajn and Steinwart (2024), "Better by default: strong pre-tuned MLPs and
+        boosted trees on tabular data", arXiv:2407.04491: the initialisation of RealMLP-TD.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> X = np.random.default_rng(0).normal(5.0, 2.0, (100, 3))
+        >>> net = Network([3, 4, 1], activation="mish").initialize_from(X, random_state=0)
+        >>> (X @ net.weights[0]).std(axis=0).round(6).tolist()
+        [1.0, 1.0, 1.0, 1.0]
+        """
+        rows, execution = self._check_X(X), Execution(n_jobs)
+        rng = check_random_state(random_state)
+        made = self.copy().initialize(rng)  # so that an interrupt leaves no half of it
+        initialize_from(made, rows, rng, execution)
+        self.parameters = made.parameters
         return self
 
     def _use_loss(self, loss: Loss) -> None:
         """Take another loss for the same outputs; a ValueError if it does not go with them."""
         options = self.layer_sizes, self.activation, self.output_activation, loss
-        self._configure(*options, self.init, self.embeddings, self.input_scaling)
+        front = self.embeddings, self.input_scaling
+        self._configure(*options, self.init, self.parametric_activation, *front)
 
     def __getstate__(self) -> dict:
         state = super().__getstate__()
@@ -260,7 +334,7 @@ class Network(Savable, Forward, Parameters):
         front = [state.pop(name, plain) for name, plain in NO_FRONT.items()]
         self.__dict__.update(state)
         options = self.layer_sizes, self.activation, self.output_activation, self.loss_function
-        self._configure(*options, self.init, *front)
+        self._configure(*options, self.init, self.parametric_activation, *front)
         self._own(state["_parameters"])
 
     @property
@@ -304,9 +378,10 @@ class Network(Savable, Forward, Parameters):
 
     def __repr__(self) -> str:
         loss = self.loss_function
+        parametric = "parametric_activation=True, " if self.parametric_activation else ""
         shown = repr(loss if self._loss_settings else loss.name)
         return (
-            f"Network({list(self.layer_sizes)}, activation={self.activation!r}, "
+            f"Network({list(self.layer_sizes)}, activation={self.activation!r}, {parametric}"
             f"output_activation={self.output_activation!r}, loss={shown}, "
             f"dtype={self.dtype.name})"
         )
@@ -436,7 +511,8 @@ class Network(Savable, Forward, Parameters):
         Returns
         -------
         Backprop
-            Loss, activations, deltas, and the gradients of weights and biases.
+            Loss, activations, deltas, and the gradients of weights and biases; that of activation
+            weights is in `gradient`.
 
         Raises
         ------
@@ -531,6 +607,7 @@ class Network(Savable, Forward, Parameters):
         l2: float = 0.0,
         l1: float = 0.0,
         dropout: float | Sequence[float] = 0.0,
+        dropout_schedule: Schedule | Curve | None = None,
         max_norm: float | None = None,
         sample_weight: ArrayLike | None = None,
         evaluation_data: tuple[ArrayLike, ArrayLike] | None = None,
@@ -571,6 +648,8 @@ class Network(Savable, Forward, Parameters):
             is multiplied by ``1 / (1 - dropout)``, so that predictions need no change. The
             recorded cost is that of the thinned network; evaluations, `loss` and gradient norms
             are of the whole one. Any number of threads leaves out the same units.
+        dropout_schedule : Schedule or callable, optional
+            Factors of these shares, step by step: see `cbackprop.schedules`. No share may become 1.
         max_norm : float, optional
             After every step the weights that come into a unit, a column of the layer's matrix, are
             shortened to this length if they are longer: in all layers, the last one, too, but not
@@ -666,6 +745,7 @@ class Network(Savable, Forward, Parameters):
             l2=l2,
             l1=l1,
             dropout=dropout,
+            dropout_schedule=dropout_schedule,
             max_norm=max_norm,
             sample_weight=sample_weight,
             evaluation_data=evaluation_data,

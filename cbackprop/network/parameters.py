@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from cbackprop.network.layout import Views, views
+from cbackprop.network.layout import Views, activation_weights, views
 from cbackprop.validation.arrays import as_numbers
 from cbackprop.validation.checks import check_dtype
 
@@ -23,11 +23,16 @@ class Parameters:
     _parameters: NDArray
     _weights: Views
     _biases: Views
+    _activation_weights: Views
 
     def _own(self, vector: NDArray) -> None:
         weights, biases = views(self.plan, vector)
+        of_activations = activation_weights(self.plan, vector)
         # In one statement: an interrupt cannot come between.
-        self._parameters, self._weights, self._biases = vector, weights, biases
+        self._parameters, self._weights, self._biases, self._activation_weights = (
+            *(vector, weights, biases),
+            of_activations,
+        )
 
     @property
     def dtype(self) -> np.dtype:
@@ -64,6 +69,18 @@ class Parameters:
     def biases(self, values: Sequence[ArrayLike]) -> None:
         self._assign(self.writable()._biases, values, "biases")
 
+    @property
+    def activation_weights(self) -> list[NDArray]:
+        """Those of parametric activations: views (fan_out,) of every hidden layer, or none.
+
+        With w, a unit's own, ``a = z + w (f(z) - z)``. Assigning writes into the vector.
+        """
+        return self._activation_weights
+
+    @activation_weights.setter
+    def activation_weights(self, values: Sequence[ArrayLike]) -> None:
+        self._assign(self.writable()._activation_weights, values, "activation_weights")
+
     @staticmethod
     def _assign(layers: Views, values: Sequence[ArrayLike], name: str) -> None:
         arrays = [as_numbers(name, value) for value in values]
@@ -75,7 +92,8 @@ class Parameters:
 
     def __getstate__(self) -> dict:
         state = self.__dict__.copy()
-        del state["_weights"], state["_biases"]
+        for name in ("_weights", "_biases", "_activation_weights"):
+            state.pop(name, None)
         state.pop("_fit_state", None)  # a fit in progress
         return state
 

@@ -23,6 +23,8 @@ class Summary:
         front: Front | None = None,
     ):
         self.rows: list[tuple[str, ...]] = []
+        starts = plan["weights"].tolist()
+        starts.append(int(plan["biases"][-1]) + int(plan["n_out"][-1]))
         total = 0
         if front is not None:
             total = front.n_parameters
@@ -31,11 +33,12 @@ class Summary:
             self.rows.append(("0", shape, "", _kinds(front), *sizes))
         for index, layer in enumerate(plan):
             n_in, n_out = int(layer["n_in"]), int(layer["n_out"])
-            size = (n_in + 1) * n_out
+            size = starts[index + 1] - starts[index]
             total += size
             shapes = str((n_in, n_out)), str((n_out,))
             sizes = f"{size:,}", f"{size * itemsize:,}"
-            self.rows.append((str(index + 1), *shapes, activations[index], *sizes))
+            parametric = "parametric " if size > (n_in + 1) * n_out else ""
+            self.rows.append((str(index + 1), *shapes, parametric + activations[index], *sizes))
         self.rows.append(("total", "", "", "", f"{total:,}", f"{total * itemsize:,}"))
 
     def __str__(self) -> str:

@@ -4,8 +4,9 @@ This is the mathematics of the compiled engine, and what the engine is tested ag
 next to chapter 2 of Michael Nielsen, *Neural Networks and Deep Learning* (2015),
 http://neuralnetworksanddeeplearning.com/chap2.html: its four equations of backpropagation, (BP1)
 to (BP4), are named where they stand.  Nothing is imported but NumPy.  `functions` has activations
-and losses, each with its derivative; `network` the way forward and backpropagation; `training` the
-optimizers; `dropout` the units left out; `checks` what says that arguments do not fit.
+and losses, each with its derivative; `layers` the way forward and the cost; `network`
+backpropagation; `training` the optimizers; `dropout` the units left out; `embeddings` what may
+stand before the first layer; `checks` what says that arguments do not fit.
 
 A network is two lists, one entry a layer: ``weights``, arrays (fan_in, fan_out), and ``biases``,
 arrays (fan_out,).  Examples are rows, so a layer is ``z = a W + b``; Nielsen's are columns, and
@@ -15,6 +16,9 @@ his w is our W transposed.  These options are shared by all functions:
     f of the hidden layers: "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu",
     "softplus", "silu", "gelu", "gelu_tanh" or "mish"; ``("leaky_relu", slope)`` for a slope that
     is not 0.01; or a list of these, one for each hidden layer.
+``activation_weights``
+    Of parametric activations, arrays (units,) of the hidden layers: with w, a unit's own,
+    ``a = z + w (f(z) - z)``. None by default, where a is f(z).
 ``output_activation`` and ``loss``
     One of these pairs, a being the output and y the target; losses are summed over outputs.
 
@@ -49,17 +53,17 @@ does not fit, be it options, shapes or values, is named in a ValueError.
 """
 
 from cbackprop.reference.dropout import dropout_masks
+from cbackprop.reference.embeddings import embed, embed_gradient, encoding
 from cbackprop.reference.functions import ACTIVATIONS as ACTIVATIONS
 from cbackprop.reference.functions import DERIVATIVES as DERIVATIVES
 from cbackprop.reference.functions import PAIRS as PAIRS
 from cbackprop.reference.functions import logistic, softmax
+from cbackprop.reference.layers import cost, forward
 from cbackprop.reference.network import (
     Gradients,
     backprop,
     backprop_example,
     backprop_loop,
-    cost,
-    forward,
 )
 from cbackprop.reference.numerical import numerical_gradient
 from cbackprop.reference.training import SGD, Adam, AdamW, RMSprop, train
@@ -75,6 +79,9 @@ __all__ = [
     "backprop_loop",
     "cost",
     "dropout_masks",
+    "embed",
+    "embed_gradient",
+    "encoding",
     "forward",
     "logistic",
     "numerical_gradient",

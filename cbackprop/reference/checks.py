@@ -37,6 +37,18 @@ def checked_network(
     return Ws, bs, X
 
 
+def checked_activation_weights(given: Arrays | None, biases: list[Array]) -> list[Array] | None:
+    """Those of parametric activations as float arrays, one of every hidden layer; or None."""
+    if given is None:
+        return None
+    own, shapes = [floats(w) for w in given], [b.shape for b in biases[:-1]]
+    if [w.shape for w in own] != shapes:
+        raise ValueError(
+            f"activation_weights must have the shapes {shapes}, got {[w.shape for w in own]}"
+        )
+    return own
+
+
 def check_pair(output_activation: str, loss: str) -> None:
     if (output_activation, loss) not in PAIRS:
         raise ValueError(

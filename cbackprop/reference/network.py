@@ -1,7 +1,7 @@
-"""What does a network compute, and what is the gradient of its cost?"""
+"""What is the gradient of a network's cost?  Backpropagation, three ways."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,146 +10,21 @@ from cbackprop.reference.checks import (
     Activation,
     Arrays,
     check_pair,
+    checked_activation_weights,
     checked_network,
     checked_rows,
     checked_targets,
-    hidden_activations,
+    floats,
 )
-from cbackprop.reference.functions import ACTIVATIONS, DERIVATIVES, PAIRS, Array, losses_and_deltas
-
-# What dropout multiplies the activations of each hidden layer by; None without it.
-Masks = Sequence[Array] | None
-
-# Forward, and the cost.
-
-
-def forward(
-    weights: Arrays, biases: Arrays, X: ArrayLike, *,
-    activation: Activation = "relu", output_activation: str = "identity",
-) -> list[Array]:  # fmt: skip
-    """Compute the activations of all layers, a = f(a W + b), first to last.
-
-    Parameters
-    ----------
-    weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
-    X : array (n, n_features), or (n_features,) for one example
-        Examples, a row each.
-    activation, output_activation : str, or as said there
-        See `cbackprop.reference`.
-
-    Returns
-    -------
-    list of L + 1 arrays (n, units), or (units,) for one example
-        First X itself, last the outputs.
-
-    Raises
-    ------
-    ValueError
-        If options, shapes or values do not fit, with what was expected and what was got.
-
-    Examples
-    --------
-    >>> weights, biases = [[[1.0, -1.0]], [[2.0], [3.0]]], [[0.0, 0.0], [0.5]]
-    >>> [a.tolist() for a in forward(weights, biases, [[1.0], [-2.0]])]
-    [[[1.0], [-2.0]], [[1.0, 0.0], [0.0, 2.0]], [[2.5], [6.5]]]
-    """
-    outputs = tuple(dict.fromkeys(output for output, _ in PAIRS))
-    if output_activation not in outputs:
-        raise ValueError(f"output_activation must be one of {outputs}, got {output_activation!r}")
-    weights, biases, X = checked_network(weights, biases, X, ndim=1 if np.ndim(X) == 1 else 2)
-    return _forward(weights, biases, X, activation, output_activation)[1]
-
-
-def _forward(
-    weights: list[Array], biases: list[Array], X: Array, activation: Activation,
-    output_activation: str, masks: Masks = None,
-) -> tuple[list[Array], list[Array]]:  # fmt: skip
-    """The weighted inputs z of all layers, first to last, and the activations, X before them."""
-    zs, activations = [], [X]
-    hidden = [(f, rest) for f, *rest in hidden_activations(activation, len(weights) - 1)]
-    for W, b, (f, rest) in zip(weights, biases, [*hidden, (output_activation, [])], strict=True):
-        zs.append(activations[-1] @ W + b)
-        activations.append(ACTIVATIONS[f](zs[-1], *rest))
-        if masks is not None and len(zs) < len(weights):
-            activations[-1] = _masked(activations[-1], masks[len(zs) - 1])
-    return zs, activations
-
-
-def _slopes(zs: list[Array], activation: Activation, masks: Masks) -> list[Array]:
-    """f'(z) of the hidden layers, times what their activations were multiplied by."""
-    hidden = hidden_activations(activation, len(zs) - 1)
-    slopes = [DERIVATIVES[f](z, *rest) for z, (f, *rest) in zip(zs[:-1], hidden, strict=True)]
-    return slopes if masks is None else list(map(_masked, slopes, masks))
-
-
-def _masked(numbers: Array, mask: Array) -> Array:
-    return numbers * np.asarray(mask, dtype=numbers.dtype)
-
-
-def cost(
-    weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
-    output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
-    sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
-    masks: Masks = None,
-) -> float:  # fmt: skip
-    """Compute C, the number that training makes small.
-
-    Parameters
-    ----------
-    weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
-    X : array (n, n_features)
-        Examples, a row each.
-    y : array (n,) or (n, n_outputs)
-        Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
-    sample_weight : array (n,), optional
-        With a positive sum.
-    alpha, l1 : float, default 0.0
-        The penalties, L2 and L1.
-    masks : list of L - 1 arrays (n, units), optional
-        What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
-
-    Returns
-    -------
-    float
-        The mean of C_x over the examples, and the L2 term.
-
-    Raises
-    ------
-    ValueError
-        If options, shapes or values do not fit, with what was expected and what was got.
-
-    Examples
-    --------
-    >>> line = dict(activation="relu", output_activation="identity", loss="squared_error")
-    >>> cost([[[2.0]]], [[1.0]], [[1.0], [2.0]], [1.0, 6.0], **line)  # outputs are 3 and 5
-    1.25
-    """
-    check_pair(output_activation, loss)
-    weights, biases, X = checked_network(weights, biases, X, ndim=2)
-    y, w = checked_rows(y, sample_weight, len(X))
-    z = _forward(weights, biases, X, activation, output_activation, masks)[0][-1]
-    losses, _ = losses_and_deltas(
-        z, checked_targets(y, z, loss), output_activation, loss, loss_parameters
-    )
-    return float((w @ losses + _penalty(weights, alpha, l1)) / w.sum())
-
-
-def _penalty(weights: list[Array], alpha: float, l1: float) -> float:
-    """Compute alpha/2 sum_l ||W_l||^2 + l1 sum_l |W_l|."""
-    squares = sum(float(np.square(W, dtype=np.float64).sum()) for W in weights)
-    return 0.5 * alpha * squares + l1 * sum(float(abs(W.astype(np.float64)).sum()) for W in weights)
-
-
-def _slope_of_penalty(W: Array, alpha: float, l1: float) -> Array:
-    """Its derivative by W; that of an absolute value at 0 is taken as 0."""
-    return alpha * W + l1 * np.sign(W) if l1 else alpha * W
-
-
-# Backpropagation, three ways.
+from cbackprop.reference.functions import Array, losses_and_deltas
+from cbackprop.reference.layers import (
+    Masks,
+    all_layers,
+    penalty,
+    slope_of_penalty,
+    slopes,
+    slopes_by_own,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,6 +41,8 @@ class Gradients:
         Rows ``w_x dC_x/dz``: times the example's weight, but not divided by the batch.
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
         nabla_W and nabla_b, the derivatives of ``loss``.
+    activation_weights : list of L - 1 arrays (fan_out,)
+        Likewise, of parametric activations; empty without them.
 
     Examples
     --------
@@ -180,12 +57,13 @@ class Gradients:
     deltas: list[Array]
     weights: list[Array]
     biases: list[Array]
+    activation_weights: list[Array] = field(default_factory=list)
 
 
 def backprop_example(
     weights: Arrays, biases: Arrays, x: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
-    masks: Masks = None,
+    masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of C_x, the loss of one example: the book's algorithm, in vectors.
 
@@ -201,6 +79,8 @@ def backprop_example(
         See `cbackprop.reference`.
     masks : list of L - 1 arrays (units,), optional
         What dropout multiplies the hidden layers' activations by.
+    activation_weights : list of L - 1 arrays (units,), optional
+        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
 
     Returns
     -------
@@ -225,23 +105,28 @@ def backprop_example(
     """
     check_pair(output_activation, loss)
     weights, biases, x = checked_network(weights, biases, x, ndim=1)
-    z, a = _forward(weights, biases, x, activation, output_activation, masks)
+    own = checked_activation_weights(activation_weights, biases)
+    z, a = all_layers(weights, biases, x, activation, output_activation, masks, own)
     target = checked_targets(y, a[-1], loss)
 
     C_x, delta = losses_and_deltas(z[-1], target, output_activation, loss, loss_parameters)
     deltas = [delta]  # (BP1)
-    for W, slopes in zip(weights[:0:-1], _slopes(z, activation, masks)[::-1], strict=True):
-        deltas.insert(0, (W @ deltas[0]) * slopes)  # (BP2), last layer to second
+    before: list[Array] = []  # C_x's derivatives by the hidden layers' activations
+    for W, da_dz in zip(weights[:0:-1], slopes(z, activation, masks, own)[::-1], strict=True):
+        before.insert(0, W @ deltas[0])
+        deltas.insert(0, before[0] * da_dz)  # (BP2), last layer to second
     nabla_b = [delta.copy() for delta in deltas]  # (BP3)
     nabla_W = [np.outer(a_l, delta) for a_l, delta in zip(a[:-1], deltas, strict=True)]  # (BP4)
-    return Gradients(float(C_x), a, deltas, nabla_W, nabla_b)
+    rests = [] if own is None else slopes_by_own(z, activation, masks)
+    nabla_own = [dC_da * rest for dC_da, rest in zip(before, rests, strict=False)]
+    return Gradients(float(C_x), a, deltas, nabla_W, nabla_b, nabla_own)
 
 
 def backprop_loop(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
-    masks: Masks = None,
+    masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
 
@@ -261,6 +146,8 @@ def backprop_loop(
         The penalties, L2 and L1.
     masks : list of L - 1 arrays (n, units), optional
         What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
+    activation_weights : list of L - 1 arrays (units,), optional
+        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
 
     Returns
     -------
@@ -288,11 +175,12 @@ def backprop_loop(
     total, activations, deltas = 0.0, [], []
     nabla_W = [np.zeros_like(W) for W in weights]
     nabla_b = [np.zeros_like(b) for b in biases]
+    nabla_own = [np.zeros_like(floats(w)) for w in activation_weights or []]
     for i, (x, y_x, w_x) in enumerate(zip(X, y, w.tolist(), strict=True)):
         one = backprop_example(
             weights, biases, x, y_x,
             activation=activation, output_activation=output_activation, loss=loss,
-            loss_parameters=loss_parameters,
+            loss_parameters=loss_parameters, activation_weights=activation_weights,
             masks=None if masks is None else [mask[i] for mask in masks],
         )  # fmt: skip
         total += w_x * one.loss
@@ -300,17 +188,20 @@ def backprop_loop(
         deltas.append([w_x * delta for delta in one.deltas])
         nabla_W = [nW + w_x * dnW for nW, dnW in zip(nabla_W, one.weights, strict=True)]
         nabla_b = [nb + w_x * dnb for nb, dnb in zip(nabla_b, one.biases, strict=True)]
+        pairs = zip(nabla_own, one.activation_weights, strict=True)
+        nabla_own = [n_own + w_x * dn_own for n_own, dn_own in pairs]
 
     w_sum = float(w.sum())
     return Gradients(
-        loss=(total + _penalty(weights, alpha, l1)) / w_sum,
+        loss=(total + penalty(weights, alpha, l1)) / w_sum,
         activations=[np.stack(layer) for layer in zip(*activations, strict=True)],
         deltas=[np.stack(layer) for layer in zip(*deltas, strict=True)],
         weights=[
-            (nW + _slope_of_penalty(W, alpha, l1)) / w_sum
+            (nW + slope_of_penalty(W, alpha, l1)) / w_sum
             for nW, W in zip(nabla_W, weights, strict=True)
         ],
         biases=[nb / w_sum for nb in nabla_b],
+        activation_weights=[n_own / w_sum for n_own in nabla_own],
     )
 
 
@@ -318,7 +209,7 @@ def backprop(
     weights: Arrays, biases: Arrays, X: ArrayLike, y: ArrayLike, *, activation: Activation,
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
-    masks: Masks = None,
+    masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
     """Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
 
@@ -338,6 +229,8 @@ def backprop(
         The penalties, L2 and L1.
     masks : list of L - 1 arrays (n, units), optional
         What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
+    activation_weights : list of L - 1 arrays (units,), optional
+        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
 
     Returns
     -------
@@ -363,7 +256,8 @@ def backprop(
     check_pair(output_activation, loss)
     weights, biases, X = checked_network(weights, biases, X, ndim=2)
     y, w = checked_rows(y, sample_weight, len(X))
-    Z, A = _forward(weights, biases, X, activation, output_activation, masks)
+    own = checked_activation_weights(activation_weights, biases)
+    Z, A = all_layers(weights, biases, X, activation, output_activation, masks, own)
     Y = checked_targets(y, A[-1], loss)
     w_sum = float(w.sum())
 
@@ -371,12 +265,18 @@ def backprop(
     # examples' weights are multiplied in but once.
     losses, D = losses_and_deltas(Z[-1], Y, output_activation, loss, loss_parameters)  # (BP1)
     deltas = [w.astype(D.dtype)[:, np.newaxis] * D]
-    for W, slopes in zip(weights[:0:-1], _slopes(Z, activation, masks)[::-1], strict=True):
-        deltas.insert(0, (deltas[0] @ W.T) * slopes)  # (BP2), last layer to second
+    before: list[Array] = []  # the cost's derivatives by the hidden layers' activations
+    for W, da_dz in zip(weights[:0:-1], slopes(Z, activation, masks, own)[::-1], strict=True):
+        before.insert(0, deltas[0] @ W.T)
+        deltas.insert(0, before[0] * da_dz)  # (BP2), last layer to second
     nabla_b = [D.sum(axis=0) / w_sum for D in deltas]  # (BP3)
     nabla_W = [
-        (A_l.T @ D + _slope_of_penalty(W, alpha, l1)) / w_sum  # (BP4)
+        (A_l.T @ D + slope_of_penalty(W, alpha, l1)) / w_sum  # (BP4)
         for A_l, D, W in zip(A[:-1], deltas, weights, strict=True)
     ]
-    total = float(w @ losses) + _penalty(weights, alpha, l1)
-    return Gradients(total / w_sum, A, deltas, nabla_W, nabla_b)
+    rests = [] if own is None else slopes_by_own(Z, activation, masks)
+    nabla_own = [
+        (dC_dA * rest).sum(axis=0) / w_sum for dC_dA, rest in zip(before, rests, strict=False)
+    ]
+    total = float(w @ losses) + penalty(weights, alpha, l1)
+    return Gradients(total / w_sum, A, deltas, nabla_W, nabla_b, nabla_own)

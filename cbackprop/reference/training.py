@@ -253,6 +253,21 @@ class RMSprop:
             w -= self.learning_rate * self.us[i]
 
 
+def _step(
+    optimizer: SGD | Adam | RMSprop, parameters: Sequence[Array], gradients: Sequence[Array],
+    factors: Sequence[float],
+) -> None:  # fmt: skip
+    """A step with learning rate and weight decay times these factors."""
+    names = ("learning_rate", "weight_decay")
+    given = {name: getattr(optimizer, name) for name in names if hasattr(optimizer, name)}
+    for name, factor in zip(names, factors, strict=False):
+        if name in given:
+            setattr(optimizer, name, given[name] * factor)
+    optimizer.step(parameters, gradients)
+    for name, value in given.items():
+        setattr(optimizer, name, value)
+
+
 def train(
     weights: Sequence[Array], biases: Sequence[Array], X: ArrayLike, y: ArrayLike, *,
     optimizer: SGD | Adam | RMSprop, epochs: int, batch_size: int,
@@ -262,7 +277,8 @@ def train(
     loss_parameters: Sequence[float] = (),
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     dropout: float | Sequence[float] = 0.0, mask_seed: int = 0, max_norm: float = np.inf,
-    method: str = "matrix",
+    step_factors: ArrayLike | None = None,
+    activation_weights: Sequence[Array] | None = None, method: str = "matrix",
 ) -> list[float]:  # fmt: skip
     """Train by mini-batches; weights and biases, which must be float arrays, change in place.
 
@@ -294,6 +310,11 @@ def train(
         Which ones: see `dropout_masks`.
     max_norm : float, default infinity
         After a step a unit's incoming weights, a column, are shortened to this length.
+    step_factors : array (n_steps, 3), optional
+        What the learning rate, the weight decay and the shares of dropout are multiplied by in
+        every step of all epochs.
+    activation_weights : list of L - 1 float arrays (fan_out,), optional
+        Those of parametric activations, changed in place, too.
     method : {"matrix", "examples"}
         `backprop` or `backprop_loop`.
 
@@ -326,7 +347,8 @@ def train(
     for name, size in (("epochs", epochs), ("batch_size", batch_size)):
         if not isinstance(size, (int, np.integer)) or size < 1:
             raise ValueError(f"{name} must be an integer of at least 1, got {size!r}")
-    parameters = [*weights, *biases]
+    own = list(activation_weights or [])
+    parameters = [*weights, *biases, *own]
     if not all(isinstance(p, np.ndarray) and p.dtype.kind == "f" for p in parameters):
         raise ValueError("weights and biases must be float arrays, since they change in place")
     X = checked_network(weights, biases, X, ndim=2)[2]
@@ -338,6 +360,10 @@ def train(
 
     given = np.asarray(dropout, dtype=float)
     rates = (np.full(len(weights) - 1, given) if given.ndim == 0 else given).tolist()
+    factors = None if step_factors is None else np.asarray(step_factors, dtype=float)
+    n_steps = epochs * -(-n // batch_size)
+    if factors is not None and factors.shape != (n_steps, 3):
+        raise ValueError(f"step_factors must have shape {(n_steps, 3)}, got {factors.shape}")
     losses, step = [], 0
     for epoch in range(epochs):
         order, total = np.asarray(next(orders, ())), 0.0
@@ -345,16 +371,21 @@ def train(
             raise ValueError(f"permutations must have one of {n} rows for epoch {epoch}: {order}")
         for start in range(0, n, batch_size):
             batch = order[start : start + batch_size]
+            now = (1.0, 1.0, 1.0) if factors is None else factors[step].tolist()
             masks = [
-                dropout_masks(W.shape[1], len(batch), rate, seed=mask_seed, step=step, layer=layer)
+                dropout_masks(
+                    W.shape[1], len(batch), rate * now[2], seed=mask_seed, step=step, layer=layer
+                )
                 for layer, (W, rate) in enumerate(zip(weights[:-1], rates, strict=True))
             ]
             nabla = methods[method](
                 weights, biases, X[batch], y[batch], sample_weight=w[batch], alpha=alpha, l1=l1,
                 activation=activation, output_activation=output_activation, loss=loss,
                 loss_parameters=loss_parameters, masks=masks if any(rates) else None,
+                activation_weights=activation_weights,
             )  # fmt: skip
-            optimizer.step(parameters, [*nabla.weights, *nabla.biases])
+            slopes = [*nabla.weights, *nabla.biases, *nabla.activation_weights]
+            _step(optimizer, parameters, slopes, now)
             for W in weights:
                 length = np.sqrt(np.square(W, dtype=np.float64).sum(axis=0))
                 longer = length > max_norm

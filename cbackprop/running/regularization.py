@@ -23,6 +23,8 @@ class Regularization:
         Likewise ``(l1 + l1_batch / m) |W|_1``.
     dropout : tuple of float
         The share of each hidden layer's units that a step leaves out; empty for none of any.
+    dropout_schedule : Schedule or None
+        Factors of these shares, step by step.
     max_norm : float or None
         After a step, a unit's incoming weights are shortened to this length.
     """
@@ -33,6 +35,7 @@ class Regularization:
     l1_batch: float = 0.0
     dropout: tuple[float, ...] = ()
     max_norm: float | None = None
+    dropout_schedule: Any = None  # classes of schedules stand above
 
     @property
     def penalties(self) -> dict[str, float]:

@@ -371,6 +371,16 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
     def _is_one_hot(self, known: NDArray) -> bool:
         return self.max_one_hot is None or len(known) <= self.max_one_hot
 
+    def embedded_sizes(self) -> list[int]:
+        """How many values the columns have that become codes: the last columns of `transform`.
+
+        Returns
+        -------
+        list of int
+            The code 0, for what is missing or unknown, is not counted.
+        """
+        return [len(known) for known in self.categories_ if not self._is_one_hot(known)]
+
     def _n_indicators(self) -> int:
         return sum(n_columns(len(known)) for known in self.categories_ if self._is_one_hot(known))
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.functions.optimizers import AdamW, Group
-from cbackprop.functions.schedules import OfTime
+from cbackprop.functions.realmlp import CosineLog
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
+from cbackprop.tabular.embeddings import Embeddings, group_of
 from cbackprop.training.divergence import lost
 from cbackprop.training.epochs import epochs
 from cbackprop.training.fit import Told
@@ -36,6 +37,7 @@ class Settings:
     learning_rate: float
     weight_decay: float
     dropout: float
+    embeddings: Embeddings | None = None
 
 
 @dataclass
@@ -105,19 +107,11 @@ class Member:
         return self.network._predict(rows, ALONE)
 
 
-def four_cycles(t: NDArray) -> NDArray:
-    """(1 - cos(2 pi log2(1 + 15 t))) / 2: four cycles, each twice as long as the one before.
-
-    Holzmueller and others (2024), arXiv:2407.04491.
-    """
-    return (1.0 - np.cos(2.0 * np.pi * np.log2(1.0 + 15.0 * t))) / 2.0
-
-
 def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Member:
     """A member before its first epoch."""
-    sizes = [rows.X.shape[1], *settings.hidden, n_outputs]
     network = Network(
-        sizes,
+        [rows.X.shape[1], *settings.hidden, n_outputs],
+        embeddings=settings.embeddings,
         activation=settings.activation,
         output_activation=settings.output,
         loss=settings.loss,
@@ -126,14 +120,15 @@ def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Mem
         random_state=seed,
     )
     # As if z were x W / sqrt(n_in) and W were trained: the same steps of Adam.
-    widths = np.sqrt(sizes[:-1]).tolist()
-    groups = [(Group(1.0 / w, epsilon=w), Group(0.1, decay=0.0)) for w in widths]
+    widths = np.sqrt(network.plan["n_in"]).tolist()
+    groups: list[Any] = [(Group(1.0 / w, epsilon=w), Group(0.1, decay=0.0)) for w in widths]
+    groups += map(group_of, network.embeddings or ())
     optimizer = AdamW(
         settings.learning_rate,
         beta_2=0.95,
         weight_decay=settings.weight_decay,
         groups=groups,
-        schedule=OfTime(four_cycles),
+        schedule=CosineLog(4),
     )
     rng, order = np.random.RandomState(seed), np.array(rows.train, dtype=np.intp)
     return Member(network, rows, optimizer, settings, seed, rng, order)

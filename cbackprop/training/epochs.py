@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from cbackprop.engine import run
 from cbackprop.engine.shuffle import shuffle
 from cbackprop.functions.frozen import Trainable, with_frozen
+from cbackprop.functions.groups import n_kinds
 from cbackprop.functions.optimizers import Optimizer
+from cbackprop.functions.schedules import Schedule
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model, calls_python
 from cbackprop.running.regularization import NONE, Regularization, check_dropout
@@ -44,6 +46,7 @@ def epochs(
     l1_batch: float = 0.0,
     max_norm: float | None = None,
     dropout: float | Sequence[float] = 0.0,
+    dropout_schedule: Schedule | None = None,
     mask_seed: int = 0,
     loss_scale: float = 1.0,
     sklearns_loss: bool = False,
@@ -81,6 +84,8 @@ def epochs(
         After a step, a unit's incoming weights are shortened to this length.
     dropout : float or list of float
         The share of every hidden layer's units, or of each one's, that a step leaves out.
+    dropout_schedule : Schedule, optional
+        Factors of these shares, step by step.
     mask_seed : int
         Which ones: a number of 64 bits. Another step of the optimizer leaves out others.
     loss_scale : float
@@ -115,6 +120,7 @@ def epochs(
             l1=l1,
             l1_batch=l1_batch,
             dropout=check_dropout(dropout, len(model.plan) - 1),
+            dropout_schedule=dropout_schedule,
             max_norm=max_norm,
         ),
         mask_seed=mask_seed,
@@ -157,8 +163,10 @@ def passes(
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
     state = optimizer._ready(model.parameters)
-    n_parts = _parts_before(model)
-    factors = with_frozen(optimizer._factors(len(model.plan), n_parts), trainable, n_parts)
+    grouped = optimizer.groups is not None or trainable is not None
+    kinds, before = (n_kinds(model.plan), _parts_before(model)) if grouped else (2, 0)
+    factors = optimizer._factors(len(model.plan), kinds, before)
+    factors = with_frozen(factors, trainable, kinds, before)
     data = {
         "y": y,
         "sample_weight": sample_weight,
@@ -168,6 +176,8 @@ def passes(
         **regularization.for_task(mask_seed),
     }
     of_rule = regularization.of_rule
+    of_dropout = regularization.dropout_schedule if regularization.dropout else None
+    scheduled = optimizer.is_scheduled or of_dropout is not None
     step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
@@ -185,7 +195,7 @@ def passes(
             with blas_held_to_one_thread():
                 if undo is not None and undo.is_waiting:
                     left = None
-                    plain = factors is None and optimizer.schedule is None
+                    plain = factors is None and not scheduled
                     plain = plain and not regularization.has_l1 and not regularization.max_norm
                     plain = plain and not {"own_loss", "embeddings"} & set(model.function_parameters)
                     if plain and max_epochs == 1 and n <= batch_size:
@@ -197,7 +207,7 @@ def passes(
                 for first in range(trained, n, steps.rows):
                     last = min(n, first + steps.rows)
                     rule = optimizer._rule(**of_rule)
-                    numbers = optimizer._numbers(*clock.steps(epoch, first, last))
+                    numbers = optimizer._numbers(*clock.steps(epoch, first, last), of_dropout)
                     loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss
                     trained += seen

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.functions.optimizers import Optimizer
+from cbackprop.functions.schedules import Schedule
 from cbackprop.training.averaging import Averaging
 from cbackprop.training.history import History
 
@@ -66,10 +67,13 @@ class Record(NamedTuple):
     lengths: Mapping[str, int] = MappingProxyType({})
 
 
-def settings_of_length(name: str, epochs: int, optimizer: Optimizer) -> dict[str, Any]:
-    """The epochs of a fit, if its schedule depends on them: a resumed one has as many."""
-    schedule = optimizer.schedule
-    return {name: int(epochs)} if schedule is not None and schedule.of_the_whole else {}
+def settings_of_length(
+    name: str, epochs: int, optimizer: Optimizer, of_dropout: Schedule | None = None
+) -> dict[str, Any]:
+    """The epochs of a fit, if a schedule of it depends on them: a resumed one has as many."""
+    schedules = optimizer.schedule, optimizer.decay_schedule, of_dropout
+    depends = any(schedule is not None and schedule.of_the_whole for schedule in schedules)
+    return {name: int(epochs)} if depends else {}
 
 
 class Keeper(Protocol):

@@ -1,4 +1,4 @@
-"""Are exp, log, logistic and tanh what they say they are, with every set of vector instructions?"""
+"""Are exp, log, logistic, tanh, cosine and sine what they say they are, with every set of vector instructions?"""
 
 from functools import cache
 from itertools import pairwise
@@ -13,13 +13,15 @@ from cbackprop import Adam, Network, training
 from cbackprop.engine import kernels, run, trial
 
 # Largest errors in ulp, as engine/vector/vmath.h states them.
-BOUNDS = {"exp": 1.5, "log": 1.5, "logistic": 2.5, "tanh": 3.0}
+BOUNDS = {"exp": 1.5, "log": 1.5, "logistic": 2.5, "tanh": 3.0, "cosine": 2.0, "sine": 2.0}
 DTYPES = [np.dtype(np.float32), np.dtype(np.float64)]
 EXACT = {
     "exp": mpmath.exp,
     "log": mpmath.log,
     "logistic": lambda x: 1 / (1 + mpmath.exp(-x)),
     "tanh": mpmath.tanh,
+    "cosine": lambda x: mpmath.cospi(2 * x),
+    "sine": lambda x: mpmath.sinpi(2 * x),
 }
 SIZES = [1, 3, 17, 33, 100]
 nan, inf = np.nan, np.inf
@@ -79,6 +81,16 @@ def points(name, dtype):
             near(*reductions, step=eps, n=3),
             near(smallest, step=largest * eps),
             np.concatenate([tiny, -tiny])[::4],
+        ]
+    elif name in ("cosine", "sine"):
+        eighths = np.arange(-41, 42) / 8
+        x = [
+            np.linspace(-3.0, 3.0, 1500),
+            np.linspace(-0.25, 0.25, 500),
+            near(*eighths, step=eps, n=3),
+            np.linspace(-1000.0, 1000.0, 500),
+            1000.0 + near(0.25, step=1000.0 * eps),
+            np.concatenate([tiny, -tiny])[::2],
         ]
     else:
         one = 9.1 if dtype == np.float32 else 19.1
@@ -152,6 +164,8 @@ SPECIAL = {
     "log": ([nan, -inf, -1.0, -1e-40, -0.0, 0.0, 1.0, inf], [nan] * 4 + [-inf, -inf, 0.0, inf]),
     "logistic": ([nan, -inf, -0.0, 0.0, inf, -1e30, 1e30], [nan, 0.0, 0.5, 0.5, 1.0, 0.0, 1.0]),
     "tanh": ([nan, -inf, -0.0, 0.0, inf, -1e30, 1e30], [nan, -1.0, -0.0, 0.0, 1.0, -1.0, 1.0]),
+    "cosine": ([nan, -inf, -0.0, 0.0, 0.5, 1e30], [nan, nan, 1.0, 1.0, -1.0, 1.0]),
+    "sine": ([nan, inf, -0.0, 0.0, 0.25, -0.25, 1e30], [nan, nan, -0.0, 0.0, 1.0, -1.0, 0.0]),
     "relu": ([nan, -inf, -1.0, 0.0, 2.0, inf], [nan, 0.0, 0.0, 0.0, 2.0, inf]),
     "identity": ([nan, -inf, -0.0, 0.5, inf], [nan, -inf, -0.0, 0.5, inf]),
     "leaky_relu": ([nan, -inf, -0.0, 0.0, 2.0, inf], [nan, -inf, -0.0, 0.0, 2.0, inf]),
@@ -181,7 +195,7 @@ def test_nan_infinities_and_zeros(name, dtype):
 
 
 @pytest.mark.usefixtures("instructions")
-@pytest.mark.parametrize("name", ["exp", "log", *run.ACTIVATIONS])
+@pytest.mark.parametrize("name", ["exp", "log", "cosine", "sine", *run.ACTIVATIONS])
 def test_nan_does_not_spread_to_its_neighbours(name, dtype):
     x = np.linspace(0.5, 2.0, 37, dtype=dtype)
     alone = trial.apply_kernel(name, x)

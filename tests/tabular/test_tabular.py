@@ -160,7 +160,8 @@ def test_rows_of_weight_0_change_nothing(kind, n_folds):
     wild = np.concatenate([y, y[:10] if kind == 0 else np.full(10, 1e9)])
     other = clone(model).fit(more, wild, np.concatenate([weight, np.zeros(10)]))
     np.testing.assert_array_equal(other.predict(X), expected.predict(X))
-    assert other.validation_score_ == expected.validation_score_
+    # Sums of other lengths are rounded otherwise.
+    assert other.validation_score_ == pytest.approx(expected.validation_score_, rel=1e-14)
     if n_folds:
         assert np.isfinite(other.oof_prediction_).all()
 

@@ -128,7 +128,7 @@ def test_noise_is_not_learnt_out_of_fold():
     rng = np.random.default_rng(1)
     noise, y = rng.normal(size=(200, 6)), rng.integers(0, 2, 200)
     model = classifier(
-        n_folds=4, max_epochs=50, hidden_layer_sizes=(64,), scoring=seen, dropout=0.0
+        n_folds=4, max_epochs=150, hidden_layer_sizes=(64,), scoring=seen, dropout=0.0
     )
     model.fit(noise, y)
     assert model.score(noise, y) > 0.75  # which they remember

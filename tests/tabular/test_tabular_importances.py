@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectFromModel
 from tiny_tables import LABELS, NUMBERS, X, both, classifier, regressor
 
 import cbackprop
+from cbackprop import Network
 from cbackprop.tabular import TableEncoder
 from cbackprop.tabular.importances import spreads_of
 
@@ -38,7 +38,7 @@ def test_the_encoder_knows_where_its_columns_come_from(numbers, max_one_hot):
         TableEncoder().sources_  # noqa: B018
 
 
-@pytest.mark.parametrize("embedding", ["piecewise", None])
+@pytest.mark.parametrize("embedding", ["piecewise", "periodic", None])
 @pytest.mark.parametrize("kind", [0, 1])
 def test_they_are_shares_and_constant_columns_have_none(kind, embedding):
     model, y = both(embedding=embedding)[kind]
@@ -49,26 +49,38 @@ def test_they_are_shares_and_constant_columns_have_none(kind, embedding):
     assert (found[[0, 1, 3, 4, 5]] > 0).all()
 
 
-def test_they_are_what_their_documentation_says():
-    model = regressor(max_epochs=2).fit(X, NUMBERS)
-    encoded = model.encoder_.transform(X).astype(float)
+@pytest.mark.parametrize("embedding", ["piecewise", "periodic", None])
+def test_they_are_what_their_documentation_says(embedding):
+    model = regressor(max_epochs=2, embedding=embedding).fit(mixed(), NUMBERS)
+    encoded = model.encoder_.transform(mixed())
+    sources = model.encoder_.sources_
     shares = []
     for network in model.networks_:
-        weights = network.weights[0] * encoded.std(axis=0)[:, np.newaxis]
-        lengths = [np.linalg.norm(weights[model.encoder_.sources_ == i]) for i in range(3)]
+        inputs = network.activations(encoded)[0].astype(float)
+        kinds = network.embeddings or [None] * len(sources)
+        widths = [1 if kind is None else kind.width for kind in kinds]
+        assert inputs.shape[1] == sum(widths)
+        weights = network.weights[0] * inputs.std(axis=0)[:, np.newaxis]
+        lengths = [np.linalg.norm(weights[np.repeat(sources, widths) == i]) for i in range(7)]
         shares.append(np.array(lengths) / sum(lengths))
     expected = np.mean(shares, axis=0)
-    np.testing.assert_allclose(model.feature_importances_, expected, rtol=1e-4)
+    np.testing.assert_allclose(model.feature_importances_, expected, rtol=1e-4, atol=1e-7)
 
 
-def test_spreads_of_sparse_columns_are_those_of_dense_ones():
-    rng = np.random.default_rng(0)
-    dense = np.where(rng.random((5000, 7)) < 0.1, rng.normal(3.0, 1.0, (5000, 7)), 0.0)
-    dense[:, 3] = 0.0
-    dense = dense.astype(np.float32)
-    expected = dense.astype(float).std(axis=0)
-    np.testing.assert_allclose(spreads_of(dense), expected, rtol=1e-10)
-    np.testing.assert_allclose(spreads_of(sp.csr_array(dense)), expected, rtol=1e-10, atol=1e-9)
+def test_of_many_rows_some_say_it():
+    rows = np.resize(X, (20_000, 3)).astype(np.float32)
+    networks = [Network([3, 2, 1], dtype=np.float32, random_state=0)]
+    (spread,) = spreads_of(networks, rows)
+    np.testing.assert_allclose(spread, rows[::3].astype(float).std(axis=0), rtol=1e-10)
+
+
+def test_there_are_none_while_a_fit_runs():
+    seen = []
+    model = classifier().fit(X, LABELS)
+    note = lambda model, _: seen.append(hasattr(model, "feature_importances_"))  # noqa: E731
+    model.fit(X, LABELS, callbacks=[note])
+    assert not any(seen)
+    assert hasattr(model, "feature_importances_")
 
 
 def test_a_column_that_matters_has_more_than_noise():

@@ -139,7 +139,7 @@ def test_of_ten_thousand_categories_the_frequent_ones_are_told_apart():
     X = pd.DataFrame({"city": city, "z": np.zeros(n)})
     model = TabularClassifier(**{**TINY, "max_epochs": 2, "n_members": 1}).fit(X, y)
     known = model.encoder_.categories_[0].tolist()
-    assert len(known) == 1024
+    assert len(known) > 7000  # a row of the table for each that was trained on
     assert {"x", "y"} <= set(known)
     few = pd.DataFrame({"city": ["x", "y", "nowhere"], "z": 0.0})
     assert model.predict(few).tolist()[:2] == [0, 1]

@@ -212,6 +212,7 @@ static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, p
 
 #include "activations.h"
 #include "dropout.h"
+#include "blend.h"
 #include "losses.h"
 #include "embeddings.h"
 
@@ -251,6 +252,8 @@ static const TABLE FN(table) = {
     .nodes[CODE] = FN(name##_nodes), .embed[CODE] = FN(name##_embed), .embed_gradient[CODE] = FN(name##_embed_gradient),
 #include "../functions.def"
     .drop = FN(drop),
+    .blend = FN(blend),
+    .blend_backward = FN(blend_backward),
     .column_sums = FN(column_sums),
     .gather = FN(gather),
     .ask_for = FN(ask_for),

@@ -19,6 +19,13 @@
         void (*drop)(T *a, T *slopes, ptrdiff_t m, ptrdiff_t n,                                                        \
                      void (*derivative)(const T *from, T *delta, ptrdiff_t n, double parameter), double parameter,     \
                      uint64_t key, ptrdiff_t first, double rate);                                                      \
+        /* z (m, n) becomes x + w (f(x) - x), x = z + b, f being `activate`; slopes (m, n), if not NULL, its derivative \
+           by x, and excess (m, n) f(x) - x. `derivative` makes f'(x) of f(x); NULL where f keeps it */               \
+        void (*blend)(T *z, const T *b, const T *w, T *slopes, T *excess, ptrdiff_t m, ptrdiff_t n,                    \
+                      void (*activate)(T *z, const T *b, T *kept, ptrdiff_t m, ptrdiff_t n, double parameter),         \
+                      void (*derivative)(const T *from, T *delta, ptrdiff_t n, double parameter), double parameter);   \
+        /* the way back: excess (n) becomes its product with delta (n), and delta that with slopes (n) */              \
+        void (*blend_backward)(T *delta, const T *slopes, T *excess, ptrdiff_t n);                                     \
         /* z (m, k) becomes the output, by Output */                                                                   \
         void (*output[N_OUTPUTS])(T *z, ptrdiff_t m, ptrdiff_t k);                                                     \
         /* the same, and delta (m, k) = dC/dz; returns the sum of the weighted losses. y (m, k), or labels (m) for     \

@@ -186,10 +186,10 @@ static inline T FN(vxlogy)(T x, T y)
 }
 
 /* The cosine of 2 pi x, and its sine: x = k / 4 + s exactly, |s| <= 1/8. Beyond 2^20 turns there is no angle left in
-   float32: 1 and 0, as for what is no number at all. */
+   float32: 1 and 0. */
 static inline T FN(vturn)(T x, T *sine)
 {
-    const T small = FABS(x) < C(1048576.0) ? x : C(0.0);
+    const T small = FABS(x) < C(1048576.0) ? x : x - x; /* NaN of what is not finite */
     const T shifted = C(4.0) * small + ROUND_MAGIC;
     const BITS k = FN(bits)(shifted);
     const T s = small - C(0.25) * (shifted - ROUND_MAGIC), z = s * s;
