@@ -45,6 +45,9 @@ class Checkpoint(Callback):
     optimizer, random state, the order of the rows, curves. It is replaced as a whole, so that a
     process killed at any moment leaves the last checkpoint.
 
+    A fit of `TabularClassifier` or `TabularRegressor` is kept with all its members; to go on from
+    the file, it needs an integer as `random_state`, as the rows held out are drawn again.
+
     A resumed fit ends with the very numbers of one that was not interrupted, on the same machine
     with the same libraries and number of threads.
 
@@ -113,15 +116,21 @@ class Checkpoint(Callback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         state = state_of(estimator)
-        if state.optimizer is None:
-            state.evaluations = []
-        if state.origin is None:  # another checkpoint may have been here
-            state.origin = origin_of(estimator, state)
-        _check_kept(estimator, state)
+        if state.keeper is not None:
+            state.keeper.check(resume=self.resume)
+        else:
+            if state.optimizer is None:
+                state.evaluations = []
+            if state.origin is None:  # another checkpoint may have been here
+                state.origin = origin_of(estimator, state)
+            _check_kept(estimator, state)
         atomic.remove_litter(atomic.target_of(self.path))
         if self.resume and os.path.exists(self.path):
             try:
-                resume(self.path, estimator, state)
+                if state.keeper is not None:
+                    state.keeper.resume(self.path)
+                else:
+                    resume(self.path, estimator, state)
             except OtherFitError:
                 if self.on_mismatch == "error":
                     raise
@@ -132,7 +141,9 @@ class Checkpoint(Callback):
         state, kept = state_of(estimator), self._kept.get(id(estimator))
         due = state.epoch % self.every == 0 if context.task_name == EPOCH else True
         if due and not state.interrupted and kept != (state.epoch, state.done):
-            write(self.path, *content_of_fit(estimator, state))
+            keeper = state.keeper
+            content = content_of_fit(estimator, state) if keeper is None else keeper.content()
+            write(self.path, *content)
             self._kept[id(estimator)] = state.epoch, state.done
 
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -209,7 +220,7 @@ def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
         raise ModelFileError("a model, not a checkpoint: there is nothing to resume")
     expected, _ = content_of(model)
     if about["kind"] != expected["kind"]:
-        raise _other([_named("kind", about["kind"], expected["kind"])])
+        raise other_fit([named_difference("kind", about["kind"], expected["kind"])])
     if about["fit"].get("origin") is None:
         raise OtherFitError(
             "the checkpoint is of an earlier version, which did not write down of what data it is: "
@@ -217,26 +228,26 @@ def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
             "on_mismatch='restart'"
         )
     pairs = [
-        *_pairs(_compared(about.get("params", {})), _compared(expected.get("params", {}))),
+        *pairs_of(compared(about.get("params", {})), compared(expected.get("params", {}))),
         ("n_rows", about["fit"]["n_rows"], state.n_rows),
-        *_pairs(about["fit"]["settings"], state.settings),
-        *_pairs(about["network"], expected["network"]),
+        *pairs_of(about["fit"]["settings"], state.settings),
+        *pairs_of(about["network"], expected["network"]),
     ]
-    differing = [_named(*pair) for pair in pairs if pair[1] != pair[2]]
+    differing = [named_difference(*pair) for pair in pairs if pair[1] != pair[2]]
     if about.get("labels", {}).get("classes") != expected.get("labels", {}).get("classes"):
         differing.append("other classes")
     if differing:
-        raise _other(differing)
+        raise other_fit(differing)
 
 
 def _check_origin(kept: Any, state: FitState) -> None:
     """The data and the start, after all that a file could say wrong of itself."""
     assert state.origin is not None
     if differing := differences(kept, state.origin):
-        raise _other([f"other {what}" for what in differing])
+        raise other_fit([f"other {what}" for what in differing])
 
 
-def _other(differing: list[str]) -> OtherFitError:
+def other_fit(differing: list[str]) -> OtherFitError:
     return OtherFitError(
         f"the checkpoint is of a fit with {', '.join(differing)}: resume with the same data, "
         "parameters and start, give every fit a path of its own, or begin anew, with "
@@ -244,11 +255,11 @@ def _other(differing: list[str]) -> OtherFitError:
     )
 
 
-def _named(name: str, kept: Any, now: Any) -> str:
+def named_difference(name: str, kept: Any, now: Any) -> str:
     return f"{name} = {kept!r}, not {now!r}"
 
 
-def _compared(params: dict[str, Any]) -> dict[str, Any]:
+def compared(params: dict[str, Any]) -> dict[str, Any]:
     """The parameters that decide where a fit goes; of random states those that are seeds."""
     compared = {name: value for name, value in params.items() if name not in FREE}
     if "random_state" in compared:
@@ -256,7 +267,7 @@ def _compared(params: dict[str, Any]) -> dict[str, Any]:
     return compared
 
 
-def _pairs(kept: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+def pairs_of(kept: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     return [(name, kept.get(name), now.get(name)) for name in {**kept, **now}]
 
 

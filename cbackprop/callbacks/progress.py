@@ -92,7 +92,7 @@ class Progress(Callback):
         """What shows a text, the last one or not, and how often it may; None for silence."""
         if self.show is False:
             return None
-        if self.file is None and _in_notebook():
+        if self.file is None and in_notebook():
             return _Notebook(), REDRAWN
         file = sys.stderr if self.file is None else self.file
         if file is not None and file.isatty():
@@ -118,7 +118,10 @@ class _Line:
     def show(self, state: FitState, estimator: Any) -> None:
         now = perf_counter()
         self.text = self.label + describe(state, now - self.began, state.epoch - self.first)
-        self.why = why_stopped(estimator) if state.done else ""
+        if state.whose:
+            self.why = state.record.why
+        else:
+            self.why = why_stopped(estimator) if state.done else ""
         if now - self.shown >= self.pause:
             self.shown = now
             self.write(self.text, False)
@@ -148,7 +151,8 @@ def describe(state: FitState, seconds: float, epochs: int) -> str:
     """The line: `epochs` were trained in `seconds`."""
     total, done = state.max_epochs, state.epoch
     filled = BAR * done // max(total, 1)
-    parts = [f"epoch {done}/{total} [{'=' * filled}{' ' * (BAR - filled)}]"]
+    whose = f"{state.whose}  " * bool(state.whose)
+    parts = [f"{whose}epoch {done}/{total} [{'=' * filled}{' ' * (BAR - filled)}]"]
     for key, name in (("cost", "loss"), ("evaluation_cost", "held-out loss")):
         if state.history.get(key):
             parts.append(f"{name} {state.history[key][-1]:.4g}")
@@ -156,6 +160,9 @@ def describe(state: FitState, seconds: float, epochs: int) -> str:
         if state.history.get(key):
             parts.append(f"score {state.history[key][-1]:.4f}")
             break
+    record = state.record
+    if state.whose and record.best_score is not None:
+        parts.append(f"best {record.best_score:.4f} in epoch {record.best_epoch}")
     if state.optimizer is not None:
         parts.append(f"rate {state.optimizer.last_rate:.3g}")
     if done < total and epochs and not state.done:
@@ -177,6 +184,8 @@ def why_stopped(estimator: Any) -> str:
 
 def best_epoch(state: FitState) -> int:
     """That of the best score of rows held out, else of the least loss; of this fit alone."""
+    if state.whose and state.record.best_epoch is not None:
+        return state.record.best_epoch
     for name in (*(key for key in state.history if key.startswith("evaluation_")), "cost"):
         curve = state.history[name][-state.epoch :]
         with suppress(ValueError):
@@ -262,7 +271,7 @@ class _Notebook:
         self.displayed = True
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     """Whether this runs in Jupyter's kernel; imports nothing to find out."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from cbackprop.running.model import Model, calls_python
 from cbackprop.running.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
 
-SMALL_FLOPS = 1e5  # BLAS itself stays on one thread below this
+SMALL_FLOPS = 1e5  # of a product: BLAS itself stays on one thread below this
+SOME_FLOPS = 1e6  # of a sweep: a matter of microseconds, that nothing need interrupt
 SWEEP_FLOPS_PER_THREAD = 4e7  # a sweep starts its threads anew
 
 
@@ -62,6 +64,9 @@ class Sweep:
             block_rows = self.n_rows if few else rows_of_a_block(self.plan, X, passes)
         self.block_rows = max(1, min(block_rows, self.n_rows))
         self.small = self.n_rows * per_row < SMALL_FLOPS
+        if not self.small and dense and self.n_rows * per_row < SOME_FLOPS:
+            products = map(mul, self.plan["n_in"].tolist(), self.plan["n_out"].tolist())
+            self.small = 2.0 * self.n_rows * max(products) < SMALL_FLOPS
         n_threads, alone = 1, y is not None and calls_python(model)
         if alone or not self.small:
             flops = self.n_rows * per_row

@@ -16,6 +16,7 @@ from cbackprop.estimators.targets import as_indicator, plain_indicator
 from cbackprop.files.registry import saved_by
 from cbackprop.tabular.estimators import Tabular
 from cbackprop.tabular.file import TabularDescription
+from cbackprop.tabular.members import Settings
 from cbackprop.tabular.outputs import Classes, Indicators, Outputs
 from cbackprop.tabular.table import holes
 from cbackprop.validation.naming import named, public
@@ -64,6 +65,10 @@ class TabularClassifier(ClassifierMixin, Tabular):
     n_folds : int, optional
         Fold after fold is held out instead, and as many networks trained: `n_members` for each.
         They are all averaged, and out-of-fold predictions kept.
+    refit : bool, default=False
+        Train `n_members` networks anew on all rows, the held-out ones too, with an encoder of all
+        of them, and stop at the epoch that was the best; these are then the members. Scores,
+        history and out-of-fold predictions stay those of the first fit.
     scoring : str, callable or None, default=None
         What chooses the epoch. None: accuracy; 'loss': the log loss; or a scorer of scikit-learn's.
     early_stopping : bool, default=False
@@ -73,7 +78,8 @@ class TabularClassifier(ClassifierMixin, Tabular):
     n_jobs : int or None, default=None
         Members that are trained at a time; None or -1: as many as BLAS may use threads.
     verbose : bool, default=False
-        Print the score of every epoch.
+        Show a bar with members, epochs, score, the best one and the time left; a line for every
+        epoch where standard output is no terminal.
 
     Attributes
     ----------
@@ -84,6 +90,10 @@ class TabularClassifier(ClassifierMixin, Tabular):
         The members, after the epoch that was kept.
     best_epoch_ : int
         That epoch, from 1.
+    settings_ : dict
+        What 'auto' has become, by the names of the parameters.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        How much of the first layer each column makes up: quick, and rough; they sum to 1.
     n_epochs_ : int
         Epochs that were made.
     validation_score_ : float or None
@@ -146,6 +156,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         class_weight=None,
         validation_fraction=0.2,
         n_folds=None,
+        refit=False,
         scoring=None,
         early_stopping=False,
         random_state=None,
@@ -165,6 +176,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         self.class_weight = class_weight
         self.validation_fraction = validation_fraction
         self.n_folds = n_folds
+        self.refit = refit
         self.scoring = scoring
         self.early_stopping = early_stopping
         self.random_state = random_state
@@ -244,10 +256,16 @@ class TabularClassifier(ClassifierMixin, Tabular):
             raise ValueError(f"y_val has labels that y has not: {unknown}")
         return np.searchsorted(self.classes_, labels)
 
+    def _smoothing(self) -> float:
+        if self.label_smoothing == "auto":
+            return 0.1 if self.scoring in (None, "accuracy") else 0.0
+        return float(self.label_smoothing)
+
+    def _chosen(self, settings: Settings) -> dict[str, Any]:
+        return {**super()._chosen(settings), "label_smoothing": self._smoothing()}
+
     def _outputs_for(self, targets: NDArray) -> Outputs:
-        smoothing = self.label_smoothing
-        if smoothing == "auto":
-            smoothing = 0.1 if self.scoring in (None, "accuracy") else 0.0
+        smoothing = self._smoothing()
         if targets.ndim == 2:
             return Indicators(targets.shape[1], smoothing)
         return Classes(len(self.classes_), smoothing)

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
 from cbackprop.files.registry import saved_by
 from cbackprop.files.savable import Savable
+from cbackprop.tabular.at_once import numbers_of
 from cbackprop.tabular.categories import (
     Spread,
     codes_of,
@@ -24,8 +25,16 @@ from cbackprop.tabular.categories import (
     n_columns,
 )
 from cbackprop.tabular.file import EncoderDescription
-from cbackprop.tabular.numbers import center_and_factor, edges_of, pieces, scaled
-from cbackprop.tabular.table import Column, as_category, chosen, columns_of
+from cbackprop.tabular.numbers import center_and_factor, edges_of, scaled
+from cbackprop.tabular.table import (
+    Column,
+    as_category,
+    as_numbers,
+    chosen,
+    columns_of,
+    finite,
+    naming_what_to_do,
+)
 from cbackprop.validation.naming import named, public
 
 MOST_ONE_HOT = 1024  # of a column: a value of each row would fill the memory, and say nothing
@@ -146,10 +155,13 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         ImportError
             For a frame, without narwhals.
         """
-        columns = columns_of(X)
+        return self._fit_columns(columns_of(X), X)
+
+    def _fit_columns(self, columns: list[Column], X: Any) -> Self:
+        """Learn from these columns, under the names that X has for them."""
         is_categorical = self._kinds(columns)
         numeric = [
-            _finite(c).values
+            finite(c).values
             for c, is_one in zip(columns, is_categorical, strict=True)
             if not is_one
         ]
@@ -195,9 +207,21 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         TypeError, ValueError
             As `fit`; and for other columns than those of `fit`, or text where it had numbers.
         """
+        return self._encode(X)
+
+    def _encode(self, X: Any) -> Any:
+        """What `transform` gives, whatever containers scikit-learn is configured to make of it."""
+        if self._takes(X):
+            numbers = numbers_of(self)
+            out = np.empty((len(X), numbers.width), dtype=np.float32)
+            numbers.into(out, X.astype(np.float64, copy=False))
+            return out
         check_is_fitted(self)
         columns = columns_of(X)
-        _check_feature_names(self, X, reset=False)
+        known = vars(self).get("feature_names_in_")
+        if known is None or [column.label for column in columns] != known.tolist():
+            with naming_what_to_do(known, columns):
+                _check_feature_names(self, X, reset=False)  # takes its time
         if len(columns) != self.n_features_in_:
             raise ValueError(
                 f"X has {len(columns)} features, but TableEncoder is expecting "
@@ -208,32 +232,49 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
             if is_one:
                 categorical.append(as_category(column))
             else:
-                numeric.append(_as_numbers(column).values)
-        blocks = list(self._blocks(numeric, categorical))
+                numeric.append(as_numbers(column).values)
+        n = len(columns[0].values)
+        numbers, values = numbers_of(self), np.empty((n, len(numeric)))
+        for i, of_one in enumerate(numeric):
+            values[:, i] = of_one
+        blocks = list(self._blocks(categorical))
         if self.sparse_output:
+            dense = np.empty((n, numbers.width), dtype=np.float32)
+            numbers.into(dense, values)
             as_csr = [b.as_csr() if isinstance(b, Spread) else sparse.csr_array(b) for b in blocks]
-            return sparse.hstack(as_csr, format="csr", dtype=np.float32)
+            parts = [sparse.csr_array(dense), *as_csr]
+            return sparse.hstack(parts, format="csr", dtype=np.float32)
         widths = [len(b.on) if isinstance(b, Spread) else b.shape[1] for b in blocks]
-        out = np.zeros((len(columns[0].values), sum(widths)), dtype=np.float32)
-        for block, stop, width in zip(blocks, np.cumsum(widths), widths, strict=True):
+        out = np.zeros((n, numbers.width + sum(widths)), dtype=np.float32)
+        numbers.into(out[:, : numbers.width], values)
+        stops = numbers.width + np.cumsum(widths, dtype=np.intp)
+        for block, stop, width in zip(blocks, stops, widths, strict=True):
             if isinstance(block, Spread):
                 block.into(out[:, stop - width : stop])
             else:
                 out[:, stop - width : stop] = block
         return out
 
-    def _blocks(
-        self, numeric: list[NDArray], categorical: list[Column]
-    ) -> Iterator[NDArray | Spread]:
-        """What stands side by side."""
-        scales = list(zip(self.medians_, self.factors_, strict=True))
-        for values, scale in zip(numeric, scales, strict=True):
-            yield scaled(values, *scale)[:, np.newaxis]
-        for values, scale, edges in zip(numeric, scales, self.edges_, strict=False):
-            yield pieces(scaled(values, *scale), edges)
-        for values, has_holes in zip(numeric, self.has_holes_, strict=True):
-            if has_holes:
-                yield np.isnan(values)[:, np.newaxis]
+    def _takes(self, X: Any) -> bool:
+        """Whether X is an array of numbers alone, in which there is nothing to convert or to name.
+
+        One row is then a matter of microseconds.
+        """
+        fitted = vars(self)
+        return (
+            type(X) is np.ndarray
+            and X.dtype.kind in "iuf"
+            and X.dtype.itemsize <= 8
+            and X.ndim == 2
+            and len(X) > 0
+            and X.shape[1] == fitted.get("n_features_in_")
+            and "feature_names_in_" not in fitted
+            and not (self.categories_ or self.sparse_output)
+            and not np.isinf(X).any()
+        )
+
+    def _blocks(self, categorical: list[Column]) -> Iterator[NDArray | Spread]:
+        """What stands side by side behind the numbers: categories, those of many values last."""
         many, at = [], 0
         for column, known in zip(categorical, self.categories_, strict=True):
             codes = codes_of(column, known)
@@ -294,6 +335,24 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         out += [name for name, is_few in zip(categorical, few, strict=True) if not is_few]
         return np.array(out, dtype=object)
 
+    @property
+    def sources_(self) -> NDArray[np.intp]:
+        """From which column of X, by number, each column of `transform` comes: (n_columns,)."""
+        check_is_fitted(self)
+        numeric = np.flatnonzero(~self.is_categorical_)
+        categorical = np.flatnonzero(self.is_categorical_)
+        few = np.array([self._is_one_hot(known) for known in self.categories_], dtype=bool)
+        widths = [n_columns(len(known)) for known in self.categories_]
+        n_pieces = [max(0, edges.size - 1) for edges in self.edges_]
+        parts = [
+            numeric,
+            np.repeat(numeric[: len(n_pieces)], n_pieces),
+            numeric[self.has_holes_],
+            np.repeat(categorical[few], np.array(widths, dtype=np.intp)[few]),
+            categorical[~few],
+        ]
+        return np.concatenate(parts).astype(np.intp)
+
     def _kinds(self, columns: list[Column]) -> NDArray[np.bool_]:
         by_dtype = np.array([column.is_category for column in columns], dtype=bool)
         if isinstance(self.categorical_features, str):
@@ -348,25 +407,3 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         tags.input_tags.categorical = tags.input_tags.string = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _finite(column: Column) -> Column:
-    """A column of numbers without infinities."""
-    bad = np.isinf(column.values)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ValueError(
-            f"column {column.label!r} has infinity in row {row}: replace it, by NaN for example"
-        )
-    return column
-
-
-def _as_numbers(column: Column) -> Column:
-    """A column that was of numbers in `fit`."""
-    if column.is_category:
-        item = next(item for item in column.values if item is not None)
-        raise ValueError(
-            f"column {column.label!r} had numbers in fit, and now holds {item!r}: fit anew, or "
-            "convert it"
-        )
-    return _finite(column)

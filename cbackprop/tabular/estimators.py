@@ -2,44 +2,56 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_consistent_length,
     check_is_fitted,
 )
 
+from cbackprop.callbacks.protocol import (
+    CallbackSupportMixin,
+    check_callbacks,
+    not_within_itself,
+    without_fit,
+)
 from cbackprop.estimators.judging import score_by
 from cbackprop.files.savable import Savable
 from cbackprop.running.execution import Execution
 from cbackprop.tabular.embeddings import embeddings_for
 from cbackprop.tabular.encoder import TableEncoder
+from cbackprop.tabular.fitting import train_again, train_members
 from cbackprop.tabular.folds import splits
-from cbackprop.tabular.members import Member, Rows, Settings, new_member, train_together
+from cbackprop.tabular.importances import importances_of, spreads_of
+from cbackprop.tabular.members import Member, Rows, Settings, new_member
 from cbackprop.tabular.outputs import Outputs
-from cbackprop.tabular.table import as_table, rows_of
+from cbackprop.tabular.table import Stacked, as_table, rows_of
 from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.checks import check_sign
 
 ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
 MOST_STEPS_OF_ALL = 64 * 50_000  # rows times epochs: with more rows there are fewer epochs
 FEWEST_EPOCHS = 16
+MAY_BE_AUTO = "max_epochs", "batch_size", "learning_rate"
 MOST_ONE_HOT = 8  # values of a column that gets one for each; of more there is an embedding
 AS_MUCH_AS_IT_TAKES = 1e15  # of work: every thread that may pays
 
 
-class Tabular(Savable, BaseEstimator):
+class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
     """What the two share."""
 
+    # Callbacks are for the one call of fit: meta-estimators have nothing to route.
+    __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -52,6 +64,7 @@ class Tabular(Savable, BaseEstimator):
         "categorical_features": TableEncoder._parameter_constraints["categorical_features"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_folds": [None, Interval(Integral, 2, None, closed="left")],
+        "refit": ["boolean"],
         "scoring": [None, str, callable],
         "early_stopping": ["boolean"],
         "random_state": ["random_state"],
@@ -61,8 +74,9 @@ class Tabular(Savable, BaseEstimator):
     _activation: ClassVar[str]
     _learning_rate: ClassVar[float]
 
+    @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, callbacks=()):
         """Fit the model to a table.
 
         Parameters
@@ -75,6 +89,12 @@ class Tabular(Savable, BaseEstimator):
             Weights of the rows.
         X_val, y_val : as X and y, default=None
             Rows to choose the epoch by, in place of some of X.
+        callbacks : list, default=()
+            For this fit: objects with the hooks of `cbackprop.callbacks.Callback`, or functions of
+            the estimator and its `History`, called after every epoch; True stops. The history has
+            each epoch's loss, `cost`, and score, `evaluation_score`; the estimator predicts as its
+            members do after that epoch. The epochs of `refit` are not told. Callbacks set with
+            `set_callbacks` (scikit-learn 1.9) are called, too.
 
         Returns
         -------
@@ -86,11 +106,17 @@ class Tabular(Savable, BaseEstimator):
         TypeError, ValueError
             For a table that `TableEncoder` refuses, targets that cannot be learnt, or a scorer
             that fails; the estimator is then as it was.
-        """
-        with all_or_nothing(self, random_state=self.random_state, error=BaseException):
-            return self._fit(X, y, sample_weight, X_val, y_val)
 
-    def _fit(self, X, y, sample_weight, X_val, y_val):
+        Notes
+        -----
+        Ctrl-C ends a fit with a warning, and the best epoch so far; one in `refit`, with the
+        members as they were before it.
+        """
+        heard = check_callbacks(callbacks)
+        with all_or_nothing(self, random_state=self.random_state, error=BaseException):
+            return self._fit(X, y, sample_weight, X_val, y_val, heard)
+
+    def _fit(self, X, y, sample_weight, X_val, y_val, callbacks):
         rng = check_random_state(self.random_state)
         if (X_val is None) != (y_val is None):
             missing = "y_val" if y_val is None else "X_val"
@@ -119,18 +145,18 @@ class Tabular(Savable, BaseEstimator):
             max_one_hot=MOST_ONE_HOT,
         )
         encoder.fit(rows_of(X, train))
-        encoded = encoder.transform(X)
+        encoded = encoder._encode(X)
         self._use(encoder)
         if X_val is not None:
             check_consistent_length(X_val, y_val)
-            given = encoder.transform(X_val), self._more_targets(y_val)
+            given = encoder._encode(X_val), self._more_targets(y_val)
             if given[1].shape[1:] != targets.shape[1:]:
                 raise ValueError(
                     f"y_val must have as many columns as y: got {_shown(given[1])} for "
                     f"{_shown(targets)}"
                 )
             n = encoded.shape[0]
-            encoded = _below(encoded, given[0])
+            encoded = np.concatenate([encoded, given[0]])
             targets = np.concatenate([targets, given[1]])
             if weight is not None:
                 own = self._class_weights(given[1])
@@ -141,6 +167,7 @@ class Tabular(Savable, BaseEstimator):
         n_rows = parts[0][0].size
         settings = self._settings(outputs, n_rows)
         settings.embeddings = embeddings_for(encoder, encoded[train], self.embedding)
+        self.settings_ = self._chosen(settings)
         learnt = outputs.learnt(targets)
         members = [
             new_member(
@@ -152,23 +179,52 @@ class Tabular(Savable, BaseEstimator):
             for part in parts
             for _ in range(self.n_members)
         ]
-        n_threads = min(len(members), execution.threads(AS_MUCH_AS_IT_TAKES))
-        self.best_epoch_, self.history_ = train_together(
+        for name in ("oof_prediction_", "_spreads"):
+            vars(self).pop(name, None)
+        threads = partial(execution.threads, AS_MUCH_AS_IT_TAKES)
+        state = train_members(
+            self,
             members,
             self._judge(outputs, members, targets, weight),
-            settings.max_epochs,
-            n_threads=n_threads,
-            patient=not self.early_stopping,
-            tell=self._tell(settings.max_epochs),
+            callbacks,
+            n_threads=min(len(members), threads()),
+            X=X,
+            y=y,
+            metadata=None if sample_weight is None else {"sample_weight": sample_weight},
         )
-        scores = self.history_.get("evaluation_score")
-        self.validation_score_ = scores[self.best_epoch_ - 1] if scores else None
-        self.n_epochs_ = self.history_.epochs
-        self.networks_ = [member.network for member in members]
-        vars(self).pop("oof_prediction_", None)
         if self.n_folds is not None:
             self.oof_prediction_ = self._out_of_fold(outputs, members, len(targets))
+        if self.refit and not state.interrupted:
+            stacked = Stacked(X, X_val)
+            self._train_again(stacked, targets, weight, settings, rng, n_threads=threads())
+        if self.encoder_ is encoder:  # of the first fit
+            self._spreads = spreads_of(self.networks_, encoded)
         return self
+
+    def _train_again(
+        self,
+        table: Stacked,
+        targets: NDArray,
+        weight: NDArray | None,
+        settings: Settings,
+        rng,
+        **how,
+    ) -> None:
+        """All members anew, on all rows that weigh something, and an encoder of these."""
+        train_on = np.arange(len(targets)) if weight is None else np.flatnonzero(weight)
+        outputs = self._outputs_for(targets[train_on])
+        encoder = clone(self.encoder_)
+        encoder._fit_columns(table.columns(train_on), table.upper)
+        encoded = encoder._encode(table.upper)
+        if table.lower is not None:
+            encoded = np.concatenate([encoded, encoder._encode(table.lower)])
+        settings.embeddings = embeddings_for(encoder, encoded[train_on], self.embedding)
+        rows = Rows(encoded, outputs.learnt(targets), weight, train_on, np.arange(0))
+        members = train_again(self, rows, outputs, settings, rng, **how)
+        if members is not None:
+            self._use(encoder)
+            self._outputs, self.networks_ = outputs, [member.network for member in members]
+            self._spreads = spreads_of(self.networks_, encoded)
 
     def _use(self, encoder: TableEncoder) -> None:
         """Take a fitted encoder, and what it knows of the features."""
@@ -236,6 +292,12 @@ class Tabular(Savable, BaseEstimator):
             dropout=float(self.dropout),
         )
 
+    def _chosen(self, settings: Settings) -> dict[str, Any]:
+        """What the parameters that may be 'auto' are in this fit."""
+        return {
+            name: getattr(settings, name) for name in ("max_epochs", "batch_size", "learning_rate")
+        }
+
     def _judge(
         self, outputs: Outputs, members: list[Member], targets: NDArray, weight: NDArray | None
     ) -> Any:
@@ -264,14 +326,6 @@ class Tabular(Savable, BaseEstimator):
     def _loss_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
         raise NotImplementedError
 
-    def _tell(self, max_epochs: int):
-        def tell(epoch: int, score: float | None) -> None:
-            if self.verbose:
-                said = "" if score is None else f": validation score {score:.5g}"
-                print(f"epoch {epoch}/{max_epochs}{said}")
-
-        return tell
-
     def _out_of_fold(self, outputs: Outputs, members: list[Member], n: int) -> NDArray:
         """What the members say of the rows that they were not trained on."""
         said = [member.held_out_outputs() for member in members]
@@ -285,13 +339,36 @@ class Tabular(Savable, BaseEstimator):
 
     def _said(self, X) -> NDArray:
         """The mean over the members of what they say of the rows (n, n_outputs)."""
-        check_is_fitted(self)
-        encoded = self.encoder_.transform(X)
+        if "networks_" not in vars(self):  # which is soon told: one row is microseconds
+            check_is_fitted(self)
+        encoded = self.encoder_._encode(X)
         execution = Execution(self.n_jobs)
         total = np.zeros((encoded.shape[0], self._outputs.n_outputs))
         for network in self.networks_:
             total += network._predict(encoded, execution)
         return self._outputs.said(total / len(self.networks_))
+
+    @property
+    def feature_importances_(self) -> NDArray:
+        """How much of the first layer each column of the table makes up: (n_features_in_,).
+
+        Of every number that the first layer gets: the length of its weights, times its standard
+        deviation over the rows of `fit`, of large tables over some 8,000 of them. Of a column: the
+        root of the sum of these squares over all that it is encoded and embedded as. Then the mean
+        over the members, and divided by the sum. A constant column has 0. It is quick, and rough:
+        what a column is worth, `sklearn.inspection.permutation_importance` says.
+        """
+        check_is_fitted(self)
+        if "_spreads" not in vars(self):
+            raise AttributeError(
+                "there are no feature_importances_ before the end of fit, nor from files of "
+                "earlier versions"
+            )
+        sources = self.encoder_.sources_
+        return importances_of(self.networks_, self._spreads, sources, self.n_features_in_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return without_fit(dict(super().__getstate__()))
 
     def __sklearn_is_fitted__(self) -> bool:
         return "networks_" in vars(self)
@@ -301,18 +378,6 @@ class Tabular(Savable, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = tags.input_tags.string = True
         return tags
-
-
-def _is_mostly_zeros(encoder: TableEncoder) -> bool:
-    """Whether categories of many values have so many columns that only what is not 0 is kept."""
-    many = sum(len(known) for known in encoder.categories_ if len(known) > 2)
-    return many > 8 * (len(encoder.get_feature_names_out()) - many)
-
-
-def _below(upper: Any, lower: Any) -> Any:
-    if sparse.issparse(upper):
-        return sparse.vstack([upper, lower], format="csr")
-    return np.concatenate([upper, lower])
 
 
 def _shown(targets: NDArray) -> str:

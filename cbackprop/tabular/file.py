@@ -21,6 +21,7 @@ from cbackprop.tabular.outputs import outputs_of
 from cbackprop.training.history import History
 
 SCALARS = "best_epoch_", "n_epochs_", "validation_score_"
+LATER = "settings_", "_spreads"  # which files of earlier versions have not
 KEPT = "center", "scale", "low", "high"  # of targets
 VECTORS = [
     "medians_",
@@ -114,6 +115,7 @@ class TabularDescription(Description):
             "outputs": outputs,
             "history": to_json(history, "history_"),
             "fitted": {name: to_json(getattr(model, name), name) for name in SCALARS},
+            **{name: to_json(vars(model)[name], name) for name in LATER if name in vars(model)},
         }
         tensors["members"] = np.array([one.parameters for one in model.networks_])
         if hasattr(model, "classes_"):
@@ -131,6 +133,8 @@ class TabularDescription(Description):
         labels = declared_labels(own["classes"]) if "classes" in own else None
         if labels is not None:
             declared["classes"] = labels
+        if "fit" in own:
+            declared |= _of_a_fit(own["fit"], dtype, n, size)
         return declared
 
     def make(self, reader: Reader, parameters: str = "parameters") -> Any:
@@ -142,6 +146,7 @@ class TabularDescription(Description):
         model.networks_ = [_network().make_of(about["network"], np.array(one)) for one in vectors]
         for name in SCALARS:
             setattr(model, name, from_json(about["fitted"][name]))
+        vars(model).update({name: from_json(about[name]) for name in LATER if name in about})
         model.history_ = History(from_json(about["history"]))
         network = model.networks_[0]
         if "classes" in about:
@@ -159,6 +164,18 @@ class TabularDescription(Description):
                 f"networks of {network.layer_sizes[0]} inputs for a table of {width} columns"
             )
         return model
+
+
+def _of_a_fit(fit: dict[str, Any], dtype: Any, n_members: int, size: int) -> Declared:
+    """What a checkpoint holds besides the model: see `cbackprop.tabular.checkpoints`."""
+    rows = fit["rows"]
+    if not isinstance(rows, list) or len(rows) != n_members or not all(map(is_count, rows)):
+        raise ModelFileError(f"{n_members} members cannot be trained on {str(rows)[:60]} rows")
+    return {
+        "fit.members": (dtype, (n_members, size)),
+        "fit.optimizers": (dtype, (n_members, fit["n_states"], size)),
+        "fit.orders": ("int64", (sum(rows),)),
+    }
 
 
 def _network() -> Any:

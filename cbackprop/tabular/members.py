@@ -18,8 +18,8 @@ from cbackprop.running.execution import Execution
 from cbackprop.tabular.embeddings import Embeddings, group_of
 from cbackprop.training.divergence import lost
 from cbackprop.training.epochs import epochs
-from cbackprop.training.history import History
-from cbackprop.validation.checks import warn
+from cbackprop.training.fit import Told
+from cbackprop.training.record import FitState
 
 ALONE = Execution(1)  # of a member: its own thread
 
@@ -53,22 +53,51 @@ class Rows:
 
 @dataclass
 class Member:
-    """A network, its rows, and its epochs, of which `next` trains one."""
+    """A network, its rows, and all that its next epoch begins with, for `train`."""
 
     network: Network
     rows: Rows
-    run: Generator[float, None, None] = field(repr=False)
+    optimizer: AdamW
+    settings: Settings
+    seed: int  # of what dropout leaves out
+    rng: np.random.RandomState  # draws the shuffles
+    order: NDArray[np.intp]  # of the rows, as the last epoch had them
+    epoch: int = 0  # the last one
     loss: float = 0.0
+    run: Generator[float, None, None] | None = field(default=None, repr=False)
 
     def train(self) -> NDArray:
         """One epoch; what it says of the rows held out."""
+        if self.run is None:
+            self.run = self._epochs()
         self.loss = next(self.run)
+        self.epoch += 1
         if lost(self.network.parameters):
             raise ValueError(
                 "The parameters are no longer finite: try a smaller learning_rate, or look at the "
                 "targets for wild values"
             )
         return self.held_out_outputs()
+
+    def _epochs(self) -> Generator[float, None, None]:
+        """Those that are left: each leaves the order and the generator for the next."""
+        settings = self.settings
+        return epochs(
+            self.network,
+            self.rows.X,
+            self.rows.y,
+            self.optimizer,
+            batch_size=min(settings.batch_size, self.order.size),
+            max_epochs=settings.max_epochs - self.epoch,
+            first_epoch=self.epoch,
+            total_epochs=settings.max_epochs,
+            rng=self.rng,
+            order=self.order,
+            sample_weight=self.rows.sample_weight,
+            dropout=settings.dropout if settings.hidden else 0.0,
+            mask_seed=self.seed,
+            n_jobs=1,
+        )
 
     def held_out_outputs(self) -> NDArray:
         """What it says of the rows held out, which may be none."""
@@ -101,34 +130,23 @@ def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Mem
         groups=groups,
         schedule=CosineLog(4),
     )
-    run = epochs(
-        network,
-        rows.X,
-        rows.y,
-        optimizer,
-        batch_size=min(settings.batch_size, rows.train.size),
-        max_epochs=settings.max_epochs,
-        total_epochs=settings.max_epochs,
-        rng=np.random.RandomState(seed),
-        rows=rows.train,
-        sample_weight=rows.sample_weight,
-        dropout=settings.dropout if settings.hidden else 0.0,
-        mask_seed=seed,
-        n_jobs=1,
-    )
-    return Member(network, rows, run)
+    rng, order = np.random.RandomState(seed), np.array(rows.train, dtype=np.intp)
+    return Member(network, rows, optimizer, settings, seed, rng, order)
 
 
 def train_together(
     members: list[Member],
     judge: Callable[[list[NDArray]], float] | None,
-    max_epochs: int,
+    state: FitState,
+    told: Told,
     *,
     n_threads: int,
     patient: bool,
-    tell: Callable[[int, float | None], None],
-) -> tuple[int, History]:
+    note: Callable[[], None],
+) -> None:
     """Train all members, and leave each as it was after the epoch that was best for all.
+
+    An interrupt ends it with the best so far, and `state` says so.
 
     Parameters
     ----------
@@ -136,51 +154,68 @@ def train_together(
     judge : callable or None
         How good the members' outputs for their held-out rows are, the larger the better; None
         where there are no such rows: the last epoch is kept.
-    max_epochs : int
+    state : FitState
+        The fit; its record says which epoch is kept, and its history what every epoch left.
+    told : Told
+        The callbacks.
     n_threads : int
         How many members are trained at a time. It changes no bit.
     patient : bool
         Whether all epochs are made, also where none has been better for long.
-    tell : callable
-        Told of every epoch and its score.
-
-    Returns
-    -------
-    int, History
-        The epoch that was kept, from 1; what every epoch left.
+    note : callable
+        Called after every epoch, before the callbacks: what they may look at.
     """
-    history, best, best_score, best_epoch = History(), None, -np.inf, 0
     pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
     try:
-        for epoch in range(1, max_epochs + 1):
+        for _ in range(state.epochs_left):
+            told.epoch_begins()
             began = perf_counter()
             outputs = list(_together(pool, members))
             seconds = perf_counter() - began
-            made: dict[str, float] = {"cost": float(np.mean([m.loss for m in members]))}
-            score = None if judge is None else judge(outputs)
-            if score is not None:
-                made["evaluation_score"] = score
-            history.record(**made, seconds=seconds)  # at once: Ctrl-C leaves no half of an epoch
-            # The last of equals: it has seen more, at a smaller rate.
-            if score is None or score >= best_score:
-                best = [m.network.parameters.copy() for m in members]
-                best_score, best_epoch = -np.inf if score is None else score, epoch
-            tell(epoch, score)
-            if not patient and epoch > 2 * best_epoch + 20:
+            _write_down(members, state, seconds, None if judge is None else judge(outputs))
+            record = state.record
+            if not patient and state.epoch > 2 * (record.best_epoch or 0) + 20:
+                state.record = state.note(done=True, why="score no better for long")
+            note()
+            if told.epoch_ended():
+                state.record = state.note(done=True)
+            if state.done:
                 break
     except KeyboardInterrupt:
-        if best is None:
+        if state.record.best is None:
             raise
-        warn("Training interrupted by user.")
+        state.interrupted = True
+        state.history.cut(state.record.lengths)
     finally:
         if pool is not None:  # an epoch that was begun ends by itself, of networks nobody has
             pool.shutdown(wait=False, cancel_futures=True)
-    if best is None:
+    if state.record.best is None:
         raise ValueError("no epoch has a score: the scorer gave NaN for each")
-    for member, parameters in zip(members, best, strict=True):
+    for member, parameters in zip(members, state.record.best, strict=True):
         member.network = member.network.copy()
         member.network.parameters = parameters
-    return best_epoch, history
+    note()
+
+
+def _write_down(
+    members: list[Member], state: FitState, seconds: float, score: float | None
+) -> None:
+    """The books of an epoch."""
+    made: dict[str, float] = {"cost": float(np.mean([m.loss for m in members]))}
+    if score is not None:
+        made["evaluation_score"] = score
+    state.history.record(**made, seconds=seconds)
+    record = state.record
+    new: dict[str, Any] = {
+        "epochs": record.epochs + 1,
+        "samples": record.samples + members[0].order.size,
+        "loss": made["cost"],
+    }
+    # The last of equals: it has seen more, at a smaller rate.
+    if score is None or score >= (-np.inf if record.best_score is None else record.best_score):
+        best = np.array([member.network.parameters for member in members])
+        new |= {"best": best, "best_score": score, "best_epoch": record.epochs + 1}
+    state.record = state.note(**new)
 
 
 def _together(pool: ThreadPoolExecutor | None, members: list[Member]) -> Iterator[NDArray]:

@@ -69,6 +69,10 @@ class TabularRegressor(RegressorMixin, Tabular):
     n_folds : int, optional
         Fold after fold is held out instead, and as many networks trained: `n_members` for each.
         They are all averaged, and out-of-fold predictions kept.
+    refit : bool, default=False
+        Train `n_members` networks anew on all rows, the held-out ones too, with an encoder of all
+        of them, and stop at the epoch that was the best; these are then the members. Scores,
+        history and out-of-fold predictions stay those of the first fit.
     scoring : str, callable or None, default=None
         What chooses the epoch. None or 'loss': the loss; or a scorer of scikit-learn's.
     early_stopping : bool, default=False
@@ -78,7 +82,8 @@ class TabularRegressor(RegressorMixin, Tabular):
     n_jobs : int or None, default=None
         Members that are trained at a time; None or -1: as many as BLAS may use threads.
     verbose : bool, default=False
-        Print the score of every epoch.
+        Show a bar with members, epochs, score, the best one and the time left; a line for every
+        epoch where standard output is no terminal.
 
     Attributes
     ----------
@@ -88,6 +93,10 @@ class TabularRegressor(RegressorMixin, Tabular):
         The members, after the epoch that was kept.
     best_epoch_ : int
         That epoch, from 1.
+    settings_ : dict
+        What 'auto' has become, by the names of the parameters.
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        How much of the first layer each column makes up: quick, and rough; they sum to 1.
     n_epochs_ : int
         Epochs that were made.
     validation_score_ : float or None
@@ -148,6 +157,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         categorical_features="from_dtype",
         validation_fraction=0.2,
         n_folds=None,
+        refit=False,
         scoring=None,
         early_stopping=False,
         random_state=None,
@@ -167,6 +177,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         self.categorical_features = categorical_features
         self.validation_fraction = validation_fraction
         self.n_folds = n_folds
+        self.refit = refit
         self.scoring = scoring
         self.early_stopping = early_stopping
         self.random_state = random_state

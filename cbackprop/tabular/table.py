@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -71,12 +72,57 @@ def columns_of(X: Any) -> list[Column]:
     return [column_of(label, table[:, label]) for label in range(table.shape[1])]
 
 
+class Stacked(NamedTuple):
+    """A table, and perhaps another one below it: of any kinds that `columns_of` takes."""
+
+    upper: Any
+    lower: Any | None
+
+    def columns(self, rows: NDArray[np.intp]) -> list[Column]:
+        """The columns of both, of these rows."""
+        columns = columns_of(self.upper)
+        if self.lower is not None:
+            columns = list(map(_below, columns, columns_of(self.lower)))
+        return [column._replace(values=column.values[rows]) for column in columns]
+
+
+def _below(upper: Column, lower: Column) -> Column:
+    """One column of two; a category if one of them is: a column of holes is taken for numbers."""
+    if upper.is_category or lower.is_category:
+        upper, lower = as_category(upper), as_category(lower)
+    return upper._replace(values=np.concatenate([upper.values, lower.values]))
+
+
+@contextmanager
+def naming_what_to_do(known: NDArray | None, columns: list[Column]) -> Iterator[None]:
+    """What scikit-learn says of other columns than those of `fit`, and what can be done."""
+    try:
+        yield
+    except ValueError as error:
+        names = [] if known is None else known.tolist()
+        labels = [column.label for column in columns]
+        more = [label for label in labels if label not in names]
+        absent = [name for name in names if name not in labels]
+        if absent:
+            remedy = f"add the column {absent[0]!r}, of missing values where nothing is known"
+        elif more:
+            remedy = f"leave out the column {more[0]!r}: X[model.feature_names_in_]"
+        else:
+            at = next(i for i, label in enumerate(labels) if label != names[i])
+            was = f"column {at} is {labels[at]!r} and was {names[at]!r}"
+            remedy = f"{was}: put them in order, X[model.feature_names_in_]"
+        raise ValueError(f"{error}\n{remedy}") from None
+
+
 def _labels(frame: Any) -> list:
     return list(getattr(frame, "column_names", frame.columns))
 
 
 def _is_frame(X: Any) -> bool:
-    return hasattr(X, "columns") and (hasattr(X, "dtypes") or hasattr(X, "schema"))
+    # The class is asked first: pandas makes its dtypes anew for each who asks.
+    return hasattr(X, "columns") and any(
+        hasattr(one, name) for one in (type(X), X) for name in ("dtypes", "schema")
+    )
 
 
 def _of_frame(X: Any) -> list[Column]:
@@ -84,9 +130,18 @@ def _of_frame(X: Any) -> list[Column]:
         import narwhals.stable.v2 as nw
     except ImportError as error:
         raise ImportError('data frames need narwhals: pip install "cbackprop[tables]"') from error
-    frame = nw.from_native(X, eager_only=True)
+    labels, plain = _labels(X), _plain_numbers(X)
+    if len(plain) == len(labels):
+        return [Column(label, False, plain[i]) for i, label in enumerate(labels)]
+    others = X if not plain else X.iloc[:, [i for i in range(len(labels)) if i not in plain]]
+    frame = nw.from_native(others, eager_only=True)
+    others = frame.iter_columns()
     columns = []
-    for label, series in zip(_labels(X), frame.iter_columns(), strict=True):
+    for i, label in enumerate(labels):
+        if i in plain:
+            columns.append(Column(label, False, plain[i]))
+            continue
+        series = next(others)
         if series.dtype.is_numeric():
             values = series.cast(nw.Float64).to_numpy()
             columns.append(Column(label, False, np.asarray(values, dtype=np.float64)))
@@ -97,6 +152,17 @@ def _of_frame(X: Any) -> list[Column]:
             column = column_of(label, objects)
             columns.append(as_category(column) if text else column)
     return columns
+
+
+def _plain_numbers(X: Any) -> dict[int, NDArray]:
+    """The columns of a pandas frame that are NumPy's numbers, by their place: all at once."""
+    if not hasattr(X, "iloc"):
+        return {}
+    kinds = [dtype.kind if isinstance(dtype, np.dtype) else "" for dtype in X.dtypes.tolist()]
+    at = [i for i, kind in enumerate(kinds) if kind and kind in "iuf"]
+    some = X if len(at) == len(kinds) else X.iloc[:, at]
+    values = some.to_numpy(dtype=np.float64) if at else np.empty((0, 0))
+    return {place: values[:, i] for i, place in enumerate(at)}
 
 
 def column_of(label: Any, values: NDArray) -> Column:
@@ -143,6 +209,28 @@ def as_category(column: Column) -> Column:
     objects = column.values.astype(object)
     objects[np.isnan(column.values)] = None
     return Column(column.label, True, objects)
+
+
+def finite(column: Column) -> Column:
+    """A column of numbers without infinities."""
+    bad = np.isinf(column.values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"column {column.label!r} has infinity in row {row}: replace it, by NaN for example"
+        )
+    return column
+
+
+def as_numbers(column: Column) -> Column:
+    """A column that was of numbers in `fit`."""
+    if column.is_category:
+        item = next(item for item in column.values if item is not None)
+        raise ValueError(
+            f"column {column.label!r} had numbers in fit, and now holds {item!r}: fit anew, or "
+            "convert it"
+        )
+    return finite(column)
 
 
 def chosen(given: Any, labels: Sequence[Any]) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import get_ident
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,19 @@ def settings_of_length(
     return {name: int(epochs)} if depends else {}
 
 
+class Keeper(Protocol):
+    """How a fit of several networks is kept in a checkpoint, and goes on from there."""
+
+    def check(self, *, resume: bool) -> None:
+        """An error for what a file cannot hold; or, if it is to go on from one, cannot go on."""
+
+    def content(self) -> tuple[dict[str, Any], dict[str, NDArray]]:
+        """The model as the fit would end with it now, and the fit in progress."""
+
+    def resume(self, path: str) -> None:
+        """Put the fit, which begins, where the file has it."""
+
+
 @dataclass
 class FitState:
     """A fit in progress: what a callback may look at, and what a checkpoint must keep.
@@ -113,6 +126,10 @@ class FitState:
         The thread that fits.
     interrupted : bool
         Whether the parameters are those of the middle of an epoch.
+    whose : str
+        Whose epochs they are, where several networks are trained side by side: "4 members".
+    keeper : Keeper or None
+        What keeps this fit in a checkpoint, where that is not one network's.
     """
 
     history: History
@@ -134,6 +151,8 @@ class FitState:
     has_end: bool = True
     thread: int = field(default_factory=get_ident)
     interrupted: bool = False
+    whose: str = ""
+    keeper: Keeper | None = None
 
     @property
     def epoch(self) -> int:
