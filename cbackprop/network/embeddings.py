@@ -125,9 +125,7 @@ class Periodic:
         self.sigma = check_number("sigma", sigma, 0.0, np.inf, open_low=True, open_high=True)
 
     def __repr__(self) -> str:
-        return (
-            f"Periodic(width={self.width}, frequencies={self.frequencies}, sigma={self.sigma:g})"
-        )
+        return f"Periodic(width={self.width}, frequencies={self.frequencies}, sigma={self.sigma:g})"
 
     @property
     def size(self) -> int:

@@ -189,8 +189,14 @@ class Network(Savable, Forward, Parameters):
         random_state: Any = None,
     ):
         self._configure(
-            layer_sizes, activation, output_activation, loss, init, parametric_activation,
-            embeddings, input_scaling,
+            layer_sizes,
+            activation,
+            output_activation,
+            loss,
+            init,
+            parametric_activation,
+            embeddings,
+            input_scaling,
         )
         dtype = check_dtype(dtype)
         self._own(np.empty(int(self.plan["biases"][-1]) + self.layer_sizes[-1], dtype=dtype))
@@ -538,9 +544,7 @@ class Network(Savable, Forward, Parameters):
         weight_gradients, bias_gradients = views(self.plan, gradient)
         if self.front is None:
             activations = [rows, *activations]
-        return Backprop(
-            loss, activations, deltas, list(weight_gradients), list(bias_gradients)
-        )
+        return Backprop(loss, activations, deltas, list(weight_gradients), list(bias_gradients))
 
     def check_gradient(
         self,

@@ -42,9 +42,7 @@ def encoding(x: Array, edges: ArrayLike) -> Array:
     return np.clip(shares, low, high)
 
 
-def embed(
-    X: ArrayLike, parameters: Sequence[Learnt], edges: Sequence[ArrayLike | None]
-) -> Array:
+def embed(X: ArrayLike, parameters: Sequence[Learnt], edges: Sequence[ArrayLike | None]) -> Array:
     """Compute A_0, what the first layer gets, from X, column by column.
 
     Parameters

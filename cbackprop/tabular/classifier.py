@@ -137,8 +137,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         "label_smoothing": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
     }
-    _activation = "mish"
-    _learning_rate = 0.04
+    _task = "classes"
 
     def __init__(
         self,
@@ -157,6 +156,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         validation_fraction=0.2,
         n_folds=None,
         refit=False,
+        recipe="default",
         scoring=None,
         early_stopping=False,
         random_state=None,
@@ -177,6 +177,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         self.validation_fraction = validation_fraction
         self.n_folds = n_folds
         self.refit = refit
+        self.recipe = recipe
         self.scoring = scoring
         self.early_stopping = early_stopping
         self.random_state = random_state

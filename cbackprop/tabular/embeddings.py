@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.functions.groups import Group
 from cbackprop.network.embeddings import Category, Embedding, Periodic, PiecewiseLinear
 from cbackprop.tabular.encoder import TableEncoder
 from cbackprop.tabular.numbers import edges_of
@@ -46,11 +43,3 @@ def _of_numbers(values: NDArray[np.float32], kind: str | None) -> Embedding | No
         return Periodic(WIDTH)
     edges = edges_of(values) if kind == "piecewise" else np.empty(0)
     return PiecewiseLinear(np.unique(edges.astype(np.float32)), WIDTH) if edges.size > 1 else None
-
-
-def group_of(embedding: Embedding | None) -> Any:
-    """What the optimizer does to what the embedding learns."""
-    return Group() if embedding is None or isinstance(embedding, Category) else SLOW
-
-
-SLOW = Group(0.1)

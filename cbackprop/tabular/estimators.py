@@ -35,6 +35,7 @@ from cbackprop.tabular.folds import splits
 from cbackprop.tabular.importances import importances_of, spreads_of
 from cbackprop.tabular.members import Member, Rows, Settings, new_member
 from cbackprop.tabular.outputs import Outputs
+from cbackprop.tabular.recipes import RECIPES
 from cbackprop.tabular.table import Stacked, as_table, rows_of
 from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.checks import check_sign
@@ -43,7 +44,6 @@ ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
 MOST_STEPS_OF_ALL = 64 * 50_000  # rows times epochs: with more rows there are fewer epochs
 FEWEST_EPOCHS = 16
 MAY_BE_AUTO = "max_epochs", "batch_size", "learning_rate"
-MOST_ONE_HOT = 8  # values of a column that gets one for each; of more there is an embedding
 AS_MUCH_AS_IT_TAKES = 1e15  # of work: every thread that may pays
 
 
@@ -65,14 +65,14 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_folds": [None, Interval(Integral, 2, None, closed="left")],
         "refit": ["boolean"],
+        "recipe": [StrOptions(set(RECIPES))],
         "scoring": [None, str, callable],
         "early_stopping": ["boolean"],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
     }
-    _activation: ClassVar[str]
-    _learning_rate: ClassVar[float]
+    _task: ClassVar[str]  # "classes" or "numbers"
 
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
@@ -142,7 +142,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         outputs = self._outputs_for(targets[train])
         encoder = TableEncoder(
             self.categorical_features,
-            max_one_hot=MOST_ONE_HOT,
+            max_one_hot=RECIPES[self.recipe].most_one_hot,
         )
         encoder.fit(rows_of(X, train))
         encoded = encoder._encode(X)
@@ -280,14 +280,18 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
             batch = next((size for most, size in ROWS_OF_BATCH.items() if n_rows <= most), 1024)
         if epochs == "auto":
             epochs = max(FEWEST_EPOCHS, min(64, MOST_STEPS_OF_ALL // n_rows))
+        recipe = RECIPES[self.recipe]
         return Settings(
+            recipe=recipe,
             hidden=tuple(hidden) if hasattr(hidden, "__iter__") else (hidden,),
-            activation=self._activation,
+            activation=getattr(recipe.activation, self._task),
             output=outputs.output,
             loss=outputs.loss,
             max_epochs=int(epochs),
             batch_size=int(batch),
-            learning_rate=self._learning_rate if rate == "auto" else float(rate),
+            learning_rate=float(
+                getattr(recipe.learning_rate, self._task) if rate == "auto" else rate
+            ),
             weight_decay=float(self.weight_decay),
             dropout=float(self.dropout),
         )

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.functions.optimizers import AdamW, Group
-from cbackprop.functions.realmlp import CosineLog
+from cbackprop.functions.optimizers import AdamW
+from cbackprop.network.from_data import initialize_from
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
-from cbackprop.tabular.embeddings import Embeddings, group_of
+from cbackprop.tabular.embeddings import Embeddings
+from cbackprop.tabular.recipes import Recipe
 from cbackprop.training.divergence import lost
 from cbackprop.training.epochs import epochs
 from cbackprop.training.fit import Told
@@ -37,6 +38,7 @@ class Settings:
     learning_rate: float
     weight_decay: float
     dropout: float
+    recipe: Recipe
     embeddings: Embeddings | None = None
 
 
@@ -95,6 +97,8 @@ class Member:
             order=self.order,
             sample_weight=self.rows.sample_weight,
             dropout=settings.dropout if settings.hidden else 0.0,
+            dropout_schedule=settings.recipe.dropout_schedule,
+            drop_last=settings.recipe.drop_last,
             mask_seed=self.seed,
             n_jobs=1,
         )
@@ -109,26 +113,25 @@ class Member:
 
 def new_member(rows: Rows, n_outputs: int, settings: Settings, seed: int) -> Member:
     """A member before its first epoch."""
+    recipe = settings.recipe
     network = Network(
         [rows.X.shape[1], *settings.hidden, n_outputs],
         embeddings=settings.embeddings,
+        input_scaling=recipe.scaling,
         activation=settings.activation,
+        parametric_activation=recipe.parametric and bool(settings.hidden),
         output_activation=settings.output,
         loss=settings.loss,
         init="scaled_normal",
         dtype=np.float32,
         random_state=seed,
     )
-    # As if z were x W / sqrt(n_in) and W were trained: the same steps of Adam.
-    widths = np.sqrt(network.plan["n_in"]).tolist()
-    groups: list[Any] = [(Group(1.0 / w, epsilon=w), Group(0.1, decay=0.0)) for w in widths]
-    groups += map(group_of, network.embeddings or ())
-    optimizer = AdamW(
-        settings.learning_rate,
-        beta_2=0.95,
-        weight_decay=settings.weight_decay,
-        groups=groups,
-        schedule=CosineLog(4),
+    if recipe.last_is_zero:
+        network.weights[-1][...], network.biases[-1][...] = 0.0, 0.0
+    if recipe.from_data:
+        initialize_from(network, rows.X[rows.train], np.random.RandomState(seed), ALONE)
+    optimizer = recipe.optimizer_for(
+        network, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
     )
     rng, order = np.random.RandomState(seed), np.array(rows.train, dtype=np.intp)
     return Member(network, rows, optimizer, settings, seed, rng, order)

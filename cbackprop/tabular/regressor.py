@@ -138,8 +138,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         "loss": [StrOptions(set(OF_NUMBERS)), Loss],
         "quantile": [None, Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
-    _activation = "mish"
-    _learning_rate = 0.1
+    _task = "numbers"
 
     def __init__(
         self,
@@ -158,6 +157,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         validation_fraction=0.2,
         n_folds=None,
         refit=False,
+        recipe="default",
         scoring=None,
         early_stopping=False,
         random_state=None,
@@ -178,6 +178,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         self.validation_fraction = validation_fraction
         self.n_folds = n_folds
         self.refit = refit
+        self.recipe = recipe
         self.scoring = scoring
         self.early_stopping = early_stopping
         self.random_state = random_state

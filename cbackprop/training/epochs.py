@@ -53,6 +53,7 @@ def epochs(
     n_jobs: int | None = None,
     first_epoch: int = 0,
     total_epochs: int | None = None,
+    drop_last: bool = False,
 ) -> Generator[float, None, None]:
     """Train the network in place, an epoch at every ``next``.
 
@@ -97,6 +98,8 @@ def epochs(
     first_epoch, total_epochs : int
         Which epoch of the fit comes first, and how many the whole fit has: for schedules. None:
         the fit has no end, and steps are counted from the optimizer's first.
+    drop_last : bool
+        Leave out the last mini-batch of an epoch if it would be smaller, unless it is the only one.
 
     Yields
     ------
@@ -128,6 +131,7 @@ def epochs(
         sklearns_loss=sklearns_loss,
         first_epoch=first_epoch,
         total_epochs=total_epochs,
+        drop_last=drop_last,
         execution=Execution(n_jobs),
     )
 
@@ -153,6 +157,7 @@ def passes(
     total_epochs: int | None = None,
     undo: Undo | None = None,
     trainable: Trainable | None = None,
+    drop_last: bool = False,
 ) -> Generator[float, None, None]:
     """What `epochs` does, by a call that was told how to work.
 
@@ -162,6 +167,8 @@ def passes(
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
     n = X.shape[0] if order is None else order.size
+    if drop_last and n > batch_size:
+        n -= n % batch_size
     state = optimizer._ready(model.parameters)
     grouped = optimizer.groups is not None or trainable is not None
     kinds, before = (n_kinds(model.plan), _parts_before(model)) if grouped else (2, 0)
@@ -197,7 +204,9 @@ def passes(
                     left = None
                     plain = factors is None and not scheduled
                     plain = plain and not regularization.has_l1 and not regularization.max_norm
-                    plain = plain and not {"own_loss", "embeddings"} & set(model.function_parameters)
+                    plain = plain and not {"own_loss", "embeddings"} & set(
+                        model.function_parameters
+                    )
                     if plain and max_epochs == 1 and n <= batch_size:
                         left = steps.rehearse(team, optimizer._rule(**of_rule), n, undo)
                     if left is None:
@@ -216,7 +225,7 @@ def passes(
 
 
 def _parts_before(model: Model) -> int:
-    """How many groups of parameters stand before the layers: of each column of X, and of factors."""
+    """Groups of parameters that stand before the layers: of each column of X, and of factors."""
     told = model.function_parameters
     return len(told["embeddings"]) + told["scaling"] if "embeddings" in told else 0
 

@@ -1,4 +1,4 @@
-"""Are exp, log, logistic, tanh, cosine and sine what they say they are, with every set of vector instructions?"""
+"""Are exp, log, logistic, tanh, cosine and sine what they say, with all vector instructions?"""
 
 from functools import cache
 from itertools import pairwise

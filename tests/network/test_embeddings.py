@@ -1,4 +1,4 @@
-"""Do embeddings compute what the reference says, learn by the right gradient, and stay themselves?"""
+"""Do embeddings compute what the reference says, and learn by the right gradient?"""
 
 import pickle
 

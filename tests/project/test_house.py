@@ -29,7 +29,7 @@ FLOORS = [
 ]
 APART = {"reference", "_version"}  # which import nothing of the package
 # Paths that users had before there were wings: each hands on names, and nothing else.
-FACES = {"activations", "checkpoint", "container", "history", "losses", "optimizers"}
+FACES = {"activations", "container", "history", "losses", "optimizers", "presets"}
 FACES |= {"schedules"}
 LONGEST = 450
 
