@@ -43,7 +43,6 @@ from cbackprop.validation.checks import (
 )
 from cbackprop.validation.naming import named, public
 
-
 NO_FRONT = {"embeddings": None, "input_scaling": False}
 
 

@@ -99,7 +99,7 @@ def embed_gradient(
     """
     X, delta = np.asarray(X, dtype=np.float64), np.asarray(delta, dtype=np.float64)
     columns, scale = _split(X, parameters)
-    scaled, made = _embed(X, columns, scale, edges)
+    _, made = _embed(X, columns, scale, edges)
     out: list[dict[str, Array]] = []
     begin = 0
     of_made = delta if scale is None else delta * scale
