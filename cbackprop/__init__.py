@@ -34,7 +34,12 @@ __all__ = [
 _LATER = {"Checkpoint": "callbacks", "Progress": "callbacks", "load": "files.saving"}
 
 
+_MODULES_LATER = ("presets", "tabular")
+
+
 def __getattr__(name: str) -> object:
+    if name in _MODULES_LATER:
+        return _import_module(f"cbackprop.{name}")
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(_import_module(f"cbackprop.{_LATER[name]}"), name)

@@ -80,7 +80,9 @@ def embed_gradient(
 
     Parameters
     ----------
-    X, parameters, edges
+    X : array (n, n_features)
+        Examples, a row each.
+    parameters, edges : list
         As for `embed`.
     delta : array (n, width)
         The derivative of the cost by every number of A_0: ``D_1 W_1^T``, divided as the cost is.

@@ -29,19 +29,19 @@ class TabularClassifier(ClassifierMixin, Tabular):
     """A classifier for a table as it is: numbers, categories and holes, good without tuning.
 
     Some networks are trained side by side, a thread each, on the table that `TableEncoder` makes
-    numbers of; their probabilities are averaged. A fifth of the rows is held out, and the epoch
-    kept whose averaged prediction was the best for them. The same `random_state` gives the same
-    bits for any `n_jobs`.
+    numbers of; their probabilities are averaged. Each holds out another fifth of the rows, and the
+    epoch is kept, for all the same one, whose predictions for these rows were the best. The same
+    `random_state` gives the same bits for any `n_jobs`.
 
     Parameters
     ----------
-    n_members : int, default=4
+    n_members : int, default=5
         Networks that are averaged.
     hidden_layer_sizes : int or array-like, default=(128, 128, 128)
         Units of every hidden layer of each.
-    embedding : {'piecewise'} or None, default='piecewise'
-        What the first layer sees of a column of numbers: its piecewise-linear encoding besides the
-        number, or the number alone.
+    embedding : {'piecewise', 'periodic'} or None, default='piecewise'
+        What the first layer gets of a column of numbers: four numbers each, of lines or of waves
+        that are learnt, or the number alone. See `PiecewiseLinear` and `Periodic`.
     max_epochs : int or 'auto', default='auto'
         Looks at all rows. 'auto': 64, or fewer for more than 50,000 rows, down to 16.
     batch_size : int or 'auto', default='auto'
@@ -61,10 +61,14 @@ class TabularClassifier(ClassifierMixin, Tabular):
     class_weight : dict, list of dicts, 'balanced' or None, default=None
         What the rows of a class weigh, as everywhere in scikit-learn.
     validation_fraction : float, default=0.2
-        Share of the rows that choose the epoch.
+        Share of the rows that a member holds out, to choose the epoch by; other rows for each, as
+        long as there are enough.
     n_folds : int, optional
         Fold after fold is held out instead, and as many networks trained: `n_members` for each.
         They are all averaged, and out-of-fold predictions kept.
+    recipe : {'default', 'realmlp_td', 'realmlp_td_s'}, default='default'
+        What else the networks are made of, and how their parts are trained: ours, or as published;
+        `cbackprop.presets` has the parameters that belong to these.
     refit : bool, default=False
         Train `n_members` networks anew on all rows, the held-out ones too, with an encoder of all
         of them, and stop at the epoch that was the best; these are then the members. Scores,
@@ -97,7 +101,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
     n_epochs_ : int
         Epochs that were made.
     validation_score_ : float or None
-        Of the averaged prediction for the rows held out; None without any.
+        Of the predictions for the rows held out, by whoever held them out; None without any.
     history_ : History
         Loss, score and seconds of every epoch.
     oof_prediction_ : ndarray of shape (n_samples, n_classes)
@@ -142,7 +146,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
     def __init__(
         self,
         *,
-        n_members=4,
+        n_members=5,
         hidden_layer_sizes=(128, 128, 128),
         embedding="piecewise",
         max_epochs="auto",

@@ -138,6 +138,8 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         targets = self._take_targets(y)
         weight = self._weights(X, targets, sample_weight)
         parts = splits(self, targets, weight, X_val is not None, rng)
+        # Where there is nothing to hold out, all members have the one part.
+        of_a_part = -(-self.n_members // len(parts)) if self.n_folds is None else self.n_members
         # The encoder looks at the rows trained on; with folds each row is one for some member.
         train = np.unique(np.concatenate([part[0] for part in parts]))
         outputs = self._outputs_for(targets[train])
@@ -178,7 +180,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
                 int(rng.randint(2**31 - 1)),
             )
             for part in parts
-            for _ in range(self.n_members)
+            for _ in range(of_a_part)
         ]
         for name in ("oof_prediction_", "_spreads"):
             vars(self).pop(name, None)
@@ -186,7 +188,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         state = train_members(
             self,
             members,
-            self._judge(outputs, members, targets, weight),
+            self._judge(outputs, members[::of_a_part], of_a_part, targets, weight),
             callbacks,
             n_threads=min(len(members), threads()),
             X=X,
@@ -304,20 +306,24 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         }
 
     def _judge(
-        self, outputs: Outputs, members: list[Member], targets: NDArray, weight: NDArray | None
+        self,
+        outputs: Outputs,
+        firsts: list[Member],
+        n_each: int,
+        targets: NDArray,
+        weight: NDArray | None,
     ) -> Any:
-        """The score of the members' mean outputs, where rows were held out."""
-        if not members[0].rows.held_out.size:
+        """The score of what members say of the rows they held out, `n_each` together; or None."""
+        if not firsts[0].rows.held_out.size:
             return None
         scorer = None
         if self.scoring is not None and self.scoring != "loss":
             scorer = check_scoring(self, self.scoring)
-        parts = [member.rows.held_out for member in members[:: self.n_members]]
-        rows = np.concatenate(parts)
+        rows = np.concatenate([member.rows.held_out for member in firsts])
         held_out, own = targets[rows], None if weight is None else weight[rows]
 
         def judge(said: list[NDArray]) -> float:
-            mean = outputs.said(_means(said, self.n_members))
+            mean = outputs.said(_means(said, n_each))
             if scorer is not None:
                 rows, true = np.empty((len(held_out), 1)), self._scored_targets(held_out)
                 predicted, what = self._predictor(mean), "rows held out"

@@ -1,4 +1,4 @@
-"""Which rows are held out to choose the epoch by: a share of them, or fold after fold."""
+"""Which rows does a member hold out to choose the epoch by: a share of its own, or a fold?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def splits(
     given: bool,
     rng: np.random.RandomState,
 ) -> list[Part]:
-    """One, or one for each of `n_folds`; with nothing held out if rows for that are given.
+    """One for each member, or for each of `n_folds`; none held out if rows for that are given.
 
     Rows of weight 0 are trained on by nobody; with folds they are shared out among those held out.
     """
@@ -43,9 +43,8 @@ def _splits_of(
     if given or (n < FEWEST and estimator.n_folds is None):
         return [(np.arange(n), np.arange(0))]
     if estimator.n_folds is None:
-        order = rng.permutation(n)
         n_train = min(n - 1, int(np.ceil((1.0 - estimator.validation_fraction) * n)))
-        return [(np.sort(order[:n_train]), np.sort(order[n_train:]))]
+        return _shares(n, n - n_train, estimator.n_members, rng)
     if estimator.n_folds > n:
         raise ValueError(
             f"n_folds must be at most the number of rows that weigh something, {n}, got "
@@ -57,6 +56,19 @@ def _splits_of(
     kind: Any = StratifiedKFold if stratified else KFold
     folds = kind(estimator.n_folds, shuffle=True, random_state=seed)
     return list(folds.split(np.zeros(n), targets))
+
+
+def _shares(n: int, n_held_out: int, n_members: int, rng: np.random.RandomState) -> list[Part]:
+    """Each member holds out rows that no other does, as long as there are enough; then anew."""
+    parts: list[Part] = []
+    while len(parts) < n_members:
+        order, end = rng.permutation(n), n
+        while end >= n_held_out and len(parts) < n_members:
+            begin = end - n_held_out
+            held_out, train = order[begin:end], np.delete(order, slice(begin, end))
+            parts.append((np.sort(train), np.sort(held_out)))
+            end = begin
+    return parts
 
 
 def _of_rarest(labels: NDArray) -> int:

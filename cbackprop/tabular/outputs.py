@@ -58,10 +58,10 @@ class Indicators:
 
 class Numbers:
     """Numbers, each column on a scale of its own: 0 and 1 are its mean and deviation, or, of what
-    is never negative, 1 is its mean. Predictions stay in the range that was seen.
+    is never negative, 1 is its mean. Predictions stay in the range that was seen, if it `clips`.
     """
 
-    def __init__(self, loss: Loss, y: NDArray):
+    def __init__(self, loss: Loss, y: NDArray, *, clips: bool = True):
         self.loss, self.output = loss, loss.outputs[0]
         self.n_outputs = loss.n_outputs(y.shape[1])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -72,6 +72,8 @@ class Numbers:
             raise ValueError("y is so large that its deviation is no number: divide it")
         self.scale = np.where(self.scale > 0.0, self.scale, 1.0)
         self.low, self.high = y.min(axis=0), y.max(axis=0)
+        if not clips:
+            self.low, self.high = np.full_like(self.low, -np.inf), np.full_like(self.high, np.inf)
 
     def learnt(self, y: NDArray) -> NDArray:
         scaled = ((y - self.center) / self.scale).astype(np.float32)

@@ -22,6 +22,7 @@ from cbackprop.running.sweeps import Sweep
 from cbackprop.tabular.estimators import Tabular
 from cbackprop.tabular.file import TabularDescription
 from cbackprop.tabular.outputs import Numbers, Outputs
+from cbackprop.tabular.recipes import RECIPES
 from cbackprop.validation.columns import check_no_dates, explained
 from cbackprop.validation.naming import named, public
 
@@ -33,9 +34,10 @@ class TabularRegressor(RegressorMixin, Tabular):
     """A regressor for a table as it is: numbers, categories and holes, good without tuning.
 
     Some networks are trained side by side, a thread each, on the table that `TableEncoder` makes
-    numbers of; their predictions are averaged. A fifth of the rows is held out, and the epoch kept
-    whose averaged prediction was the best for them. Targets are scaled, and predictions stay in
-    the range that was seen. The same `random_state` gives the same bits for any `n_jobs`.
+    numbers of; their predictions are averaged. Each holds out another fifth of the rows, and the
+    epoch is kept, for all the same one, whose predictions for these rows were the best. Targets are
+    scaled, and predictions stay in the range that was seen. The same `random_state` gives the same
+    bits for any `n_jobs`.
 
     Parameters
     ----------
@@ -44,13 +46,13 @@ class TabularRegressor(RegressorMixin, Tabular):
         or one of `cbackprop.losses`: see `MLPRegressor`.
     quantile : float or list of float, optional
         For loss='quantile'. Several have a column of predictions each.
-    n_members : int, default=4
+    n_members : int, default=5
         Networks that are averaged.
     hidden_layer_sizes : int or array-like, default=(128, 128, 128)
         Units of every hidden layer of each.
-    embedding : {'piecewise'} or None, default='piecewise'
-        What the first layer sees of a column of numbers: its piecewise-linear encoding besides the
-        number, or the number alone.
+    embedding : {'piecewise', 'periodic'} or None, default='piecewise'
+        What the first layer gets of a column of numbers: four numbers each, of lines or of waves
+        that are learnt, or the number alone. See `PiecewiseLinear` and `Periodic`.
     max_epochs : int or 'auto', default='auto'
         Looks at all rows. 'auto': 64, or fewer for more than 50,000 rows, down to 16.
     batch_size : int or 'auto', default='auto'
@@ -65,10 +67,14 @@ class TabularRegressor(RegressorMixin, Tabular):
     categorical_features : 'from_dtype', list or None, default='from_dtype'
         Which columns are categories: see `TableEncoder`.
     validation_fraction : float, default=0.2
-        Share of the rows that choose the epoch.
+        Share of the rows that a member holds out, to choose the epoch by; other rows for each, as
+        long as there are enough.
     n_folds : int, optional
         Fold after fold is held out instead, and as many networks trained: `n_members` for each.
         They are all averaged, and out-of-fold predictions kept.
+    recipe : {'default', 'realmlp_td', 'realmlp_td_s'}, default='default'
+        What else the networks are made of, and how their parts are trained: ours, or as published;
+        `cbackprop.presets` has the parameters that belong to these.
     refit : bool, default=False
         Train `n_members` networks anew on all rows, the held-out ones too, with an encoder of all
         of them, and stop at the epoch that was the best; these are then the members. Scores,
@@ -145,7 +151,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         loss="squared_error",
         *,
         quantile=None,
-        n_members=4,
+        n_members=5,
         hidden_layer_sizes=(128, 128, 128),
         embedding="piecewise",
         max_epochs="auto",
@@ -257,7 +263,8 @@ class TabularRegressor(RegressorMixin, Tabular):
         return self._take_targets(y)
 
     def _outputs_for(self, targets: NDArray) -> Outputs:
-        return Numbers(loss_of_numbers(self.loss, self.quantile), targets)
+        loss = loss_of_numbers(self.loss, self.quantile)
+        return Numbers(loss, targets, clips=RECIPES[self.recipe].clips)
 
     def _score_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
         return -self._loss_of(said, targets, weight)

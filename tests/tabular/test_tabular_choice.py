@@ -32,14 +32,32 @@ def test_the_epoch_kept_is_the_last_of_the_best(scoring):
 
 
 def test_the_score_is_that_of_the_networks_that_are_kept():
-    model = classifier(max_epochs=10).fit(X, LABELS)
+    model = classifier(max_epochs=10, n_members=1).fit(X, LABELS)
     rows = held_out(model)
     assert len(rows) == 24
     assert model.score(X[rows], LABELS[rows]) == model.validation_score_
-    model = classifier(max_epochs=10, scoring="loss").fit(X, LABELS)
+    model = classifier(max_epochs=10, n_members=1, scoring="loss").fit(X, LABELS)
     said = model.predict_proba(X[rows]).astype(np.float64)
     said /= said.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(-log_loss(LABELS[rows], said), model.validation_score_, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("n_members", "n_held_out"), [(2, 48), (5, 120), (7, 168)])
+def test_each_member_holds_out_other_rows_as_long_as_there_are_some(n_members, n_held_out):
+    """Each by its own network: the score is over all of them."""
+    seen = []
+
+    def score(estimator, X, y):
+        seen.append(y)
+        return (estimator.predict(X) == y).mean()
+
+    model = classifier(max_epochs=3, n_members=n_members, scoring=score).fit(X, LABELS)
+    assert len(seen[0]) == n_held_out
+    assert len(model.networks_) == n_members
+    if n_members == 5:  # each row once
+        assert sorted(seen[0]) == sorted(LABELS)
+        said = [network.predict(model.encoder_.transform(X)) for network in model.networks_]
+        assert len({tuple(one.ravel()) for one in said}) == 5
 
 
 def test_given_rows_choose_the_epoch_and_all_others_are_trained_on():
@@ -161,7 +179,7 @@ def test_a_fit_without_folds_forgets_those_of_before():
 
 @pytest.mark.parametrize("name", ["roc_auc", "neg_log_loss", "balanced_accuracy"])
 def test_scorers_choose_classifiers(name):
-    model = classifier(scoring=name, max_epochs=8).fit(X, LABELS)
+    model = classifier(scoring=name, max_epochs=8, n_members=1).fit(X, LABELS)
     rows = held_out(model)
     expected = get_scorer(name)(model, X[rows], LABELS[rows])
     assert model.validation_score_ == pytest.approx(expected, rel=1e-5)
@@ -169,7 +187,7 @@ def test_scorers_choose_classifiers(name):
 
 def test_scorers_choose_regressors():
     for name in ("r2", "neg_mean_absolute_error"):
-        model = regressor(scoring=name, max_epochs=8).fit(X, NUMBERS)
+        model = regressor(scoring=name, max_epochs=8, n_members=1).fit(X, NUMBERS)
         rows = held_out(model)
         expected = get_scorer(name)(model, X[rows], NUMBERS[rows])
         assert model.validation_score_ == pytest.approx(expected, rel=1e-5)
