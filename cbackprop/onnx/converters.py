@@ -6,6 +6,7 @@ from typing import Any
 
 from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.onnx import mlp, tabular
+from cbackprop.onnx.types import MISSING
 from cbackprop.tabular import TableEncoder, TabularClassifier, TabularRegressor
 
 # What scikit-learn's classifiers take in skl2onnx.
@@ -48,7 +49,7 @@ def register() -> None:
     try:
         from skl2onnx import update_registered_converter as update
     except ImportError as error:
-        raise ImportError("skl2onnx is missing: pip install cbackprop[onnx]") from error
+        raise ImportError(MISSING) from error
     mlp_options = {**OPTIONS, **RAW_SCORES}
     update(
         MLPClassifier, "CbackpropMLPClassifier", mlp.classifier_shapes, mlp.convert,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.estimators import MLPRegressor
 from cbackprop.estimators.targets import places_in_order
@@ -18,13 +19,14 @@ def _element_type(operator: Any) -> tuple[int, Any]:
     """What to compute in, as ONNX and skl2onnx name it: float64 if that comes in, or float32."""
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 
-    if isinstance(operator.inputs[0].type, DoubleTensorType):
+    if any(isinstance(given.type, DoubleTensorType) for given in operator.inputs):
         return DOUBLE, DoubleTensorType
     return FLOAT, FloatTensorType
 
 
 def regressor_shapes(operator: Any) -> None:
     """Tell skl2onnx what comes out."""
+    check_is_fitted(operator.raw_operator)
     _check_is_last(operator)
     _, tensor = _element_type(operator)
     rows = operator.inputs[0].get_first_dimension()
@@ -33,6 +35,7 @@ def regressor_shapes(operator: Any) -> None:
 
 def classifier_shapes(operator: Any) -> None:
     """Tell skl2onnx what comes out."""
+    check_is_fitted(operator.raw_operator)
     _check_is_last(operator)
     set_shapes(operator, _classes(operator.raw_operator), _element_type(operator)[0])
 
@@ -52,7 +55,9 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     """The estimator's layers, then what it makes of their outputs."""
     model, graph = operator.raw_operator, Graph(scope, container)
     element_type, _ = _element_type(operator)
-    activated = graph.node("Cast", operator.inputs[0].full_name, to=element_type)
+    # Of a frame, each column is an input.
+    inputs = [graph.node("Cast", each.full_name, to=element_type) for each in operator.inputs]
+    activated = graph.side_by_side(inputs)
     hidden = as_activations(model.network_.activation, model.n_layers_ - 2)
     names = [*((f.name, f.parameter) for f in hidden), (model.out_activation_, 0.0)]
     parametric = iter(model.network_.activation_weights)  # of hidden layers, if they have any

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.onnx.classes import Classes, add_classes, labels_of, set_shapes
 from cbackprop.onnx.encoder import encoded
@@ -35,6 +36,7 @@ def encoder_shapes(operator: Any) -> None:
 
 def regressor_shapes(operator: Any) -> None:
     """Tell skl2onnx what comes out."""
+    check_is_fitted(operator.raw_operator)
     _, tensor = _element_type(operator)
     rows = operator.inputs[0].get_first_dimension()
     operator.outputs[0].set_type(tensor([rows, operator.raw_operator._outputs.n_outputs]))
@@ -42,6 +44,7 @@ def regressor_shapes(operator: Any) -> None:
 
 def classifier_shapes(operator: Any) -> None:
     """Tell skl2onnx what comes out."""
+    check_is_fitted(operator.raw_operator)
     set_shapes(operator, _classes(operator.raw_operator), _element_type(operator)[0])
 
 

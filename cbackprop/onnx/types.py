@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.tabular import TableEncoder
+
+MISSING = "skl2onnx is missing: pip install cbackprop[onnx]"
 
 
 def initial_types(model: Any) -> list[tuple[str, Any]]:
@@ -18,7 +21,7 @@ def initial_types(model: Any) -> list[tuple[str, Any]]:
 
     Parameters
     ----------
-    model : TableEncoder, TabularClassifier, TabularRegressor or Pipeline
+    model : TableEncoder, TabularClassifier, TabularRegressor, or Pipeline or search of one
         Fitted. Of a pipeline, the first step must be one of them.
 
     Returns
@@ -28,6 +31,8 @@ def initial_types(model: Any) -> list[tuple[str, Any]]:
 
     Raises
     ------
+    ImportError
+        If skl2onnx is not installed.
     TypeError
         For other models: skl2onnx guesses their inputs from some rows.
     sklearn.exceptions.NotFittedError
@@ -40,8 +45,10 @@ def initial_types(model: Any) -> list[tuple[str, Any]]:
         types = cbackprop.onnx.initial_types(model)
         exported = to_onnx(model, initial_types=types, options={"zipmap": False})
     """
-    from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
-
+    try:
+        from skl2onnx.common.data_types import DoubleTensorType, StringTensorType
+    except ImportError as error:
+        raise ImportError(MISSING) from error
     encoder = _encoder_of(model)
     n = encoder.n_features_in_
     if not hasattr(encoder, "feature_names_in_") and not encoder.categories_:
@@ -62,10 +69,9 @@ def label_of(encoder: TableEncoder, column: int) -> str:
 
 
 def _encoder_of(model: Any) -> TableEncoder:
-    from sklearn.utils.validation import check_is_fitted
-
-    first = model.steps[0][1] if hasattr(model, "steps") else model
-    first = getattr(first, "best_estimator_", first)
+    first = model
+    while hasattr(first, "steps") or hasattr(first, "best_estimator_"):
+        first = first.steps[0][1] if hasattr(first, "steps") else first.best_estimator_
     encoder = first if isinstance(first, TableEncoder) else getattr(first, "encoder_", None)
     if not isinstance(encoder, TableEncoder):
         check_is_fitted(first)
