@@ -77,8 +77,8 @@ def session_of(model, **options):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the packages themselves
         cbackprop.onnx.register()
-        if "X" not in options:
-            options.setdefault("initial_types", cbackprop.onnx.initial_types(model))
+        if not options.keys() & {"X", "initial_types"}:
+            options["initial_types"] = cbackprop.onnx.initial_types(model)
         exported = skl2onnx.to_onnx(model, **options)
         onnx.checker.check_model(exported, full_check=True)
     return onnxruntime.InferenceSession(

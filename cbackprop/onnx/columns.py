@@ -13,6 +13,11 @@ from cbackprop.onnx.types import label_of
 from cbackprop.tabular import TableEncoder
 
 REMEDY = "pass to_onnx initial_types=cbackprop.onnx.initial_types(model)"
+MERGED = "merged_columns"  # skl2onnx's name for what it makes of a ColumnTransformer's columns
+OF_MERGED = (
+    "skl2onnx makes one input of the columns that a ColumnTransformer hands on, so give numbers "
+    "and text a TableEncoder each, or the whole table one"
+)
 
 
 class Place(NamedTuple):
@@ -42,6 +47,8 @@ class Columns:
 
     def __init__(self, operator: Any, encoder: TableEncoder):
         self.encoder = encoder
+        is_merged = any(given.raw_name == MERGED for given in operator.inputs)
+        self.remedy = OF_MERGED if is_merged else REMEDY
         places: list[Place] = []
         names: list[str] = []
         for given in operator.inputs:
@@ -68,7 +75,7 @@ class Columns:
             if self.places[column].is_text:
                 raise TypeError(
                     f"column {label_of(self.encoder, column)!r} is of numbers, and its input "
-                    f"of strings: {REMEDY}"
+                    f"of strings: {self.remedy}"
                 )
         places = [self.places[column] for column in which]
         parts = [_some(graph, list(group)) for _, group in groupby(places, key=lambda p: p.tensor)]
@@ -86,7 +93,7 @@ class Columns:
         if any(isinstance(value, str) for value in known):
             raise TypeError(
                 f"column {label_of(self.encoder, column)!r} is of text, and its input is a "
-                f"{place.kind}: {REMEDY}"
+                f"{place.kind}: {self.remedy}"
             )
         # As float64 they are compared in `fit`, too. NaN is equal to none.
         values = graph.node("Cast", values, to=DOUBLE)
@@ -99,7 +106,7 @@ class Columns:
         if not all(isinstance(value, str | bool | np.bool_) for value in known):
             raise TypeError(
                 f"column {label_of(self.encoder, column)!r} has categories that are numbers, and "
-                f"its input is of strings: {REMEDY}"
+                f"its input is of strings: {self.remedy}"
             )
         return graph.node(
             "LabelEncoder", values, op_domain="ai.onnx.ml", op_version=2,

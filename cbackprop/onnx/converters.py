@@ -52,16 +52,30 @@ def register() -> None:
         raise ImportError(MISSING) from error
     mlp_options = {**OPTIONS, **RAW_SCORES}
     update(
-        MLPClassifier, "CbackpropMLPClassifier", mlp.classifier_shapes, mlp.convert,
+        MLPClassifier,
+        "CbackpropMLPClassifier",
+        mlp.classifier_shapes,
+        mlp.convert,
         options=mlp_options,
-    )  # fmt: skip
+    )
     update(MLPRegressor, "CbackpropMLPRegressor", mlp.regressor_shapes, mlp.convert)
     update(
-        TabularClassifier, "CbackpropTabularClassifier", tabular.classifier_shapes,
-        tabular.convert_classifier, options=OPTIONS,
-    )  # fmt: skip
+        TabularClassifier,
+        "CbackpropTabularClassifier",
+        tabular.classifier_shapes,
+        tabular.convert_classifier,
+        options=OPTIONS,
+    )
     update(
-        TabularRegressor, "CbackpropTabularRegressor", tabular.regressor_shapes,
+        TabularRegressor,
+        "CbackpropTabularRegressor",
+        tabular.regressor_shapes,
         tabular.convert_regressor,
-    )  # fmt: skip
-    update(TableEncoder, "CbackpropTableEncoder", tabular.encoder_shapes, tabular.convert_encoder)
+    )
+    update(
+        TableEncoder,
+        tabular.ENCODER,
+        tabular.encoder_shapes,
+        tabular.convert_encoder,
+        parser=tabular.parse_encoder,
+    )

@@ -13,6 +13,7 @@ from cbackprop.onnx.graph import DOUBLE, FLOAT, Graph
 from cbackprop.onnx.members import mean_of_members
 from cbackprop.tabular.outputs import Indicators
 
+ENCODER = "CbackpropTableEncoder"
 OLDEST = 13  # opset
 
 
@@ -23,6 +24,16 @@ def _element_type(operator: Any) -> tuple[int, Any]:
     if any(isinstance(given.type, DoubleTensorType) for given in operator.inputs):
         return DOUBLE, DoubleTensorType
     return FLOAT, FloatTensorType
+
+
+def parse_encoder(scope: Any, model: Any, inputs: list, custom_parsers: Any = None) -> list:
+    """Declare what comes out: float32, though it be float64 that comes in."""
+    from skl2onnx.common.data_types import FloatTensorType
+
+    operator = scope.declare_local_operator(ENCODER, model)
+    operator.inputs = inputs
+    operator.outputs.append(scope.declare_local_variable("variable", FloatTensorType()))
+    return operator.outputs
 
 
 def encoder_shapes(operator: Any) -> None:

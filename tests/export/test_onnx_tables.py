@@ -23,10 +23,13 @@ from mixed_table import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import StandardScaler
 
 import cbackprop
+import cbackprop.onnx
 from cbackprop import MLPClassifier, presets
 from cbackprop.tabular import TableEncoder, TabularRegressor
 
@@ -147,6 +150,36 @@ def test_an_encoder_stands_in_a_pipeline_before_another_network(numbers):
     network = MLPClassifier((8,), max_iter=20, random_state=0)
     model = make_pipeline(TableEncoder(numbers=numbers), network).fit(TRAIN, LABELS)
     assert_same_classes(said(model, ROWS, options={"zipmap": False}), model, ROWS)
+
+
+def test_what_stands_behind_an_encoder_gets_float32():
+    model = make_pipeline(TableEncoder(), StandardScaler()).fit(TRAIN)
+    (found,) = said(model, ROWS)
+    assert found.dtype == np.float32
+    assert_allclose(found, model.transform(ROWS), atol=1e-5)
+
+
+def test_encoders_stand_side_by_side():
+    model = make_union(TableEncoder(), TableEncoder(numbers="piecewise")).fit(TRAIN)
+    types = cbackprop.onnx.initial_types(model.transformer_list[0][1])
+    assert_array_equal(said(model, ROWS, initial_types=types)[0], model.transform(ROWS))
+
+
+def test_an_encoder_of_text_stands_beside_one_of_numbers():
+    numbers, text = ["age", "id"], ["color", "city"]
+    model = make_column_transformer((TableEncoder(), numbers), (TableEncoder(), text))
+    model.fit(TRAIN[numbers + text])
+    types = cbackprop.onnx.initial_types(TableEncoder().fit(TRAIN[numbers + text]))
+    (found,) = said(model, ROWS[numbers + text], initial_types=types)
+    assert_array_equal(found, model.transform(ROWS[numbers + text]))
+
+
+@pytest.mark.parametrize("columns", [["age", "color"], ["color", "age"]])
+def test_columns_that_skl2onnx_merges_are_refused_with_what_to_do(columns):
+    model = make_column_transformer((TableEncoder(), columns)).fit(TRAIN[columns])
+    types = cbackprop.onnx.initial_types(TableEncoder().fit(TRAIN[columns]))
+    with pytest.raises(TypeError, match=r"column '.*give numbers and text a TableEncoder each"):
+        session_of(model, initial_types=types)
 
 
 def test_pipelines_and_searches_of_tables_are_exported():
