@@ -17,7 +17,8 @@ def initial_types(model: Any) -> list[tuple[str, Any]]:
 
     An input of shape (n, 1) for each column of the table: float64 for numbers, strings for text.
     Categories that are numbers or truth values are float64, too. A table without categories and
-    without names is one float64 input of the name X.
+    without names is one float64 input of the name X. Of names, skl2onnx keeps letters, digits
+    and underscores.
 
     Parameters
     ----------
