@@ -26,6 +26,8 @@ FILES = {
     "test_main.py",
     "test_memory.py",
     "test_onnx.py",
+    "test_onnx_inputs.py",
+    "test_onnx_tables.py",
     "test_plots.py",
     "test_processes.py",
     "test_properties.py",

@@ -12,7 +12,8 @@ validate = pytest.importorskip("numpydoc.validate").validate
 
 MODULES = ("reference", "plots")
 MORE = ("callbacks.Callback", "container.ModelFileError", "history.accuracy")
-MORE += ("mlflow.autolog", "onnx.register", "optimizers.Group", "optimizers.LayerGroups")
+MORE += ("mlflow.autolog", "onnx.initial_types", "onnx.register")
+MORE += ("optimizers.Group", "optimizers.LayerGroups")
 # Of numpydoc's checks those about what is said: no docstring, parameters that are missing, unknown,
 # in another order, without type or description, no word of what is returned, no example.
 CHECKS = {"GL08", "PR01", "PR02", "PR03", "PR04", "PR07", "RT01", "RT03", "YD01"}
