@@ -110,7 +110,7 @@ def time_table(results: Results) -> str:
 
 def summary_table(results: Results, base: str) -> str:
     """A row for each model, everything over that of `base` on the folds that both have."""
-    head = ["", "tasks", "wins", "error", "classification", "regression", "log loss", "1 - AUC",
+    head = ["", "tasks", "wins", "error", "median", "classification", "regression", "log loss", "1 - AUC",
             "CPU s", "s to predict", "CPU s in all"]  # fmt: skip
     lines = []
     for model in results.models:
@@ -122,6 +122,7 @@ def summary_table(results: Results, base: str) -> str:
                 str(len(errors)),
                 "-" if model == base else str(sum(r < 1 for r in errors)),
                 geometric(errors, error=True),
+                f"{statistics.median(errors):.3f}" if errors else "-",
                 geometric(results.ratios(model, base, "error", "classification")),
                 geometric(results.ratios(model, base, "error", "regression")),
                 geometric(results.ratios(model, base, "log_loss")),
