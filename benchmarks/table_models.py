@@ -137,6 +137,18 @@ def _realmlp(estimators: str) -> Library:
     return Library("pytabkit", estimators, "random_state", "n_threads", settings, _filled)
 
 
+def _preset(name: str) -> Library:
+    """Ours with a preset's parameters."""
+
+    def given(estimator: Any, task: Task) -> Any:
+        presets = importlib.import_module("cbackprop.presets")
+        return estimator.set_params(**getattr(presets, name))
+
+    return Library(
+        "cbackprop", "cbackprop.tabular:Tabular{}", "random_state", "n_jobs", given=given
+    )
+
+
 LIBRARIES = {
     "hgb": Library(
         "scikit-learn", "sklearn.ensemble:HistGradientBoosting{}", "random_state",
@@ -153,6 +165,8 @@ LIBRARIES = {
     "realmlp_td": _realmlp("pytabkit:RealMLP_TD_{}"),
     "realmlp_td_s": _realmlp("pytabkit:RealMLP_TD_S_{}"),
     "cbackprop": Library("cbackprop", "cbackprop.tabular:Tabular{}", "random_state", "n_jobs"),
+    "cbackprop_td": _preset("realmlp_td"),
+    "cbackprop_td_s": _preset("realmlp_td_s"),
 }  # fmt: skip
 
 
@@ -170,7 +184,7 @@ class Model:
 
 def models(text: str) -> list[Model]:
     """Of "hgb,cbackprop:dropout=0.3,n_members=8,lightgbm": arguments follow a colon."""
-    known = "|".join(LIBRARIES)
+    known = "|".join(sorted(LIBRARIES, key=len, reverse=True))
     found = []
     for part in re.split(rf",\s*(?=(?:{known})\s*(?:[:,]|$))", text):
         library, _, told = part.strip().partition(":")
