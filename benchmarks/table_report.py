@@ -81,17 +81,17 @@ def task_table(results: Results, measure: str, most: bool = False) -> str:
     lines = []
     for task in results.tasks:
         values = [results.mean(model, task, measure) for model in results.models]
-        known = [v for v in values if math.isfinite(v)]
-        if not known:
+        counts = [len(results.folds(model, task)) for model in results.models]
+        # Means of fewer folds are means of other rows: they are no best ones.
+        fair = [v for v, n in zip(values, counts, strict=True) if n == max(counts) and v == v]
+        if not fair:
             continue
-        best = (max if most else min)(known)
-        full = max(len(results.folds(model, task)) for model in results.models)
+        best = (max if most else min)(fair)
         cells = []
-        for model, value in zip(results.models, values, strict=True):
+        for value, n in zip(values, counts, strict=True):
             text = f"{value:.4f}" if math.isfinite(value) else "-"
-            text = f"**{text}**" if value == best and len(known) > 1 else text
-            own = len(results.folds(model, task))
-            cells.append(text + (f" ({own})" if 0 < own < full else ""))
+            text = f"**{text}**" if value == best and len(fair) > 1 and n == max(counts) else text
+            cells.append(text + (f" ({n})" if 0 < n < max(counts) else ""))
         lines.append([task, *cells])
     return report.table(["", *results.models], lines)
 
