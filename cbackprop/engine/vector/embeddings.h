@@ -12,6 +12,7 @@
 
    `places` keeps of every x what the way back needs: piece + fraction, or the row, or x. */
 
+#define COLUMNS_AT_ONCE 16
 #define ROWS_AT_ONCE 64 /* of the periodic ones, whose loops run over rows */
 
 static void FN(number_nodes)(const Embedding *piece, const T *edges, const T *parameters, T *nodes)
@@ -37,12 +38,16 @@ static void FN(piecewise_nodes)(const Embedding *piece, const T *edges, const T 
 {
     const ptrdiff_t width = piece->width;
     const T *constant = parameters, *slope = parameters + width, *steps = parameters + 2 * width;
-    for (ptrdiff_t j = 0; j < width; j++) {
-        double sum = constant[j]; /* short sums, once a step: what they lose the fractions would not bring back */
-        nodes[j] = (T)(sum + (double)edges[0] * slope[j]);
-        for (ptrdiff_t t = 1; t < piece->size; t++) {
-            sum += steps[(t - 1) * width + j];
-            nodes[t * width + j] = (T)(sum + (double)edges[t] * slope[j]);
+    double sums[COLUMNS_AT_ONCE]; /* once a step, over few: what they lose the fractions would not bring back */
+    for (ptrdiff_t first = 0; first < width; first += COLUMNS_AT_ONCE) {
+        const ptrdiff_t columns = width - first < COLUMNS_AT_ONCE ? width - first : COLUMNS_AT_ONCE;
+        for (ptrdiff_t j = 0; j < columns; j++) sums[j] = constant[first + j];
+        for (ptrdiff_t t = 0; t < piece->size; t++) {
+            const double edge = edges[t];
+            T *row = nodes + t * width + first;
+            if (t > 0)
+                for (ptrdiff_t j = 0; j < columns; j++) sums[j] += steps[(t - 1) * width + first + j];
+            for (ptrdiff_t j = 0; j < columns; j++) row[j] = (T)(sums[j] + edge * slope[first + j]);
         }
     }
 }
@@ -255,5 +260,6 @@ static void FN(category_embed_gradient)(const Embedding *piece, const T *edges, 
         for (ptrdiff_t j = 0; j < width; j++) out[(ptrdiff_t)places[i] * width + j] += by * delta[i * ld + j];
 }
 
+#undef COLUMNS_AT_ONCE
 #undef ROWS_AT_ONCE
 #undef TURN
