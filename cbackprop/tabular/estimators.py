@@ -274,7 +274,10 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 "class_weight and sample_weight leave no row a weight above 0: look at both"
             )
-        return None if weight is None else np.ascontiguousarray(weight, dtype=np.float32)
+        if weight is None:
+            return None
+        with np.errstate(over="ignore"):
+            return check_sign(np.ascontiguousarray(weight, dtype=np.float32))
 
     def _settings(self, outputs: Outputs, n_rows: int) -> Settings:
         hidden = self.hidden_layer_sizes

@@ -249,6 +249,9 @@ def _check_labels(labels: NDArray, X: Any, n_outputs: int) -> NDArray:
     return _aligned(np.ascontiguousarray(labels, dtype=np.int32))
 
 
+LEAST_WEIGHT, MOST_WEIGHT = 1e-37, 1e30  # largest ones: float32 has their inverses and products
+
+
 def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     """sample_weight as finite numbers (n,), none negative and not all zero."""
     if sample_weight is None:
@@ -263,10 +266,16 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
 
 def check_sign(weight: NDArray) -> NDArray:
     """Weights of rows none of which is negative, not all zero, and whose sum is finite."""
+    single = weight.dtype == np.float32
     if weight.min() < 0 or not weight.any():
         raise ValueError(
             "sample_weight must not be negative, nor zero for every row, got "
-            f"{weight.min():g} to {weight.max():g}"
+            f"{weight.min():g} to {weight.max():g}{' in float32' if single else ''}"
+        )
+    if single and not LEAST_WEIGHT <= weight.max() <= MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight in float32 must have its largest between {LEAST_WEIGHT:g} and "
+            f"{MOST_WEIGHT:g}, got {weight.max():g}: divide all by their largest"
         )
     with np.errstate(over="ignore"):
         total = weight.sum(dtype=np.float64)
