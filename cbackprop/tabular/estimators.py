@@ -149,6 +149,8 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         )
         encoder.fit(rows_of(X, train))
         encoded = encoder._encode(X)
+        if encoded.shape[1] == 0:
+            raise ValueError("X has nothing to learn from: all its values are missing")
         self._use(encoder)
         if X_val is not None:
             check_consistent_length(X_val, y_val)
