@@ -266,11 +266,12 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
 
 def check_sign(weight: NDArray) -> NDArray:
     """Weights of rows none of which is negative, not all zero, and whose sum is finite."""
-    single = weight.dtype == np.float32
-    if weight.min() < 0 or not weight.any():
+    single, least = weight.dtype == np.float32, weight.min()
+    if least < 0 or not weight.any():
+        where = " in float32" if single and least == 0 else ""
         raise ValueError(
             "sample_weight must not be negative, nor zero for every row, got "
-            f"{weight.min():g} to {weight.max():g}{' in float32' if single else ''}"
+            f"{least:g} to {weight.max():g}{where}"
         )
     if single and not LEAST_WEIGHT <= weight.max() <= MOST_WEIGHT:
         raise ValueError(
