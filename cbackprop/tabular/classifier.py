@@ -19,6 +19,7 @@ from cbackprop.tabular.file import TabularDescription
 from cbackprop.tabular.members import Settings
 from cbackprop.tabular.outputs import Classes, Indicators, Outputs
 from cbackprop.tabular.table import holes
+from cbackprop.validation.arrays import check_given
 from cbackprop.validation.naming import named, public
 
 
@@ -239,6 +240,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         return self.classes_[probabilities.argmax(axis=1)]
 
     def _take_targets(self, y) -> NDArray:
+        check_given("y", y, numbers=False)
         _check_no_holes(y)
         check_classification_targets(y)
         given = plain_indicator(y)
@@ -250,6 +252,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         return targets.reshape(-1)
 
     def _more_targets(self, y) -> NDArray:
+        check_given("y_val", y, numbers=False)
         given = plain_indicator(y)
         if hasattr(given, "tocsr"):
             return as_indicator(given)

@@ -39,6 +39,7 @@ from cbackprop.tabular.outputs import Outputs
 from cbackprop.tabular.recipes import RECIPES
 from cbackprop.tabular.table import Stacked, as_table, rows_of
 from cbackprop.training.undo import all_or_nothing
+from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import check_sign
 
 ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
@@ -270,6 +271,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
     def _weights(self, X, targets, sample_weight) -> NDArray | None:
         weight = self._class_weights(targets)
         if sample_weight is not None:
+            check_given("sample_weight", sample_weight)
             given = check_sign(_check_sample_weight(sample_weight, np.empty((len(targets), 1))))
             weight = given if weight is None else weight * given
         if weight is not None and not np.any(weight):

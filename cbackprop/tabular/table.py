@@ -56,7 +56,7 @@ def as_table(X: Any) -> Any:
     """
     check_no_dates("X", X)
     if not _is_frame(X):
-        given = np.array(X, dtype=object) if isinstance(X, list | tuple) else X
+        given = np.array(X, dtype=object) if isinstance(X, list | tuple) else _unmasked(X)
         return check_array(given, dtype=None, ensure_all_finite=False)
     labels = _labels(X)
     if twice := [label for label, n in Counter(labels).items() if n > 1]:
@@ -65,6 +65,15 @@ def as_table(X: Any) -> Any:
         if n == 0:
             raise ValueError(f"0 {what}(s) (shape={X.shape}) while a minimum of 1 is required.")
     return X
+
+
+def _unmasked(X: Any) -> Any:
+    """What is masked becomes a hole: what lies below is no value."""
+    if not (isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X)):
+        return X
+    values = np.array(X.data, dtype=X.dtype if X.dtype.kind == "f" else object)
+    values[np.ma.getmaskarray(X)] = None  # NaN among floats
+    return values
 
 
 def rows_of(table: Any, rows: NDArray[np.intp]) -> Any:
@@ -330,18 +339,18 @@ def chosen(given: Any, labels: Sequence[Any]) -> NDArray[np.bool_]:
     n = len(labels)
     if listed.ndim != 1:
         raise ValueError(f"categorical_features must be a list, got {given!r}")
-    if listed.dtype == bool:
+    if listed.size and all(isinstance(entry, bool) for entry in listed.tolist()):
         if listed.size != n:
             raise ValueError(
                 f"categorical_features must have an entry for each of the {n} columns, got "
                 f"{listed.size}"
             )
-        return listed
+        return listed.astype(bool)
     mask = np.zeros(n, dtype=bool)
     for entry in listed.tolist():
         if isinstance(entry, str) and entry in labels:
             mask[list(labels).index(entry)] = True
-        elif isinstance(entry, int) and 0 <= entry < n:
+        elif isinstance(entry, int) and not isinstance(entry, bool) and 0 <= entry < n:
             mask[entry] = True
         else:
             raise ValueError(
