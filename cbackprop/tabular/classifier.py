@@ -282,8 +282,14 @@ class TabularClassifier(ClassifierMixin, Tabular):
         if self.class_weight is None:
             return None
         if targets.ndim == 2:
-            return compute_sample_weight(self.class_weight, targets.astype(int))
-        return compute_sample_weight(self.class_weight, self.classes_[targets])
+            labels, every = targets.astype(int), np.repeat([[0], [1]], targets.shape[1], axis=1)
+        else:
+            labels, every = self.classes_[targets], self.classes_
+        if isinstance(self.class_weight, str):
+            return compute_sample_weight(self.class_weight, labels)
+        # These few rows may not have every class, of which scikit-learn makes an error.
+        weight = compute_sample_weight(self.class_weight, np.concatenate([every, labels]))
+        return weight[len(every) :]
 
     def _score_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
         if targets.ndim == 2:

@@ -167,6 +167,8 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
             if weight is not None:
                 own = self._class_weights(given[1])
                 own = np.ones(len(given[1])) if own is None else own
+                if not own.any():
+                    raise ValueError("class_weight leaves no row of X_val a weight above 0")
                 weight = np.concatenate([weight, own], dtype=np.float32)
             parts = [(train, np.arange(n, encoded.shape[0]))]
         self._outputs = outputs
