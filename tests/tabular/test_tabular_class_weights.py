@@ -23,7 +23,7 @@ def test_rows_of_one_class_may_choose_the_epoch_with_weights_for_the_other(n):
 
 def test_labels_of_rows_may_be_the_same_with_weights_for_others():
     weights = [{1: 2.0}, {0: 2.0}, {1: 3.0}]
-    rows = np.flatnonzero((INDICATOR == INDICATOR[0]).all(axis=1))[:3]
+    rows = [i for i, labels in enumerate(INDICATOR) if (labels == INDICATOR[0]).all()][:3]
     model = classifier(class_weight=weights)
     model.fit(X, INDICATOR, X_val=X[rows], y_val=INDICATOR[rows])
     assert np.isfinite(model.validation_score_)
