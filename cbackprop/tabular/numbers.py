@@ -19,15 +19,17 @@ def center_and_factor(values: NDArray) -> tuple[float, float]:
     known = values[~np.isnan(values)]
     if known.size == 0:
         return 0.0, 0.0
-    low, center, high = np.quantile(known, [0.25, 0.5, 0.75])
+    # Numbers may be so far apart that their distance is none: that of their quarters is.
     with np.errstate(over="ignore"):
-        spread, width = high - low, known.max() - known.min()
-    # Numbers so far apart that their distance is none are scaled by the largest.
-    for distance, times in ((spread, 1.0), (width, 2.0)):
+        unit = 1.0 if np.isfinite(known.max() - known.min()) else 0.25
+    known = known * unit
+    low, center, high = np.quantile(known, [0.25, 0.5, 0.75])
+    for distance, times in ((high - low, 1.0), (known.max() - known.min(), 2.0)):
         if distance > 0.0:
-            factor = times / distance
-            return float(center), float(factor) if np.isfinite(factor) else 0.0
-    return float(center), 0.0
+            with np.errstate(over="ignore"):
+                factor = times / distance * unit
+            return float(center / unit), float(factor) if np.isfinite(factor) else 0.0
+    return float(center / unit), 0.0
 
 
 def scaled(values: NDArray, center: float, factor: float) -> NDArray:
