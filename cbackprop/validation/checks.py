@@ -249,7 +249,7 @@ def _check_labels(labels: NDArray, X: Any, n_outputs: int) -> NDArray:
     return _aligned(np.ascontiguousarray(labels, dtype=np.int32))
 
 
-LEAST_WEIGHT, MOST_WEIGHT = 1e-37, 1e30  # largest ones: float32 has their inverses and products
+LEAST_WEIGHT, MOST_WEIGHT = 1e-37, 1e30  # float32 has their inverses, and their products
 
 
 def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
@@ -265,7 +265,10 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
 
 
 def check_sign(weight: NDArray) -> NDArray:
-    """Weights of rows none of which is negative, not all zero, and whose sum is finite."""
+    """Weights of rows none of which is negative, not all zero, and whose sum is finite.
+
+    In float32 those so small that they have no inverse are nothing beside the others.
+    """
     single, least = weight.dtype == np.float32, weight.min()
     if least < 0 or not weight.any():
         where = " in float32" if single and least == 0 else ""
@@ -285,6 +288,8 @@ def check_sign(weight: NDArray) -> NDArray:
             f"sample_weight must have a finite sum, got weights up to {weight.max():g}: divide "
             "them by their largest"
         )
+    if single and weight[weight > 0].min() < LEAST_WEIGHT:
+        return np.where(weight < LEAST_WEIGHT, np.float32(0.0), weight)
     return weight
 
 

@@ -32,12 +32,24 @@ def test_weights_that_float32_cannot_compute_with_are_an_error(weight, words):
             fit()
 
 
+def learnt(weights, batch_size):
+    network = Network([3, 4, 1], dtype=np.float32, random_state=0)
+    network.fit(X, Y, sample_weight=weights, epochs=2, batch_size=batch_size, random_state=0)
+    model = MLPRegressor(batch_size=batch_size, max_iter=2, random_state=0)
+    model.fit(X, Y, sample_weight=weights)
+    table = quick(TabularRegressor).set_params(batch_size=batch_size)
+    table.fit(X, Y, sample_weight=weights)
+    return [network.parameters, model.network_.parameters, table.predict(X)]
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_one_tiny_weight_among_others_is_taken():
-    weights = np.ones(40)
-    weights[0] = 1e-40
-    for model in (quick(TabularRegressor), MLPRegressor(max_iter=2, early_stopping=False)):
-        assert np.isfinite(model.fit(X, Y, sample_weight=weights).predict(X)).all()
+@pytest.mark.parametrize("batch_size", [1, 10])
+def test_tiny_weights_among_others_are_none(batch_size):
+    tiny, none = np.ones(40), np.ones(40)
+    tiny[:5], none[:5] = 1e-40, 0.0
+    for got, expected in zip(learnt(tiny, batch_size), learnt(none, batch_size), strict=True):
+        assert np.isfinite(expected).all()
+        np.testing.assert_array_equal(got, expected)
 
 
 def test_float64_takes_weights_of_any_size():
