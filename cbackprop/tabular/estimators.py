@@ -35,7 +35,7 @@ from cbackprop.tabular.folds import splits
 from cbackprop.tabular.importances import importances_of, spreads_of
 from cbackprop.tabular.members import Member, Rows, Settings, new_member
 from cbackprop.tabular.one_row import predict_row
-from cbackprop.tabular.outputs import Outputs
+from cbackprop.tabular.outputs import Outputs, means_of_folds
 from cbackprop.tabular.recipes import RECIPES
 from cbackprop.tabular.table import Stacked, as_table, rows_of
 from cbackprop.training.undo import all_or_nothing
@@ -332,7 +332,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         held_out, own = targets[rows], None if weight is None else weight[rows]
 
         def judge(said: list[NDArray]) -> float:
-            mean = outputs.said(_means(said, n_each))
+            mean = outputs.said(means_of_folds(said, n_each))
             if scorer is not None:
                 rows, true = np.empty((len(held_out), 1)), self._scored_targets(held_out)
                 predicted, what = self._predictor(mean), "rows held out"
@@ -350,7 +350,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         """What the members say of the rows that they were not trained on."""
         said = [member.held_out_outputs() for member in members]
         rows = np.concatenate([member.rows.held_out for member in members[:: self.n_members]])
-        means = outputs.said(_means(said, self.n_members))
+        means = outputs.said(means_of_folds(said, self.n_members))
         out = np.empty((n, means.shape[1]))
         out[rows] = means
         return out
@@ -405,9 +405,3 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
 
 def _shown(targets: NDArray) -> str:
     return "a vector" if targets.ndim == 1 else f"{targets.shape[1]}"
-
-
-def _means(said: list[NDArray], n_members: int) -> NDArray:
-    """The mean over each fold's members, fold after fold."""
-    folds = [said[i : i + n_members] for i in range(0, len(said), n_members)]
-    return np.concatenate([np.mean(fold, axis=0, dtype=np.float64) for fold in folds])
