@@ -51,12 +51,13 @@ cdef inline object take_numbers(Training* training, const Task* task, numbers, g
         of_blends = ", and for parametric activations" if training.n_kinds == 3 else ""
         if factors.length(0) != n_groups or factors.length(1) != training.n_kinds or factors.length(2) != 3:
             raise ValueError(
-                f"groups must have shape {(n_groups, training.n_kinds, 3)}: factors of rate, decay and epsilon for each "
-                f"layer's weights and biases{of_blends}, and then for each part before the layers; got "
+                f"groups must have shape {(n_groups, training.n_kinds, 3)}: factors of rate, decay and epsilon for "
+                f"each layer's weights and biases{of_blends}, and then for each part before the layers; got "
                 f"{(factors.length(0), factors.length(1), factors.length(2))}")
         training.groups = <const double*>factors.view.buf
         for i in range(3 * training.n_kinds * n_groups):
             if not 0.0 <= training.groups[i] < INFINITY:
                 raise ValueError(
-                    f"groups must be finite and at least 0, got {training.groups[i]} in layer {i // (3 * training.n_kinds)}")
+                    f"groups must be finite and at least 0, got {training.groups[i]} in layer "
+                    f"{i // (3 * training.n_kinds)}")
     return of_steps, factors

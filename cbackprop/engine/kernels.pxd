@@ -41,10 +41,10 @@ cdef extern from "vector/table.h":
         void (*cosine)(float*, Py_ssize_t) noexcept nogil
         void (*sine)(float*, Py_ssize_t) noexcept nogil
         void (**nodes)(const Embedding*, const float*, const float*, float*) noexcept nogil
-        void (**embed)(const Embedding*, const float*, const float*, const float*, const float*, Py_ssize_t, Py_ssize_t, float*,
-                       float*, Py_ssize_t) noexcept nogil
-        void (**embed_gradient)(const Embedding*, const float*, const float*, const float*, const float*, Py_ssize_t, Py_ssize_t,
-                                double, float*) noexcept nogil
+        void (**embed)(const Embedding*, const float*, const float*, const float*, const float*, Py_ssize_t,
+                       Py_ssize_t, float*, float*, Py_ssize_t) noexcept nogil
+        void (**embed_gradient)(const Embedding*, const float*, const float*, const float*, const float*,
+                                Py_ssize_t, Py_ssize_t, double, float*) noexcept nogil
 
     ctypedef struct DoubleKernels:
         void (**activate)(double*, const double*, double*, Py_ssize_t, Py_ssize_t, double) noexcept nogil
@@ -81,10 +81,10 @@ cdef extern from "vector/table.h":
         void (*cosine)(double*, Py_ssize_t) noexcept nogil
         void (*sine)(double*, Py_ssize_t) noexcept nogil
         void (**nodes)(const Embedding*, const double*, const double*, double*) noexcept nogil
-        void (**embed)(const Embedding*, const double*, const double*, const double*, const double*, Py_ssize_t, Py_ssize_t, double*,
-                       double*, Py_ssize_t) noexcept nogil
-        void (**embed_gradient)(const Embedding*, const double*, const double*, const double*, const double*, Py_ssize_t, Py_ssize_t,
-                                double, double*) noexcept nogil
+        void (**embed)(const Embedding*, const double*, const double*, const double*, const double*, Py_ssize_t,
+                       Py_ssize_t, double*, double*, Py_ssize_t) noexcept nogil
+        void (**embed_gradient)(const Embedding*, const double*, const double*, const double*, const double*,
+                                Py_ssize_t, Py_ssize_t, double, double*) noexcept nogil
 
     FloatKernels cbackprop_float_kernels
     DoubleKernels cbackprop_double_kernels

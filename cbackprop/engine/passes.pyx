@@ -50,7 +50,8 @@ cdef inline bint keeps_slopes(const Task* task, Py_ssize_t index) noexcept nogil
     Of relu's a it leaves enough: 0 where the derivative is, or was made, 0.
     """
     return index + 1 < task.n_layers and (
-        made_with_a(task, index) or has_blend(task, index) or (drops(task, index) and task.plan[index].activation != RELU))
+        made_with_a(task, index) or has_blend(task, index)
+        or (drops(task, index) and task.plan[index].activation != RELU))
 
 
 cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil:
@@ -209,8 +210,9 @@ cdef void forward(
         if blended:
             blend(task, workspace, index, start, m, z, slopes_kept, masks)
         if masks != NULL and drops(task, index):
-            leaves.drop(activation, blended or made_with_a(task, index), z, slopes_kept, m, n_out, slope_of(task, index),
-                        nth_key(masks.key, <uint64_t>index), masks.row + start, task.dropout[index] * masks.factor)
+            leaves.drop(activation, blended or made_with_a(task, index), z, slopes_kept, m, n_out,
+                        slope_of(task, index), nth_key(masks.key, <uint64_t>index), masks.row + start,
+                        task.dropout[index] * masks.factor)
 
 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -332,7 +334,6 @@ cdef void backward(
         if blended:
             leaves.blend_backward(delta, made_of + start * n_in,
                                   excess(task, workspace, index) + start * n_in, m * n_in)
-
 
     if task.front.n_pieces != 0:
         n_in = task.plan[0].n_in

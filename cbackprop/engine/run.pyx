@@ -30,8 +30,8 @@ from cbackprop.engine.rows import (
 )
 
 __all__ = [
-    "ACTIVATIONS", "EMBEDDING", "EMBEDDINGS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS", "RULE", "SLOPES",
-    "STATE_VECTORS", "Task", "Barrier", "all_finite",
+    "ACTIVATIONS", "EMBEDDING", "EMBEDDINGS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS",
+    "RULE", "SLOPES", "STATE_VECTORS", "Task", "Barrier", "all_finite",
 ]
 
 MOST_THREADS = steps.TEAM_LARGEST       # of a team

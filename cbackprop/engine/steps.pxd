@@ -31,7 +31,7 @@ cdef struct Training:
     Py_ssize_t n_threads
     const double* numbers           # (mini-batches, 3): learning rate, decay, factor of the rates of dropout; or NULL
     const double* groups            # (n_layers, n_kinds, 3): factors of rate, decay, epsilon; or NULL
-    Py_ssize_t n_kinds              # of parameters: weights, biases, and those of parametric activations, if there are any
+    Py_ssize_t n_kinds              # of parameters: weights, biases, and what parametric activations have, if any
 
 # The sum over these mini-batches of the mean loss, penalties included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training) noexcept nogil

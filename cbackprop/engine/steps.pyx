@@ -2,8 +2,8 @@
 
 A step has two halves. In the first a thread takes a range of the mini-batch's rows through forward and backward. In
 the second it takes a range of the rows of every layer's [W; b], or [W; b; w] where the activation is parametric, a
-contiguous slice of the vector, computes the gradient there and moves the parameters. A barrier stands behind each half; nothing is reduced, so a run is
-repeatable.
+contiguous slice of the vector, computes the gradient there and moves the parameters; and of what stands before the
+first layer it takes some parts. A barrier stands behind each half; nothing is reduced, so a run is repeatable.
 """
 
 from cython cimport floating

@@ -41,10 +41,12 @@ class Recipe:
         Whether dropout and decay end as the rates do; else they stay.
     drop_last : bool
         Whether a last mini-batch that would be smaller is left out.
+    clips : bool
+        Whether numbers are predicted within the range of the targets trained on.
     embedding_rate, activation_rate, scaling_rate : float
         Factors of the learning rate; of the decay their squares.
-    decay_of_weights : float
-        A factor of the decay of weights.
+    decays_as_published : bool
+        Whether weights decay as W of z = x W / sqrt(n_in) would; else by 1 / sqrt(n_in) of that.
     """
 
     activation: OfTask
@@ -71,25 +73,22 @@ class Recipe:
     ) -> AdamW:
         """AdamW by which these parameters train as if z were x W / sqrt(n_in)."""
         groups: list[Any] = []
-        for width in network.plan["n_in"].tolist():
+        for layer, width in enumerate(network.plan["n_in"].tolist()):
             root = math.sqrt(width)
             decay = root if self.decays_as_published else 1.0
-            groups.append(
-                LayerGroups(
-                    Group(1.0 / root, decay, epsilon=root),
-                    Group(0.1, decay=0.0),
-                    Group(self.activation_rate, decay=self.activation_rate),
-                )
-                if self.parametric and len(groups) + 1 < len(network.plan)
-                else (Group(1.0 / root, decay, epsilon=root), Group(0.1, decay=0.0))
-            )
-        slow = Group(self.embedding_rate, decay=self.embedding_rate)
-        embeddings = network.embeddings or [None] * network.layer_sizes[0]
-        before = [slow if e and not isinstance(e, Category) else Group() for e in embeddings]
-        if self.scaling:
-            before.append(Group(self.scaling_rate, decay=self.scaling_rate))
-        if network.front is not None:
-            groups += before
+            pair = Group(1.0 / root, decay, epsilon=root), Group(0.1, decay=0.0)
+            hidden = layer + 1 < len(network.plan)
+            if network.parametric_activation and hidden:
+                groups.append(LayerGroups(*pair, _squared(self.activation_rate)))
+            else:
+                groups.append(pair)
+        if network.front is not None:  # what stands before the layers
+            slow = _squared(self.embedding_rate)
+            for embedding in network.front.embeddings:
+                is_slow = embedding is not None and not isinstance(embedding, Category)
+                groups.append(slow if is_slow else Group())
+            if network.front.scaling:
+                groups.append(_squared(self.scaling_rate))
         return AdamW(
             learning_rate,
             beta_2=0.95,
@@ -100,8 +99,13 @@ class Recipe:
         )
 
 
+def _squared(rate: float) -> Group:
+    """A factor of the learning rate, and its square of the decay: a Group's is times its rate."""
+    return Group(rate, decay=rate)
+
+
 RECIPES = {
-    "default": Recipe(OfTask("mish", "mish"), OfTask(0.04, 0.1)),
+    "default": Recipe(OfTask("mish", "mish"), OfTask(0.04, 0.1), parametric=True, flat_cosine=True),
     "realmlp_td": Recipe(
         OfTask("selu", "mish"),
         OfTask(0.04, 0.2),

@@ -54,7 +54,7 @@ def test_examples_with_pictures_run_and_show_them(name, run, shown, capsys):
 
 
 def test_the_examples_are_there():
-    assert len(PLOTS) == 6
+    assert len(PLOTS) == 7
     assert (EXAMPLES / "book_mnist.py").exists()
     assert (EXAMPLES / "occupancy.py").exists()
 
