@@ -58,11 +58,14 @@ class PiecewiseLinear:
             raise ValueError(
                 f"edges must be at least two numbers in a row, got shape {self.edges.shape}"
             )
-        rounded = self.edges.astype(np.float32)
-        if not (np.isfinite(rounded).all() and (np.diff(rounded) > 0).all()):
+        with np.errstate(over="ignore"):
+            rounded = self.edges.astype(np.float32)
+            lengths = np.diff(rounded)
+        if not (np.isfinite(lengths).all() and (lengths > 0).all()):
             raise ValueError(
                 "edges must be finite and rise, also when they are rounded to float32: leave out "
-                f"those that are not above the one before; got {_shown(self.edges)}"
+                "those that are not above the one before, or further off than float32 has numbers; "
+                f"got {_shown(self.edges)}"
             )
         self.edges.flags.writeable = False
 

@@ -12,6 +12,7 @@ from cbackprop.running.execution import Execution
 from cbackprop.running.sweeps import Sweep
 
 ROWS = 4096  # that are gone through together: a layer's z of all would take too much memory
+SMALL = 2.0**-600  # times a float64 it has a square
 POINTS = 5  # rows that a unit's bias is made of
 
 
@@ -30,18 +31,31 @@ def initialize_from(network: Any, X: Any, rng: np.random.RandomState, execution:
 def deviations(network: Any, X: Any, layer: int, execution: Execution) -> NDArray[np.float64]:
     """The standard deviation, over the rows, of each unit's z; 1 where it is the same for all.
 
-    The same up to rounding: a constant column would otherwise become anything.
+    The same up to rounding: a constant column would otherwise become anything. And up to what has
+    an inverse in the network's dtype.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = _mean_and_deviation(network, X, layer, execution, 1.0)
+    if not np.isfinite(deviation).all():  # squares too large for a float64
+        of_small = _mean_and_deviation(network, X, layer, execution, SMALL)
+        mean, deviation = (each / SMALL for each in of_small)
+    about = np.finfo(network.dtype)
+    least = np.maximum(100 * about.eps * np.abs(mean), 1000 * about.tiny)
+    return np.where(deviation > least, deviation, 1.0)
+
+
+def _mean_and_deviation(
+    network: Any, X: Any, layer: int, execution: Execution, scale: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each unit's z, times the scale."""
     n, mean, squares = 0, np.zeros(1), np.zeros(1)
     for first in range(0, X.shape[0], ROWS):
-        z = _z(network, X[first : first + ROWS], layer, execution)
+        z = scale * _z(network, X[first : first + ROWS], layer, execution)
         more, of_block = len(z), z.mean(axis=0)
         apart = of_block - mean
         squares = squares + ((z - of_block) ** 2).sum(axis=0) + apart**2 * (n * more / (n + more))
         mean, n = mean + apart * (more / (n + more)), n + more
-    deviation = np.sqrt(squares / n)
-    rounding = 100 * np.finfo(network.dtype).eps * np.abs(mean)
-    return np.where(deviation > rounding, deviation, 1.0)
+    return mean, np.sqrt(squares / n)
 
 
 def at_rows(

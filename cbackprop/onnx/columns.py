@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cbackprop.onnx.graph import DOUBLE, FLOAT, INT64, Graph
 from cbackprop.onnx.types import label_of
 from cbackprop.tabular import TableEncoder
+from cbackprop.tabular.table import are_far
 
 REMEDY = "pass to_onnx initial_types=cbackprop.onnx.initial_types(model)"
 MERGED = "merged_columns"  # skl2onnx's name for what it makes of a ColumnTransformer's columns
@@ -95,9 +96,15 @@ class Columns:
                 f"column {label_of(self.encoder, column)!r} is of text, and its input is a "
                 f"{place.kind}: {self.remedy}"
             )
-        # As float64 they are compared in `fit`, too. NaN is equal to none.
+        # As float64, where they are the same numbers. NaN is equal to none.
         values = graph.node("Cast", values, to=DOUBLE)
-        listed = graph.constant(known.astype(np.float64), DOUBLE)
+        floats = known.astype(np.float64)
+        if are_far(floats):
+            raise ValueError(
+                f"column {label_of(self.encoder, column)!r} has categories that are integers from "
+                "2**53 on, which float64 does not tell apart: fit the model to them as text"
+            )
+        listed = graph.constant(floats, DOUBLE)
         is_it = graph.node("Cast", graph.node("Equal", values, listed), to=FLOAT)
         count = graph.constant(np.arange(1.0, len(known) + 1)[:, np.newaxis], FLOAT)
         return graph.node("Cast", graph.node("MatMul", is_it, count), to=INT64)

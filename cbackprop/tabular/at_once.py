@@ -13,15 +13,15 @@ from cbackprop.tabular.numbers import FAR
 NUMBERS_AT_ONCE = 2**16  # of a block of rows: what is computed on the way stays in the cache
 
 # What was made of an encoder, and of which of its attributes. It is no part of the encoder.
-_made: WeakKeyDictionary[Any, tuple[Any, AtOnce]] = WeakKeyDictionary()
+_made: WeakKeyDictionary[Any, tuple[tuple, AtOnce]] = WeakKeyDictionary()
 
 
 def numbers_of(encoder: Any) -> AtOnce:
     """That of a fitted encoder."""
     known = _made.get(encoder)
-    if known is None or known[0] is not encoder.edges_:
-        made = AtOnce(encoder.medians_, encoder.factors_, encoder.has_holes_, encoder.edges_)
-        known = _made[encoder] = encoder.edges_, made
+    parts = encoder.medians_, encoder.factors_, encoder.has_holes_, encoder.edges_
+    if known is None or any(a is not b for a, b in zip(known[0], parts, strict=True)):
+        known = _made[encoder] = parts, AtOnce(*parts)
     return known[1]
 
 

@@ -19,6 +19,7 @@ from cbackprop.tabular.file import TabularDescription
 from cbackprop.tabular.members import Settings
 from cbackprop.tabular.outputs import Classes, Indicators, Outputs
 from cbackprop.tabular.table import holes
+from cbackprop.validation.arrays import check_given
 from cbackprop.validation.naming import named, public
 
 
@@ -239,6 +240,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         return self.classes_[probabilities.argmax(axis=1)]
 
     def _take_targets(self, y) -> NDArray:
+        check_given("y", y, numbers=False)
         _check_no_holes(y)
         check_classification_targets(y)
         given = plain_indicator(y)
@@ -250,6 +252,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         return targets.reshape(-1)
 
     def _more_targets(self, y) -> NDArray:
+        check_given("y_val", y, numbers=False)
         given = plain_indicator(y)
         if hasattr(given, "tocsr"):
             return as_indicator(given)
@@ -279,8 +282,14 @@ class TabularClassifier(ClassifierMixin, Tabular):
         if self.class_weight is None:
             return None
         if targets.ndim == 2:
-            return compute_sample_weight(self.class_weight, targets.astype(int))
-        return compute_sample_weight(self.class_weight, self.classes_[targets])
+            labels, every = targets.astype(int), np.repeat([[0], [1]], targets.shape[1], axis=1)
+        else:
+            labels, every = self.classes_[targets], self.classes_
+        if isinstance(self.class_weight, str):
+            return compute_sample_weight(self.class_weight, labels)
+        # These few rows may not have every class, of which scikit-learn makes an error.
+        weight = compute_sample_weight(self.class_weight, np.concatenate([every, labels]))
+        return weight[len(every) :]
 
     def _score_of(self, said: NDArray, targets: NDArray, weight: NDArray | None) -> float:
         if targets.ndim == 2:

@@ -34,6 +34,7 @@ from cbackprop.tabular.table import (
     columns_of,
     finite,
     naming_what_to_do,
+    of_same_kind,
 )
 from cbackprop.validation.naming import named, public
 
@@ -65,7 +66,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
     numbers : {'scaled', 'piecewise'}, default='scaled'
         What numbers become: a column, scaled; or their piecewise-linear encoding besides, up to 64
         columns that each rise from 0 to 1 between two edges. The edges are the distinct values if
-        there are few, else half quantiles of the rows and half quantiles of the distinct values.
+        there are few, else half quantiles of the rows and half quantiles of the distinct values;
+        beyond two outer ones that are all but the same comes one more.
     sparse_output : bool, default=False
         Whether `transform` makes a CSR matrix: where many values have a column each.
 
@@ -218,19 +220,19 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
             return out
         check_is_fitted(self)
         columns = columns_of(X)
-        known = vars(self).get("feature_names_in_")
-        if known is None or [column.label for column in columns] != known.tolist():
-            with naming_what_to_do(known, columns):
+        names = vars(self).get("feature_names_in_")
+        if names is None or [column.label for column in columns] != names.tolist():
+            with naming_what_to_do(names, columns):
                 _check_feature_names(self, X, reset=False)  # takes its time
         if len(columns) != self.n_features_in_:
             raise ValueError(
                 f"X has {len(columns)} features, but TableEncoder is expecting "
                 f"{self.n_features_in_} features as input."
             )
-        numeric, categorical = [], []
+        numeric, categorical, known = [], [], iter(self.categories_)
         for column, is_one in zip(columns, self.is_categorical_, strict=True):
             if is_one:
-                categorical.append(as_category(column))
+                categorical.append(of_same_kind(as_category(column), next(known)))
             else:
                 numeric.append(as_numbers(column).values)
         n = len(columns[0].values)

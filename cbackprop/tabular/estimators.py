@@ -35,10 +35,11 @@ from cbackprop.tabular.folds import splits
 from cbackprop.tabular.importances import importances_of, spreads_of
 from cbackprop.tabular.members import Member, Rows, Settings, new_member
 from cbackprop.tabular.one_row import predict_row
-from cbackprop.tabular.outputs import Outputs
+from cbackprop.tabular.outputs import Outputs, means_of_folds
 from cbackprop.tabular.recipes import RECIPES
 from cbackprop.tabular.table import Stacked, as_table, rows_of
 from cbackprop.training.undo import all_or_nothing
+from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import check_sign
 
 ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
@@ -149,6 +150,8 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         )
         encoder.fit(rows_of(X, train))
         encoded = encoder._encode(X)
+        if encoded.shape[1] == 0:
+            raise ValueError("X has nothing to learn from: all its values are missing")
         self._use(encoder)
         if X_val is not None:
             check_consistent_length(X_val, y_val)
@@ -164,6 +167,8 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
             if weight is not None:
                 own = self._class_weights(given[1])
                 own = np.ones(len(given[1])) if own is None else own
+                if not own.any():
+                    raise ValueError("class_weight leaves no row of X_val a weight above 0")
                 weight = np.concatenate([weight, own], dtype=np.float32)
             parts = [(train, np.arange(n, encoded.shape[0]))]
         self._outputs = outputs
@@ -268,13 +273,17 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
     def _weights(self, X, targets, sample_weight) -> NDArray | None:
         weight = self._class_weights(targets)
         if sample_weight is not None:
+            check_given("sample_weight", sample_weight)
             given = check_sign(_check_sample_weight(sample_weight, np.empty((len(targets), 1))))
             weight = given if weight is None else weight * given
         if weight is not None and not np.any(weight):
             raise ValueError(
                 "class_weight and sample_weight leave no row a weight above 0: look at both"
             )
-        return None if weight is None else np.ascontiguousarray(weight, dtype=np.float32)
+        if weight is None:
+            return None
+        with np.errstate(over="ignore"):
+            return check_sign(np.ascontiguousarray(weight, dtype=np.float32))
 
     def _settings(self, outputs: Outputs, n_rows: int) -> Settings:
         hidden = self.hidden_layer_sizes
@@ -323,7 +332,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         held_out, own = targets[rows], None if weight is None else weight[rows]
 
         def judge(said: list[NDArray]) -> float:
-            mean = outputs.said(_means(said, n_each))
+            mean = outputs.said(means_of_folds(said, n_each))
             if scorer is not None:
                 rows, true = np.empty((len(held_out), 1)), self._scored_targets(held_out)
                 predicted, what = self._predictor(mean), "rows held out"
@@ -341,7 +350,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         """What the members say of the rows that they were not trained on."""
         said = [member.held_out_outputs() for member in members]
         rows = np.concatenate([member.rows.held_out for member in members[:: self.n_members]])
-        means = outputs.said(_means(said, self.n_members))
+        means = outputs.said(means_of_folds(said, self.n_members))
         out = np.empty((n, means.shape[1]))
         out[rows] = means
         return out
@@ -396,9 +405,3 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
 
 def _shown(targets: NDArray) -> str:
     return "a vector" if targets.ndim == 1 else f"{targets.shape[1]}"
-
-
-def _means(said: list[NDArray], n_members: int) -> NDArray:
-    """The mean over each fold's members, fold after fold."""
-    folds = [said[i : i + n_members] for i in range(0, len(said), n_members)]
-    return np.concatenate([np.mean(fold, axis=0, dtype=np.float64) for fold in folds])

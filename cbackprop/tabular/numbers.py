@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 FAR = 1e100  # scaled numbers beyond are the same: their squares are numbers, too
 MOST_EDGES = 65
+LIMIT = 3.0  # of scaled numbers
+MOST_TIMES = 1024.0  # its length that an outer piece may be gone on with
 
 
 def center_and_factor(values: NDArray) -> tuple[float, float]:
@@ -17,15 +19,17 @@ def center_and_factor(values: NDArray) -> tuple[float, float]:
     known = values[~np.isnan(values)]
     if known.size == 0:
         return 0.0, 0.0
-    low, center, high = np.quantile(known, [0.25, 0.5, 0.75])
+    # Numbers may be so far apart that their distance is none: that of their quarters is.
     with np.errstate(over="ignore"):
-        spread, width = high - low, known.max() - known.min()
-    # Numbers so far apart that their distance is none are scaled by the largest.
-    for distance, times in ((spread, 1.0), (width, 2.0)):
+        unit = 1.0 if np.isfinite(known.max() - known.min()) else 0.25
+    known = known * unit
+    low, center, high = np.quantile(known, [0.25, 0.5, 0.75])
+    for distance, times in ((high - low, 1.0), (known.max() - known.min(), 2.0)):
         if distance > 0.0:
-            factor = times / distance
-            return float(center), float(factor) if np.isfinite(factor) else 0.0
-    return float(center), 0.0
+            with np.errstate(over="ignore"):
+                factor = times / distance * unit
+            return float(center / unit), float(factor) if np.isfinite(factor) else 0.0
+    return float(center / unit), 0.0
 
 
 def scaled(values: NDArray, center: float, factor: float) -> NDArray:
@@ -44,9 +48,26 @@ def edges_of(values: NDArray, most: int = MOST_EDGES) -> NDArray:
     """
     distinct = np.unique(values)
     if distinct.size <= most:
-        return distinct
+        return _with_room(distinct, most)
     shares = np.linspace(0.0, 1.0, most // 2 + 1)
-    return np.unique(np.concatenate([np.quantile(values, shares), np.quantile(distinct, shares)]))
+    edges = np.concatenate([np.quantile(values, shares), np.quantile(distinct, shares)])
+    return _with_room(np.unique(edges), most)
+
+
+def _with_room(edges: NDArray, most: int) -> NDArray:
+    """The edges, and an end of what there can be, where the line of a tiny piece would lead there.
+
+    Two numbers that rounding alone tells apart would otherwise say how steep it goes on.
+    """
+    if edges.size < 2:
+        return edges
+    (first, *_, last) = np.diff(edges)[[0, -1]] * MOST_TIMES
+    below = [-LIMIT] if edges[0] + LIMIT > first else []
+    above = [LIMIT] if LIMIT - edges[-1] > last else []
+    for _ in range(edges.size + len(below) + len(above) - most):
+        inner = np.diff(edges[1:-2])  # without the outer pieces
+        edges = np.delete(edges, 2 + int(np.argmin(inner)))
+    return np.concatenate([below, edges, above]).astype(edges.dtype, copy=False)
 
 
 def pieces(values: NDArray, edges: NDArray) -> NDArray:

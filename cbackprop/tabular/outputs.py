@@ -89,3 +89,9 @@ def outputs_of(output: str, loss: Loss) -> Any:
     made = object.__new__(kind)
     vars(made).update(output=output, loss=loss)
     return made
+
+
+def means_of_folds(said: list[NDArray], n_members: int) -> NDArray:
+    """The mean over each fold's members, fold after fold."""
+    folds = [said[i : i + n_members] for i in range(0, len(said), n_members)]
+    return np.concatenate([np.mean(fold, axis=0, dtype=np.float64) for fold in folds])

@@ -23,7 +23,8 @@ from cbackprop.tabular.estimators import Tabular
 from cbackprop.tabular.file import TabularDescription
 from cbackprop.tabular.outputs import Numbers, Outputs
 from cbackprop.tabular.recipes import RECIPES
-from cbackprop.validation.columns import check_no_dates, explained
+from cbackprop.validation.arrays import check_given
+from cbackprop.validation.columns import explained
 from cbackprop.validation.naming import named, public
 
 
@@ -247,7 +248,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         return said[:, 0] if said.shape[1] == 1 else said
 
     def _take_targets(self, y) -> NDArray:
-        check_no_dates("y", y)
+        check_given("y", y)
         given = y.toarray() if hasattr(y, "toarray") else y
         with explained(as_note=False, y=y):
             targets = check_array(given, ensure_2d=False, dtype=np.float64, input_name="y")

@@ -249,6 +249,9 @@ def _check_labels(labels: NDArray, X: Any, n_outputs: int) -> NDArray:
     return _aligned(np.ascontiguousarray(labels, dtype=np.int32))
 
 
+LEAST_WEIGHT, MOST_WEIGHT = 1e-37, 1e30  # float32 has their inverses, and their products
+
+
 def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     """sample_weight as finite numbers (n,), none negative and not all zero."""
     if sample_weight is None:
@@ -262,11 +265,21 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
 
 
 def check_sign(weight: NDArray) -> NDArray:
-    """Weights of rows none of which is negative, not all zero, and whose sum is finite."""
-    if weight.min() < 0 or not weight.any():
+    """Weights of rows none of which is negative, not all zero, and whose sum is finite.
+
+    In float32 those so small that they have no inverse are nothing beside the others.
+    """
+    single, least = weight.dtype == np.float32, weight.min()
+    if least < 0 or not weight.any():
+        where = " in float32" if single and least == 0 else ""
         raise ValueError(
             "sample_weight must not be negative, nor zero for every row, got "
-            f"{weight.min():g} to {weight.max():g}"
+            f"{least:g} to {weight.max():g}{where}"
+        )
+    if single and not LEAST_WEIGHT <= weight.max() <= MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight in float32 must have its largest between {LEAST_WEIGHT:g} and "
+            f"{MOST_WEIGHT:g}, got {weight.max():g}: divide all by their largest"
         )
     with np.errstate(over="ignore"):
         total = weight.sum(dtype=np.float64)
@@ -275,6 +288,8 @@ def check_sign(weight: NDArray) -> NDArray:
             f"sample_weight must have a finite sum, got weights up to {weight.max():g}: divide "
             "them by their largest"
         )
+    if single and weight[weight > 0].min() < LEAST_WEIGHT:
+        return np.where(weight < LEAST_WEIGHT, np.float32(0.0), weight)
     return weight
 
 

@@ -45,6 +45,8 @@ ROWS_AT_ONCE = 4096
 def check_no_dates(name: str, value: Any) -> None:
     """TypeError if some of the values are dates or spans of time: NumPy takes them for numbers.
 
+    Or if there are no values yet, as in a lazy frame of Polars.
+
     Parameters
     ----------
     name : str
@@ -65,6 +67,11 @@ def check_no_dates(name: str, value: Any) -> None:
         elif value.dtype.kind in "mM":
             raise _dates(name, value.dtype, "")
         return
+    if callable(getattr(value, "collect", None)) and not hasattr(value, "__len__"):
+        raise TypeError(
+            f"{name} must be numbers, got a {type(value).__name__}, which is yet to be computed: "
+            f"pass {name}.collect()"
+        )
     dtypes = _dtypes(value)
     for dtype in dict.fromkeys(dtypes):
         if _of_dates(dtype):

@@ -167,6 +167,13 @@ def test_text_for_categories_that_are_numbers_is_refused_by_its_name():
         session_of(model, X=frame.assign(three="2")[:1])
 
 
+def test_categories_that_float64_does_not_tell_apart_are_refused_by_the_name_of_their_column():
+    frame = TRAIN[["age"]].assign(id=2**53 + np.arange(len(TRAIN)) % 2)
+    model = regressor(categorical_features=["id"]).fit(frame, NUMBERS)
+    with pytest.raises(ValueError, match=r"column 'id' has categories.*as text"):
+        session_of(model, X=frame[:1])
+
+
 def test_another_number_of_columns_is_refused():
     model = regressor().fit(NUMERIC, NUMBERS)
     with pytest.raises(ValueError, match="the table has 3 columns, and the inputs have 2"):

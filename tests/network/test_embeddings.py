@@ -265,6 +265,8 @@ def test_what_does_not_fit_is_named(arguments, message):
         (lambda: PiecewiseLinear([0.0, 0.0]), "edges must be finite and rise"),
         (lambda: PiecewiseLinear([1.0, 1.0 + 1e-12]), "rounded to float32"),
         (lambda: PiecewiseLinear([0.0, np.inf]), "finite"),
+        (lambda: PiecewiseLinear([-3e38, 3e38]), "further off than float32"),
+        (lambda: PiecewiseLinear([-1e308, 1e308]), "further off than float32"),
         (lambda: PiecewiseLinear([0, 1], 0), "width must be at least 1, got 0"),
         (lambda: Periodic(1), "width must be at least 2, got 1"),
         (lambda: Periodic(sigma=0.0), "sigma must lie in"),

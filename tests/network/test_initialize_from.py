@@ -120,3 +120,17 @@ def test_rows_that_do_not_fit_leave_the_network_as_it_was(bad):
     with pytest.raises(ValueError, match=r"X|feature|row|NaN|array"):
         network.initialize_from(bad)
     np.testing.assert_array_equal(network.parameters, before)
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-20, 1e20, 1e160, 1e250])
+def test_rows_of_any_size_give_units_of_deviation_one(scale):
+    network = Network([4, 9, 2], activation="tanh").initialize_from(scale * rows(), random_state=0)
+    plain = Network([4, 9, 2], activation="tanh").initialize_from(rows(), random_state=0)
+    np.testing.assert_allclose(scale * network.weights[0], plain.weights[0], rtol=1e-9)
+    np.testing.assert_allclose(network.biases[0], plain.biases[0], rtol=1e-9)
+
+
+def test_rows_too_small_for_the_dtype_keep_weights_that_are_finite():
+    X = (1e-40 * rows()).astype(np.float32)
+    network = Network([4, 9, 2], dtype=np.float32).initialize_from(X, random_state=0)
+    assert np.isfinite(network.parameters).all()
