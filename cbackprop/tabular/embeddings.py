@@ -16,7 +16,10 @@ Embeddings = tuple[Embedding | None, ...]
 
 
 def embeddings_for(
-    encoder: TableEncoder, encoded: NDArray[np.float32], kind: str | None
+    encoder: TableEncoder,
+    encoded: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    kind: str | None,
 ) -> Embeddings:
     """An embedding for each column, where numbers and codes want one.
 
@@ -25,13 +28,15 @@ def embeddings_for(
     encoder : TableEncoder
         Fitted, with ``numbers="scaled"``.
     encoded : ndarray of shape (n_samples, n_columns)
-        The rows to train on.
+        What it makes of the table.
+    rows : ndarray of int
+        Those that are trained on.
     kind : {'piecewise', 'periodic'} or None
         What numbers get.
     """
     out: list[Embedding | None] = [None] * encoded.shape[1]
     for column in range(len(encoder.medians_)):
-        out[column] = _of_numbers(encoded[:, column], kind)
+        out[column] = _of_numbers(encoded[rows, column], kind)
     many = encoder.embedded_sizes()
     for column, n_known in enumerate(many, start=encoded.shape[1] - len(many)):
         out[column] = Category(n_known + 1, CATEGORY_WIDTH)

@@ -148,7 +148,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
             self.categorical_features,
             max_one_hot=RECIPES[self.recipe].most_one_hot,
         )
-        encoder.fit(rows_of(X, train))
+        encoder.fit(X if train.size == len(X) else rows_of(X, train))
         encoded = encoder._encode(X)
         if encoded.shape[1] == 0:
             raise ValueError("X has nothing to learn from: all its values are missing")
@@ -174,7 +174,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         self._outputs = outputs
         n_rows = parts[0][0].size
         settings = self._settings(outputs, n_rows)
-        settings.embeddings = embeddings_for(encoder, encoded[train], self.embedding)
+        settings.embeddings = embeddings_for(encoder, encoded, train, self.embedding)
         self.settings_ = self._chosen(settings)
         learnt = outputs.learnt(targets)
         members = [
@@ -226,7 +226,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         encoded = encoder._encode(table.upper)
         if table.lower is not None:
             encoded = np.concatenate([encoded, encoder._encode(table.lower)])
-        settings.embeddings = embeddings_for(encoder, encoded[train_on], self.embedding)
+        settings.embeddings = embeddings_for(encoder, encoded, train_on, self.embedding)
         rows = Rows(encoded, outputs.learnt(targets), weight, train_on, np.arange(0))
         members = train_again(self, rows, outputs, settings, rng, **how)
         if members is not None:

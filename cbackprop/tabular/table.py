@@ -222,7 +222,7 @@ def _plain_numbers(X: Any) -> dict[int, tuple[NDArray, NDArray | None]]:
 def column_of(label: Any, values: NDArray) -> Column:
     """A column of an array, by its dtype; of objects, by what they are."""
     if values.dtype.kind in "iuf":
-        floats = values.astype(np.float64)
+        floats = np.asarray(values, dtype=np.float64)  # a view, if it is of them: nobody writes
         is_whole = values.dtype.kind != "f" and are_far(floats)
         return Column(label, False, floats, values if is_whole else None)
     if values.dtype.kind == "c":
