@@ -14,6 +14,7 @@ warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterati
 EXAMPLES = [
     "tour.py",
     "plot_digits_pipeline.py",
+    "plot_table.py",
     "plot_seeing_inside.py",
     "plot_gradient_check.py",
     "plot_reference.py",

@@ -373,7 +373,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
 
     @property
     def feature_importances_(self) -> NDArray:
-        """How much of the first layer each column of the table makes up: (n_features_in_,).
+        """How much of the first layer each column of the table makes up, (n_features,).
 
         Of every number that the first layer gets: the length of its weights, times its standard
         deviation over the rows of `fit`, of large tables over some 8,000 of them. Of a column: the

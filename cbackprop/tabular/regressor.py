@@ -102,7 +102,7 @@ class TabularRegressor(RegressorMixin, Tabular):
         That epoch, from 1.
     settings_ : dict
         What 'auto' has become, by the names of the parameters.
-    feature_importances_ : ndarray of shape (n_features_in_,)
+    feature_importances_ : ndarray of shape (n_features,)
         How much of the first layer each column makes up: quick, and rough; they sum to 1.
     n_epochs_ : int
         Epochs that were made.
