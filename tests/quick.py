@@ -33,6 +33,10 @@ FILES = {
     "test_properties.py",
     "test_repetition.py",
     "test_sklearn_suite.py",
+    "test_table_benchmark.py",
+    "test_tabular_checkpoints.py",
+    "test_tabular_ecosystem.py",
+    "test_tabular_frames.py",
 }
 # Cases that are enough, where a case takes long; of any more, one in ten unless none is enough.
 ENOUGH = {
@@ -55,6 +59,7 @@ ENOUGH = {
     "test_long_sums_are_split_without_loss": 6,
     "test_memory_of_the_copies_goes_with_the_model": 0,
     "test_no_slice_of_mini_batches_takes_long": 0,
+    "test_noise_is_not_learnt_out_of_fold": 0,
     "test_one_job_is_one_thread_in_every_part_of_a_call": 3,
     "test_partial_fit_goes_on_as_on_its_own_side": 6,
     "test_partial_fits_have_the_bits_of_those_that_copy": 4,
