@@ -310,9 +310,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
 
     def _chosen(self, settings: Settings) -> dict[str, Any]:
         """What the parameters that may be 'auto' are in this fit."""
-        return {
-            name: getattr(settings, name) for name in ("max_epochs", "batch_size", "learning_rate")
-        }
+        return {name: getattr(settings, name) for name in MAY_BE_AUTO}
 
     def _judge(
         self,

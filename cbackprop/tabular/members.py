@@ -46,7 +46,7 @@ class Settings:
 class Rows:
     """The rows of a fit, encoded, and which of them a member learns from and is judged by."""
 
-    X: Any  # float32: an array, or a CSR matrix
+    X: NDArray[np.float32]
     y: NDArray
     sample_weight: NDArray | None
     train: NDArray[np.intp]
@@ -97,7 +97,7 @@ class Member:
             order=self.order,
             sample_weight=self.rows.sample_weight,
             dropout=settings.dropout if settings.hidden else 0.0,
-            dropout_schedule=settings.recipe.dropout_schedule,
+            dropout_schedule=settings.recipe.fade,
             drop_last=settings.recipe.drop_last,
             mask_seed=self.seed,
             n_jobs=1,

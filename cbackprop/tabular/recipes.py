@@ -13,6 +13,11 @@ from cbackprop.functions.schedules import Schedule
 from cbackprop.network.embeddings import Category
 from cbackprop.network.network import Network
 
+# Factors of the learning rate, and their squares of the decay.
+EMBEDDING_RATE = 0.1
+ACTIVATION_RATE = 0.1
+SCALING_RATE = 6.0
+
 
 class OfTask(NamedTuple):
     """What differs between classes and numbers."""
@@ -43,8 +48,6 @@ class Recipe:
         Whether a last mini-batch that would be smaller is left out.
     clips : bool
         Whether numbers are predicted within the range of the targets trained on.
-    embedding_rate, activation_rate, scaling_rate : float
-        Factors of the learning rate; of the decay their squares.
     decays_as_published : bool
         Whether weights decay as W of z = x W / sqrt(n_in) would; else by 1 / sqrt(n_in) of that.
     """
@@ -59,13 +62,11 @@ class Recipe:
     flat_cosine: bool = False
     drop_last: bool = False
     clips: bool = True
-    embedding_rate: float = 0.1
-    activation_rate: float = 0.1
-    scaling_rate: float = 6.0
     decays_as_published: bool = False
 
     @property
-    def dropout_schedule(self) -> Schedule | None:
+    def fade(self) -> Schedule | None:
+        """How dropout and decay end."""
         return FlatCosine() if self.flat_cosine else None
 
     def optimizer_for(
@@ -79,23 +80,23 @@ class Recipe:
             pair = Group(1.0 / root, decay, epsilon=root), Group(0.1, decay=0.0)
             hidden = layer + 1 < len(network.plan)
             if network.parametric_activation and hidden:
-                groups.append(LayerGroups(*pair, _squared(self.activation_rate)))
+                groups.append(LayerGroups(*pair, _squared(ACTIVATION_RATE)))
             else:
                 groups.append(pair)
         if network.front is not None:  # what stands before the layers
-            slow = _squared(self.embedding_rate)
+            slow = _squared(EMBEDDING_RATE)
             for embedding in network.front.embeddings:
                 is_slow = embedding is not None and not isinstance(embedding, Category)
                 groups.append(slow if is_slow else Group())
             if network.front.scaling:
-                groups.append(_squared(self.scaling_rate))
+                groups.append(_squared(SCALING_RATE))
         return AdamW(
             learning_rate,
             beta_2=0.95,
             weight_decay=weight_decay,
             groups=groups,
             schedule=CosineLog(4),
-            decay_schedule=FlatCosine() if self.flat_cosine else None,
+            decay_schedule=self.fade,
         )
 
 
