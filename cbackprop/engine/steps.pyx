@@ -113,12 +113,17 @@ cdef double update_layer(
     return norm
 
 
+cdef Py_ssize_t first_part(const Task* task, const Training* training, Py_ssize_t thread) noexcept nogil:
+    """The first of a thread's parts of what stands before the layers; behind its last is that of the next thread."""
+    return part(n_parts(&task.front), thread, training.n_threads)
+
+
 cdef void update_front(
     const Task* task, const Training* training, Py_ssize_t m, double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's parts of what stands before the first layer: gradient, then step, then what is looked up of it."""
-    cdef Py_ssize_t last = part(n_parts(&task.front), training.thread + 1, training.n_threads), index
-    for index in range(part(n_parts(&task.front), training.thread, training.n_threads), last):
+    cdef Py_ssize_t index
+    for index in range(first_part(task, training, training.thread), first_part(task, training, training.thread + 1)):
         front_gradient(task, index, m, 1.0 / weight,
                        <floating*>training.gradient + part_begin(&task.front, index))
         move_part(task, training, index, step, parameters)
@@ -207,8 +212,8 @@ cdef double move_by_gradient(
     cdef Share share
     cdef Step own, decayed = step[0]
     cdef Py_ssize_t index, thread, at, size, n_in, row
-    cdef Py_ssize_t begin = part(n_parts(&task.front), training.thread, training.n_threads)
-    cdef Py_ssize_t end = part(n_parts(&task.front), training.thread + 1, training.n_threads)
+    cdef Py_ssize_t begin = first_part(task, training, training.thread)
+    cdef Py_ssize_t end = first_part(task, training, training.thread + 1)
     cdef double norm = 0.0, length = 0.0, scale = 1.0, l2 = step.l2
     decayed.l2 = 0.0        # it is in the gradient by then
     for index in range(task.n_layers):
@@ -270,8 +275,7 @@ cdef double update_clipped(
     """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`."""
     cdef Share share
     cdef Py_ssize_t index
-    for index in range(part(n_parts(&task.front), training.thread, training.n_threads),
-                       part(n_parts(&task.front), training.thread + 1, training.n_threads)):
+    for index in range(first_part(task, training, training.thread), first_part(task, training, training.thread + 1)):
         front_gradient(task, index, m, 1.0 / weight,
                        <floating*>training.gradient + part_begin(&task.front, index))
     for index in range(task.n_layers):
@@ -310,8 +314,8 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
     if n_parts(&task.front) != 0:
-        prepare(task, parameters, part(n_parts(&task.front), training.thread, training.n_threads),
-                part(n_parts(&task.front), training.thread + 1, training.n_threads))
+        prepare(task, parameters, first_part(task, training, training.thread),
+                first_part(task, training, training.thread + 1))
         if not team_wait(training.team):
             return 0.0
     else:
