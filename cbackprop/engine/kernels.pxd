@@ -11,7 +11,7 @@ cdef extern from "vector/table.h":
         void (**derivative)(const float*, float*, Py_ssize_t, double) noexcept nogil
         void (*drop)(float*, float*, Py_ssize_t, Py_ssize_t,
                      void (*)(const float*, float*, Py_ssize_t, double) noexcept nogil, double,
-                     uint64_t, Py_ssize_t, double) noexcept nogil
+                     uint64_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*blend)(float*, const float*, const float*, float*, float*, Py_ssize_t, Py_ssize_t,
                       void (*)(float*, const float*, float*, Py_ssize_t, Py_ssize_t, double) noexcept nogil,
                       void (*)(const float*, float*, Py_ssize_t, double) noexcept nogil, double) noexcept nogil
@@ -51,7 +51,7 @@ cdef extern from "vector/table.h":
         void (**derivative)(const double*, double*, Py_ssize_t, double) noexcept nogil
         void (*drop)(double*, double*, Py_ssize_t, Py_ssize_t,
                      void (*)(const double*, double*, Py_ssize_t, double) noexcept nogil, double,
-                     uint64_t, Py_ssize_t, double) noexcept nogil
+                     uint64_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*blend)(double*, const double*, const double*, double*, double*, Py_ssize_t, Py_ssize_t,
                       void (*)(double*, const double*, double*, Py_ssize_t, Py_ssize_t, double) noexcept nogil,
                       void (*)(const double*, double*, Py_ssize_t, double) noexcept nogil, double) noexcept nogil

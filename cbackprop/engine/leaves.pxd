@@ -30,12 +30,14 @@ cdef inline void derivative(int64_t activation, const floating* made_of, floatin
 
 
 cdef inline void drop(int64_t activation, bint is_kept, floating* a, floating* slopes, Py_ssize_t m, Py_ssize_t n,
-                      double slope, uint64_t key, Py_ssize_t first, double rate) noexcept nogil:
+                      double slope, uint64_t key, Py_ssize_t first, Py_ssize_t column, double rate) noexcept nogil:
     """Units of A (m, n) are left out, the others scaled; `slopes` becomes f' likewise, which it is if `is_kept`."""
     if floating is float:
-        of_float.drop(a, slopes, m, n, NULL if is_kept else of_float.derivative[activation], slope, key, first, rate)
+        of_float.drop(a, slopes, m, n, NULL if is_kept else of_float.derivative[activation], slope, key, first, column,
+                      rate)
     else:
-        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, rate)
+        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, column,
+                       rate)
 
 
 cdef inline void blend(int64_t activation, bint is_kept, floating* z, const floating* b, const floating* w,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cbackprop.running.threads import FLOPS_PER_THREAD, check_n_jobs, number_of_threads
 
 
@@ -27,9 +29,14 @@ class Execution:
         self.n_jobs = n_jobs
 
     def threads(
-        self, flops: float, *, per_thread: float = FLOPS_PER_THREAD, alone: bool = False
+        self,
+        flops: float,
+        *,
+        per_thread: float = FLOPS_PER_THREAD,
+        pays: Callable[[int], int] | None = None,
+        alone: bool = False,
     ) -> int:
-        """Threads for steps of so much work: one for every `per_thread`, if that is left to us.
+        """Threads for steps of so much work, as `number_of_threads` finds them if it is left to us.
 
         `alone`: where a loss in Python is called, by one thread.
         """
@@ -40,7 +47,7 @@ class Execution:
                     f"{self.n_jobs}; one in C, a LowLevelCallable, by any number"
                 )
             return 1
-        return number_of_threads(self.n_jobs, flops, per_thread=per_thread)
+        return number_of_threads(self.n_jobs, flops, per_thread=per_thread, pays=pays)
 
 
 AS_MANY_AS_PAY = Execution(None)  # of calls that have no `n_jobs`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from cbackprop.functions.frozen import Trainable, with_frozen
 from cbackprop.functions.groups import n_kinds
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.functions.schedules import Schedule
+from cbackprop.running.cost import SOME_FLOPS, Split, shape_of, split_among, threads_that_pay
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model, calls_python
 from cbackprop.running.regularization import NONE, Regularization, check_dropout
@@ -189,11 +191,19 @@ def passes(
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
     flops = step_flops * model.parameters.itemsize / 4
-    threads = execution.threads(flops, alone=calls_python(model))
+    shape = partial(shape_of, model.plan, X, state.itemsize, batch_size, state.shape[0])
+    threads = execution.threads(
+        flops,
+        per_thread=SOME_FLOPS / 2,
+        pays=lambda most: threads_that_pay(shape(), most),
+        alone=calls_python(model),
+    )
     clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
-    kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
+    divided = is_divided(model.plan, X, state.itemsize, batch_size, threads)
+    kind = _Divided if divided else _Whole
     steps = kind(model, X, data, optimizer, state, factors, batch_size, threads, regularization)
-    with Team(steps.n_threads) as team:
+    split = split_among(shape(), steps.n_threads) if steps.n_threads > 1 else Split(1, 1)
+    with Team(*split) as team:
         for epoch in range(max_epochs):
             if rng is not None and order is not None:
                 # In place: the swaps that sklearn.utils.shuffle makes, on the order before.

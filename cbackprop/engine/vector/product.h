@@ -5,7 +5,9 @@
    a number of A multiplies them for each row of the tile. Every element of C is one sum, from first to last, so it does
    not depend on where a tile or a thread's share begins. Products of few columns are columns.h's. */
 
-#define SMALL_BYTES (960 * 1024) /* of B; BLAS is as quick from there on, and made for it */
+#define SMALL_BYTES (960 * 1024) /* of B; BLAS is as quick from there on, and made for it, */
+#define FEW_BYTES (256 * 1024)   /* but if C has no more: it copies much for little work; */
+#define MOST_BYTES (24 << 20)    /* of B, which such a product reads in strips */
 #define PANEL_ROWS 256           /* of a copied panel at most: a good part of a first-level cache */
 
 /* What all tiles of a panel have in common. A's element (i, l) stands at a[i a_row + l a_inner]: transposed or not is a
@@ -144,10 +146,12 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
                        const T *with)
 {
     const ptrdiff_t vectors = FN(part)(n, WIDTH), bytes = k * n * (ptrdiff_t)sizeof(T);
-    FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= 32),   m,   n, k,
+    FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= (bytes > SMALL_BYTES ? 12 : 32)), m, n, k,
                        transpose_a ? 1 : lda, transpose_a ? lda : 1, ldb, ldc};
     if (m == 0) return 1;
-    if (bytes > SMALL_BYTES) return 0;
+    if (bytes > SMALL_BYTES &&
+        (n < 2 * WIDTH || bytes > MOST_BYTES || m * n * (ptrdiff_t)sizeof(T) > FEW_BYTES))
+        return 0;
     /* What is added to C is turned a number at a time: that pays where it would be BLAS's, measured with AVX2. */
     if (transpose_a && !transpose_b && n < WIDTH && m >= WIDTH && finish == NOTHING &&
         (keep == C(0.0) || (ISA_BITS == 256 && n * 2 <= WIDTH))) {
@@ -178,6 +182,8 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
 #undef AT
 #undef LOAD_VECTOR
 #undef SMALL_BYTES
+#undef FEW_BYTES
+#undef MOST_BYTES
 #undef PANEL_ROWS
 #undef NAME
 #undef FOUR

@@ -18,7 +18,7 @@
            the row's number in its mini-batch, `first` + 0 ... m - 1 */                                                \
         void (*drop)(T *a, T *slopes, ptrdiff_t m, ptrdiff_t n,                                                        \
                      void (*derivative)(const T *from, T *delta, ptrdiff_t n, double parameter), double parameter,     \
-                     uint64_t key, ptrdiff_t first, double rate);                                                      \
+                     uint64_t key, ptrdiff_t first, ptrdiff_t column, double rate);                                    \
         /* z (m, n) becomes x + w (f(x) - x), x = z + b, f being `activate`; slopes (m, n), if not NULL, its derivative \
            by x, and excess (m, n) f(x) - x. `derivative` makes f'(x) of f(x); NULL where f keeps it */               \
         void (*blend)(T *z, const T *b, const T *w, T *slopes, T *excess, ptrdiff_t m, ptrdiff_t n,                    \
