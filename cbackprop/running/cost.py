@@ -26,6 +26,8 @@ STEP = 1e-6  # what a step costs beside all that
 TRAFFIC = 2.5e-10  # a byte that another core has written
 MEETING, MEMBER = 3e-6, 1e-6  # a barrier, and each thread that it waits for
 
+COLUMNS = 16  # of a layer: a member of a squad takes no fewer, as engine/passes.pyx has it
+
 SOME_FLOPS = 4e6  # of a step: more than one thread is not thought of below this
 WORTH = 1.1  # fewer threads are taken if more would not be faster by this
 
@@ -54,7 +56,12 @@ def shape_of(plan: NDArray, X: Any, itemsize: int, batch_size: int, n_states: in
     return Shape(widths, batch_size, itemsize, n_states, stored)
 
 
-def seconds(shape: Shape, split: Split) -> float:
+def traffic_seconds(shape: Shape, split: Split) -> float:
+    """What of a step is reading what other cores have written."""
+    return seconds(shape, split) - seconds(shape, split, traffic=0.0)
+
+
+def seconds(shape: Shape, split: Split, *, traffic: float = TRAFFIC) -> float:
     """What a step takes.
 
     A squad of c among p threads has c / p of the rows; each of its threads makes all columns of a
@@ -62,8 +69,8 @@ def seconds(shape: Shape, split: Split) -> float:
     """
     p, c = split
     m, s = shape.batch_size, shape.itemsize
-    others = TRAFFIC * (1.0 - 1.0 / p)
-    shared = TRAFFIC * (1.0 - 1.0 / c)
+    others = traffic * (1.0 - 1.0 / p)
+    shared = traffic * (1.0 - 1.0 / c)
     rows = m * c / p  # of a squad
     total, meetings, apart = STEP, 0, True
     for index, (n_in, n_out) in enumerate(zip(shape.widths[:-1], shape.widths[1:], strict=True)):
@@ -100,9 +107,6 @@ def seconds(shape: Shape, split: Split) -> float:
     if p > 1:
         total += 2.0 * (MEETING + MEMBER * p) + meetings * (MEETING + MEMBER * c)
     return total
-
-
-COLUMNS = 16  # as in engine/passes.pyx: a member of a squad has no fewer
 
 
 def _divisors(n: int) -> Iterable[int]:
