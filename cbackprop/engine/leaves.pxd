@@ -241,6 +241,15 @@ cdef inline bint small_product(
                                  beta, c, ldc, finish, other)
 
 
+cdef inline void row_product(const floating* x, const floating* W, Py_ssize_t k, Py_ssize_t n,
+                             floating* z) noexcept nogil:
+    """z (n) := x (k) W (k, n); z has room for whole vectors of 64 bytes."""
+    if floating is float:
+        of_float.row_product(x, W, k, n, z)
+    else:
+        of_double.row_product(x, W, k, n, z)
+
+
 cdef inline void blas_product(
     bint transpose_a, bint transpose_b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     double alpha, const floating* a, Py_ssize_t lda, const floating* b, Py_ssize_t ldb,

@@ -240,6 +240,8 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
 }
 #endif
 
+#include "row.h"
+
 static const TABLE FN(table) = {
 #define ACTIVATION(CODE, name, ...) .activate[CODE] = FN(name), .derivative[CODE] = FN(name##_derivative),
 #include "../functions.def"
@@ -258,6 +260,7 @@ static const TABLE FN(table) = {
     .gather = FN(gather),
     .ask_for = FN(ask_for),
     .product = FN(product),
+    .row_product = FN(row_product),
     .sum_of_squares = FN(sum_of_squares),
     .sum_of_absolutes = FN(sum_of_absolutes),
     .clip = FN(clip),
