@@ -16,6 +16,7 @@ cdef class RowPredictor:
     cdef bint single
     cdef bint lives
     cdef bint zeros_matter
+    cdef bint mends
 
     # The network's outputs (n, n_outputs_) of rows x (n, n_features_in_), both contiguous, of the network's dtype.
     # Returns 0; 1 if a row is not finite: it and those behind it are not looked at; -1 for want of memory.

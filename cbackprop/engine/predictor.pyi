@@ -1,10 +1,9 @@
 from collections.abc import Callable, Mapping
-from types import CapsuleType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from typing_extensions import disjoint_base
+from typing_extensions import CapsuleType, disjoint_base
 
 ANSWERS: Mapping[str, int]
 
@@ -22,6 +21,7 @@ class RowPredictor:
         answer: str = "numbers",
         classes: NDArray[Any] | None = None,
         zeros_matter: bool = False,
+        mends: bool = False,
         slopes: ArrayLike | None = None,
         embeddings: NDArray[np.void] | None = None,
         edges: ArrayLike | None = None,

@@ -67,11 +67,13 @@ cdef class RowPredictor:
         For the answer "class".
     zeros_matter : bool
         Whether `_without_zeros` is to be asked where one of the numbers is 0.
+    mends : bool
+        Whether `_mended` says what is said, of "numbers".
     """
 
     def __cinit__(self, plan, int output, parameters, *, bint lives=False, answer="numbers", classes=None,
-                  bint zeros_matter=False, slopes=None, embeddings=None, edges=None, Py_ssize_t n_features=0,
-                  bint scaling=False):
+                  bint zeros_matter=False, bint mends=False, slopes=None, embeddings=None, edges=None,
+                  Py_ssize_t n_features=0, bint scaling=False):
         cdef Block plan_block, vector
         cdef Model* model = <Model*>calloc(1, sizeof(Model))
         if model == NULL:
@@ -101,7 +103,7 @@ cdef class RowPredictor:
         self.dtype_of_answers = np.dtype(np.intp if model.answer == CLASS else "float32" if self.single else "float64")
         self.alone = {NUMBERS: (self.n_outputs_,), PAIR: (2,)}.get(model.answer)
         self.one_row = None if self.alone is None else (1, *self.alone)
-        self.zeros_matter = zeros_matter
+        self.zeros_matter, self.mends = zeros_matter, mends
 
     def __dealloc__(self):
         free(self.model)
@@ -156,6 +158,10 @@ cdef class RowPredictor:
     def _checked(self, X):
         """X as an array that `take` takes, or an error that says why there is none."""
         raise ValueError(f"X must be finite rows of {self.n_features_in_} numbers, float32 or float64")
+
+    def _mended(self, said):
+        """What is said, made of outputs (n, n_outputs)."""
+        return said
 
     def _without_zeros(self, said, X):
         """What is said if one of the numbers is 0, where that matters."""
@@ -298,7 +304,7 @@ cdef object said(RowPredictor self, X, const char* x, Py_ssize_t n, Py_ssize_t r
         return None if run(self, x, 1, 0, stride, wide, <char*>&position) else self.classes[position]
     if alone and model.answer == NUMBER:
         return None if run(self, x, 1, 0, stride, wide, <char*>&number) else scalar(self, <char*>&number)
-    out = empty(self.alone if alone else shape_of(self, n), self.dtype_of_answers)
+    out = empty(self.alone if alone and not self.mends else shape_of(self, n), self.dtype_of_answers)
     PyObject_GetBuffer(out, &view, PyBUF_WRITABLE)
     try:
         fate = run(self, x, n, row_stride, stride, wide, <char*>view.buf)
@@ -310,6 +316,8 @@ cdef object said(RowPredictor self, X, const char* x, Py_ssize_t n, Py_ssize_t r
         return None
     if model.answer == CLASS:
         return self.classes.take(out)
+    if self.mends:
+        return self._mended(out)[0] if alone else self._mended(out)
     return self._without_zeros(out, X) if has_zero else out
 
 
