@@ -50,7 +50,7 @@ ENGINE = "cbackprop/engine"
 SOURCES = {  # the longest to compile first: they are compiled side by side
     "kernels": ["vector/table.c"],
     **dict.fromkeys(["run", "predictor", "crew", "trial", "block", "steps", "rehearsal", "passes"], ()),
-    **dict.fromkeys(["own", "rows", "shuffle"], ()),
+    **dict.fromkeys(["own", "rows", "encoding", "shuffle"], ()),
 }
 JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

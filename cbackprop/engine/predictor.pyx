@@ -170,7 +170,7 @@ cdef class RowPredictor:
     def take(self, X):
         """What is said of rows of finite float32 or float64 numbers, or of one row; None of anything else.
 
-        Of parameters that live only rows of their dtype are taken, which need no look at how they became it.
+            Of parameters that live only arrays (n, n_features_in_) of their dtype are taken.
         """
         return taken(self, X)
 
@@ -213,7 +213,7 @@ cdef int take_network(RowPredictor self, Model* model, int output, slopes, embed
         model.width = max(model.width, padded(layer.n_out))
         model.work += layer.n_in * layer.n_out
     model.n_numbers = numbers_of(model)
-    for part in range(0 if model.lives else model.task.front.n_pieces):
+    for part in range(model.task.front.n_pieces):
         if model.task.single:
             make_nodes(&model.task.front, <const float*>model.task.parameters, part)
         else:
@@ -225,7 +225,8 @@ cdef Py_ssize_t take_embeddings(RowPredictor self, Model* model, embeddings, edg
                                  bint scaling) except -1:
     """The number of parameters before the layers."""
     cdef Front* front = &model.task.front
-    cdef Block table, places, nodes
+    cdef Block table, places, nodes, learnt
+    parameters = <object>(<Block>self.blocks[0]).view.obj
     dtype = "float32" if self.single else "float64"
     struct_block(embeddings, EMBEDDING, "embeddings", 1)
     table = Block(np.array(embeddings), "embeddings", "struct", 1)      # nobody changes it later
@@ -237,9 +238,11 @@ cdef Py_ssize_t take_embeddings(RowPredictor self, Model* model, embeddings, edg
     front.pieces = <const Embedding*>table.view.buf
     front.n_pieces = table.length()
     front.edges = places.view.buf
-    nodes = Block(np.empty(0 if model.lives else before, dtype=dtype), "nodes", dtype, 1, True)
+    nodes = Block(np.empty(before, dtype=dtype), "nodes", dtype, 1, True)
     front.nodes = nodes.view.buf
-    self.blocks += [table, places, nodes]
+    learnt = Block(np.array(parameters[:before]), "parameters", dtype, 1)
+    model.embedded_by, model.n_embedded = learnt.view.buf, before
+    self.blocks += [table, places, nodes, learnt]
     if scaling:
         front.scaling = before
         before += front.width
@@ -259,7 +262,7 @@ cdef object of_buffer(RowPredictor self, X):
             return None
         if view.ndim == 2:
             n, row_stride = view.shape[0], view.strides[0]
-        elif view.ndim != 1:
+        elif view.ndim != 1 or self.lives:
             return None
         wide = view.format[0] == c"d"
         item, stride = view.itemsize, view.strides[view.ndim - 1]

@@ -6,7 +6,7 @@ said of one does not depend on those beside it.
 
 from cython cimport floating
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy
 
 from cbackprop.engine cimport leaves, passes
 from cbackprop.engine.front cimport make_inputs, make_nodes
@@ -33,6 +33,8 @@ cdef struct Model:
     Answer answer
     Py_ssize_t n_classes
     bint lives                  # the parameters may change from call to call
+    void* embedded_by           # then, what the embeddings had learnt when what they look up was made
+    Py_ssize_t n_embedded
     Py_ssize_t width            # of the widest layer, in whole vectors
     Py_ssize_t n_numbers        # that a call works in
     Py_ssize_t work             # multiplications of a row
@@ -63,7 +65,7 @@ cdef inline const floating* first_inputs(const Model* model, const floating* row
     front.embedded, front.unscaled = memory, memory + padded(front.width)
     front.places = memory + 2 * padded(front.width)
     front.capacity = 1
-    if model.lives:
+    if model.lives and memcmp(parameters, model.embedded_by, model.n_embedded * sizeof(floating)) != 0:
         front.nodes = memory + 2 * padded(front.width) + padded(front.n_pieces)
         for part in range(front.n_pieces):
             make_nodes(&front, parameters, part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine.predictor import RowPredictor
@@ -26,7 +27,7 @@ def predict_row(network: Any, row: Any) -> NDArray | None:
 
     None of anything else, at once: whoever has more rows, or others, has them checked.
     """
-    if getattr(row, "shape", (0,))[0] != 1 or len(row.shape) != 2:
+    if type(row) is not np.ndarray or row.shape[:1] != (1,):
         return None
     parameters, plan = network._parameters, network.plan
     known = _ready.get(network)

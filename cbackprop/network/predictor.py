@@ -123,7 +123,7 @@ class Predictor(RowPredictor):
             raise TypeError("a predictor takes dense rows, got a sparse X: pass X.toarray()")
         if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
             _check_feature_names(self, X, reset=False)
-        n_dimensions = _dimensions(X)
+        n_dimensions = dimensions(X)
         if n_dimensions == 0:
             raise ValueError(
                 f"X must be a row of {self.n_features_in_} numbers, or several rows, got {X!r}"
@@ -144,10 +144,11 @@ class Predictor(RowPredictor):
         return better.reshape(said.shape)
 
 
-def _dimensions(X: Any) -> int:
+def dimensions(X: Any) -> int:
+    """Of rows, or of one row; 2 of rows of different lengths, which are none."""
     try:
         return np.ndim(X)
-    except ValueError:  # rows of different lengths
+    except ValueError:
         return 2
 
 
