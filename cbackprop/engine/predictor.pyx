@@ -138,11 +138,13 @@ cdef class RowPredictor:
     def ctypes(self):
         """The same function as ctypes has it, and the number that it takes first.
 
-        Numba calls it, too: with these two, ``x.ctypes.data``, the number of rows and ``out.ctypes.data``. The number
-        stands for the predictor, which must be kept.
+        Numba calls it, too: with these two, ``x.ctypes.data``, the number of rows and ``out.ctypes.data``. The
+        predictor lives as long as the function.
         """
         types = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_void_p]
-        return ctypes.CFUNCTYPE(*types)(<size_t>outputs_of), <size_t>self.model
+        function = ctypes.CFUNCTYPE(*types)(<size_t>outputs_of)
+        function.predictor = self
+        return function, <size_t>self.model
 
     # For Python.
 
