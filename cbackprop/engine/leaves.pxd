@@ -250,6 +250,14 @@ cdef inline void row_product(const floating* x, const floating* W, Py_ssize_t k,
         of_double.row_product(x, W, k, n, z)
 
 
+cdef inline bint is_tiled(const floating* W, Py_ssize_t k, Py_ssize_t n) noexcept nogil:
+    """Whether small_product makes a row x (k) W (k, n), too, and then to the bit as row_product does."""
+    if floating is float:
+        return of_float.is_tiled(k, n)
+    else:
+        return of_double.is_tiled(k, n)
+
+
 cdef inline void blas_product(
     bint transpose_a, bint transpose_b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     double alpha, const floating* a, Py_ssize_t lda, const floating* b, Py_ssize_t ldb,

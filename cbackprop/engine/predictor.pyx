@@ -25,7 +25,7 @@ from cbackprop.engine.passes cimport Front
 from cbackprop.engine.plan cimport ACTIVATION_ROWS, N_OUTPUTS, Embedding, Layer
 from cbackprop.engine.rows cimport check_embeddings, check_plan
 from cbackprop.engine.rowwise cimport (
-    CLASS, LONG, NO_MEMORY, NUMBER, NUMBERS, ON_THE_STACK, PAIR, SAID, Model, numbers_of, padded, rows,
+    CLASS, LONG, NO_MEMORY, NUMBER, NUMBERS, ON_THE_STACK, PAIR, SAID, Model, asks_blas, numbers_of, padded, rows,
 )
 
 from cbackprop.engine.rows import EMBEDDING, LAYER
@@ -172,7 +172,8 @@ cdef class RowPredictor:
     def take(self, X):
         """What is said of rows of finite float32 or float64 numbers, or of one row; None of anything else.
 
-            Of parameters that live only arrays (n, n_features_in_) of their dtype are taken.
+            Of parameters that live only arrays (n, n_features_in_) of their dtype are taken, and what is said is to the
+        bit what `cbackprop.engine.run.Task` says; None, too, where that has BLAS make a large product.
         """
         return taken(self, X)
 
@@ -304,6 +305,8 @@ cdef object said(RowPredictor self, X, const char* x, Py_ssize_t n, Py_ssize_t r
     cdef bint has_zero = False
     cdef int fate
     if self.lives:
+        if asks_blas(model):
+            return None
         (<Block>self.blocks[0]).check_kept()
     if alone and model.answer == CLASS:
         return None if run(self, x, 1, 0, stride, wide, <char*>&position) else self.classes[position]

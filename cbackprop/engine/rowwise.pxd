@@ -11,10 +11,12 @@ from libc.string cimport memcmp, memcpy
 from cbackprop.engine cimport leaves, passes
 from cbackprop.engine.front cimport make_inputs, make_nodes
 from cbackprop.engine.plan cimport IDENTITY, Layer
+from cbackprop.engine.products cimport plain_product
 
 cdef enum:
     ON_THE_STACK = 2048     # doubles that a call works in before it asks for memory
     LONG = 1 << 17          # multiplications: some ten microseconds, for which others need not wait
+    FEW_FOR_BLAS = 50000    # multiplications of a product: below, BLAS stays on one thread
 
 cdef enum Answer:
     NUMBERS     # (n, n_outputs), as they are
@@ -73,19 +75,43 @@ cdef inline const floating* first_inputs(const Model* model, const floating* row
     return <const floating*>front.embedded
 
 
+cdef inline bint asks_blas(const Model* model) noexcept nogil:
+    """Whether a product is left to BLAS that is large enough for it to call its threads."""
+    cdef const Layer* layer
+    cdef Py_ssize_t index
+    for index in range(model.task.n_layers):
+        layer = &model.task.plan[index]
+        if layer.n_in * layer.n_out < FEW_FOR_BLAS:
+            continue
+        if model.task.single:
+            if not leaves.is_tiled(<const float*>NULL, layer.n_in, layer.n_out):
+                return True
+        elif not leaves.is_tiled(<const double*>NULL, layer.n_in, layer.n_out):
+            return True
+    return False
+
+
 cdef inline const floating* through(const Model* model, const floating* row, floating* memory) noexcept nogil:
-    """A_L of a row: `passes.forward` and `finish` for one row and no way back."""
+    """A_L of a row: `passes.forward` and `finish` for one row and no way back.
+
+    Of parameters that live it is to the bit what they make of it.
+    """
     cdef const passes.Task* task = &model.task
     cdef const Layer* layer
     cdef const floating* a = first_inputs(model, row, memory + 2 * model.width)
+    cdef const floating* W
     cdef const floating* b
     cdef floating* z = memory
     cdef Py_ssize_t index
     for index in range(task.n_layers):
         layer = &task.plan[index]
         z = memory + (index & 1) * model.width
+        W = <const floating*>task.parameters + layer.weights
         b = <const floating*>task.parameters + layer.biases
-        leaves.row_product(a, <const floating*>task.parameters + layer.weights, layer.n_in, layer.n_out, z)
+        if model.lives and not leaves.is_tiled(W, layer.n_in, layer.n_out):
+            plain_product(1, layer.n_in, layer.n_out, a, W, z)
+        else:
+            leaves.row_product(a, W, layer.n_in, layer.n_out, z)
         if passes.has_blend(task, index):
             leaves.blend(layer.activation, True, z, b, b + layer.n_out, <floating*>NULL, <floating*>NULL, 1,
                          layer.n_out, task.slopes[index])

@@ -55,7 +55,7 @@ class Served:
         >>> ask = clf.predictor("predict_proba")
         >>> ask(X[0]).shape, bool(np.allclose(ask(X), clf.predict_proba(X)))
         ((2,), True)
-        >>> reg = MLPRegressor((5,), solver="lbfgs", random_state=0).fit(X, y)
+        >>> reg = MLPRegressor(hidden_layer_sizes=(5,), solver="lbfgs", random_state=0).fit(X, y)
         >>> round(float(reg.predictor()([1.5])), 1)
         1.5
         """

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
 
-from cbackprop.network.one_row import predict_row, told
+from cbackprop.network.one_row import told
 from cbackprop.network.predictor import PLAIN, Predictor, predictor_of
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.running.sweeps import Sweep
@@ -72,10 +72,9 @@ class Forward:
         """
         rows: Any = self._check_X(X)
         sweep = Sweep(self, rows, execution=AS_MANY_AS_PAY)  # type: ignore[arg-type]
-        made = sweep.activations(range(0 if sweep.embeds else 1, len(self.layer_sizes)))
-        if (said := predict_row(self, rows)) is not None:
-            made[-1] = said  # to the bit what `predict` returns: one row has sums of its own
-        return made if sweep.embeds else [rows, *made]
+        if sweep.embeds:
+            return sweep.activations(range(len(self.layer_sizes)))
+        return [rows, *sweep.activations(range(1, len(self.layer_sizes)))]
 
     def logits(self, X: ArrayLike) -> NDArray:
         """The last layer's z = a W + b, before the output's activation.

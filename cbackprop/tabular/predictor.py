@@ -96,7 +96,8 @@ class Served:
         Parameters
         ----------
         method : {'predict', 'predict_proba'}, default='predict'
-            What it says: what the method of this name says. Of a regressor 'predict' alone.
+            What it says: what the method of this name says, to rounding. Of a regressor 'predict'
+            alone.
 
         Returns
         -------
@@ -118,7 +119,7 @@ class Served:
         >>> X = np.arange(40.0).reshape(-1, 1)
         >>> reg = TabularRegressor(n_members=2, max_epochs=5, random_state=0).fit(X, X[:, 0])
         >>> ask = reg.predictor()
-        >>> bool(ask([12.0]) == reg.predict([[12.0]])[0])
+        >>> bool(np.isclose(ask([12.0]), reg.predict([[12.0]])[0]))
         True
         """
         check_is_fitted(self)

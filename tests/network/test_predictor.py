@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 
 from cbackprop import Network
@@ -15,6 +15,8 @@ from cbackprop.activations import Activation
 from cbackprop.engine import kernels, run
 from cbackprop.losses import Quantile
 from cbackprop.network import Category, Periodic, PiecewiseLinear, Predictor
+from cbackprop.running.execution import Execution
+from cbackprop.running.sweeps import Sweep
 
 rng = np.random.default_rng(0)
 # Around the widths of vectors (4, 8, 16), what stays in registers (4 of them) and blocks of 8 rows.
@@ -37,13 +39,15 @@ def network(sizes=(4, 7, 3), **options):
 
 
 def assert_says(net, X, assert_close):
-    """The predictor's answers are the reference's, in float64, and rows do not touch each other."""
-    said = net.predictor()(X)
+    """The answers are the network's in float64; and what `predict` says of a row, a sweep's own."""
+    ask = net.predictor()
     exact = net.copy(np.float64).predict(np.concatenate([X, X]).astype(np.float64))[: len(X)]
-    assert said.dtype == net.dtype
-    assert_close(said, exact)
-    assert_array_equal(np.array([net.predictor()(row) for row in X]), said)
-    assert_array_equal(np.array([net.predict(row[np.newaxis])[0] for row in X]), said)
+    assert ask(X).dtype == net.dtype
+    assert_close(ask(X), exact)
+    assert_array_equal([ask(row) for row in X], ask(X))
+    for row in X[:, np.newaxis]:
+        sweep = Sweep(net, row, execution=Execution(1))
+        assert_array_equal(net.predict(row), sweep.predict())
 
 
 @pytest.mark.parametrize("n_out", SIZES)
@@ -92,7 +96,7 @@ def test_slopes_and_several_quantiles(assert_close):
 
 def test_a_loss_of_ones_own_is_not_asked():
     net = Network([2, 1], loss=lambda z, y, weight: (z - y, z - y), random_state=0)
-    assert_array_equal(net.predictor()([1.0, 2.0]), net.predict([[1.0, 2.0]])[0])
+    assert_allclose(net.predictor()([1.0, 2.0]), net.predict([[1.0, 2.0]])[0])
     pickle.dumps(network().predictor())
 
 
@@ -237,12 +241,12 @@ def test_what_it_shows():
 def test_threads_do_not_touch_each_others_rows(hidden):
     net = network([6, *hidden, 3], embeddings=[PiecewiseLinear([0.0, 1.0]), *[None] * 5])
     ask, X = net.predictor(), rng.standard_normal((60, 6))
-    expected = ask(X)
+    expected = [(ask(row), net.predict(row[np.newaxis])) for row in X]
     with ThreadPoolExecutor(4) as pool:
         again = [*pool.map(lambda i: (ask(X[i % 60]), net.predict(X[i % 60, None])), range(1200))]
-    for i, (said, predicted) in enumerate(again):
-        assert_array_equal(said, expected[i % 60])
-        assert_array_equal(predicted[0], expected[i % 60])
+    for i, both in enumerate(again):
+        for said, alone in zip(both, expected[i % 60], strict=True):
+            assert_array_equal(said, alone)
 
 
 # What `predict` makes ready for one row, and keeps.

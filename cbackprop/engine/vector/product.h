@@ -137,13 +137,21 @@ static void FN(product_of_panels)(const FN(Shape) *shape, ptrdiff_t k, T scale, 
 
 #include "columns.h"
 
+/* Whether B (k, n), not transposed, is worth tiles: small, and its rows fill their vectors well. */
+static int FN(is_tiled)(ptrdiff_t k, ptrdiff_t n)
+{
+    const ptrdiff_t vectors = FN(part)(n, WIDTH);
+    return k * n * (ptrdiff_t)sizeof(T) <= SMALL_BYTES && n * 2 > WIDTH &&
+           !(ISA_BITS == 512 && vectors > 1 && n * 20 < vectors * WIDTH * 13);
+}
+
 /* C (m, n) = finish(scale op(A) op(B) + keep C), all row-major, op(A) (m, k), op(B) (k, n). Returns whether it was
    small enough for this to be the quickest way; if not, nothing was done. */
 static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,
                        ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,
                        const T *with)
 {
-    const ptrdiff_t vectors = FN(part)(n, WIDTH), bytes = k * n * (ptrdiff_t)sizeof(T);
+    const ptrdiff_t bytes = k * n * (ptrdiff_t)sizeof(T);
     FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= 32),   m,   n, k,
                        transpose_a ? 1 : lda, transpose_a ? lda : 1, ldb, ldc};
     if (m == 0) return 1;
@@ -158,8 +166,7 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
     if (n * 2 <= WIDTH && !transpose_a)
         return FN(thin_product)(transpose_b, m, n, k, scale, a, lda, b, ldb, keep, c, ldc, finish, with);
 #endif
-    /* A row of C that fills its vectors badly is better off in BLAS. */
-    if (n * 2 <= WIDTH || (ISA_BITS == 512 && vectors > 1 && n * 20 < vectors * WIDTH * 13)) return 0;
+    if (!FN(is_tiled)(k, n)) return 0; /* a row of C that fills its vectors badly is better off in BLAS */
     if (!shape.copied) {
         FN(product_of_panels)(&shape, k, scale, a, b, keep, c, finish, with);
         return 1;
