@@ -141,7 +141,7 @@ cdef class RowPredictor:
         Numba calls it, too: with these two, ``x.ctypes.data``, the number of rows and ``out.ctypes.data``. The
         predictor lives as long as the function.
         """
-        types = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_void_p]
+        types = [ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_ssize_t, ctypes.c_size_t]
         function = ctypes.CFUNCTYPE(*types)(<size_t>outputs_of)
         function.predictor = self
         return function, <size_t>self.model
