@@ -61,6 +61,7 @@ if __name__ == "__main__":
     args, _ = parser.parse_known_args()
     X, y = load_digits(return_X_y=True)
     clf = MLPClassifier((50,), max_iter=50, tol=0.01, random_state=0).fit(X, y)
-    with service(clf.predictor("predict_proba"), [str(c) for c in clf.classes_], args.port) as server:
+    labels = [str(label) for label in clf.classes_]
+    with service(clf.predictor("predict_proba"), labels, args.port) as server:
         print(f"http://127.0.0.1:{server.server_port}/ answers", flush=True)
         server.serve_forever()

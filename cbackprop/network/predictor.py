@@ -1,4 +1,4 @@
-"""What answers for one row, or a few, at once: a snapshot of a network as a function, for servers."""
+"""What answers for one row, or a few, at once? A snapshot of a network as a function."""
 
 from __future__ import annotations
 

@@ -125,7 +125,8 @@ class Served:
         check_is_fitted(self)
         methods = ("predict", "predict_proba") if is_classifier(self) else ("predict",)
         check_option("method", method, methods)
-        fitted, model = vars(self), object.__new__(type(self))
+        fitted: dict[str, Any] = vars(self)
+        model: Any = object.__new__(type(self))
         vars(model).update({name: deepcopy(fitted[name]) for name in KEPT if name in fitted})
         model.networks_ = [network.copy() for network in fitted["networks_"]]
         model.encoder_, model._outputs = deepcopy(fitted["encoder_"]), deepcopy(fitted["_outputs"])

@@ -1,4 +1,4 @@
-"""The web service of the examples answers, several clients at once, and says what it cannot take."""
+"""The web service of the examples answers several clients at once, and says what is wrong."""
 
 import json
 import re
