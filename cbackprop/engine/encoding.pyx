@@ -88,9 +88,9 @@ cdef class Encoding:
         return finite
 
     cdef bint encode(self, const double* x, float* out, Py_ssize_t n, Py_ssize_t width) noexcept nogil:
-        cdef Py_ssize_t i, j, column, last = -1
+        cdef Py_ssize_t _, j, column, last = -1
         cdef double z = 0.0
-        for i in range(n):
+        for _ in range(n):
             for j in range(self.n_columns):
                 if x[j] - x[j] != 0.0 and x[j] == x[j]:
                     return False

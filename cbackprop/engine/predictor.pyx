@@ -192,7 +192,7 @@ cdef object taken(RowPredictor self, X):
 
 
 cdef int take_network(RowPredictor self, Model* model, int output, slopes, embeddings, edges, Py_ssize_t n_features,
-                       bint scaling) except -1:
+                      bint scaling) except -1:
     cdef Block plan = self.blocks[1], vector = self.blocks[0], numbers
     cdef Py_ssize_t index, before = 0, part
     cdef const Layer* layer
@@ -225,7 +225,7 @@ cdef int take_network(RowPredictor self, Model* model, int output, slopes, embed
 
 
 cdef Py_ssize_t take_embeddings(RowPredictor self, Model* model, embeddings, edges, Py_ssize_t n_features,
-                                 bint scaling) except -1:
+                                bint scaling) except -1:
     """The number of parameters before the layers."""
     cdef Front* front = &model.task.front
     cdef Block table, places, nodes, learnt

@@ -180,7 +180,7 @@ cdef inline Fate one_by_one(const Model* model, Answer answer, const char* x, Py
 
 
 cdef inline Fate rows(const Model* model, Answer answer, const char* x, Py_ssize_t n, Py_ssize_t row_stride,
-                        Py_ssize_t stride, bint wide, char* out) noexcept nogil:
+                      Py_ssize_t stride, bint wide, char* out) noexcept nogil:
     """What is said of each of n rows, whose numbers may lie apart."""
     cdef double stack[ON_THE_STACK]
     cdef void* memory = stack
