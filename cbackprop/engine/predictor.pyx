@@ -90,12 +90,14 @@ cdef class RowPredictor:
         model.task.parameters = vector.view.buf
         model.task.front.scaling = -1
         model.lives = lives
+        if answer not in ANSWERS:
+            raise ValueError(f"answer must be one of {list(ANSWERS)}, got {answer!r}")
         model.answer = ANSWERS[answer]
         take_network(self, model, output, slopes, embeddings, edges, n_features, scaling)
         self.n_features_in_ = model.task.n_features
         self.n_outputs_ = model.task.plan[model.task.n_layers - 1].n_out
         if model.answer == CLASS:
-            model.n_classes = len(classes)
+            model.n_classes = 0 if classes is None else len(classes)
             if model.n_classes < (self.n_outputs_ if self.n_outputs_ > 1 else 1):
                 raise ValueError(f"{self.n_outputs_} outputs need as many classes, got {model.n_classes}")
         if model.answer in (NUMBER, PAIR) and self.n_outputs_ != 1:
@@ -198,8 +200,9 @@ cdef int take_network(RowPredictor self, Model* model, int output, slopes, embed
     cdef const Layer* layer
     if plan.length() and embeddings is not None:
         before = take_embeddings(self, model, embeddings, edges, n_features, scaling)
-    if vector.length() != check_plan(plan, before):
-        raise ValueError(f"parameters must have the plan's elements, got {vector.length()}")
+    n_parameters = check_plan(plan, before)
+    if vector.length() != n_parameters:
+        raise ValueError(f"parameters must have the plan's {n_parameters} elements, got {vector.length()}")
     if not 0 <= output < N_OUTPUTS:
         raise ValueError(f"output must be one of the codes in OUTPUTS, got {output}")
     model.task.output = output
