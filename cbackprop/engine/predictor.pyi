@@ -5,6 +5,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import CapsuleType, disjoint_base
 
+from cbackprop.engine.rows import EMBEDDING as EMBEDDING
+from cbackprop.engine.rows import LAYER as LAYER
+
 ANSWERS: Mapping[str, int]
 
 @disjoint_base
