@@ -125,5 +125,5 @@ def test_an_encoding_is_made_of_what_fits_together():
         (CENTERS, FACTORS, sources[:3], *numbers, HOLES),
         (CENTERS, FACTORS, sources, *numbers, [-1]),
     ]:
-        with pytest.raises(ValueError, match="numbers, got|columns must lie between"):
+        with pytest.raises(ValueError, match=r"numbers, got|columns must lie between"):
             Encoding(*given)
