@@ -30,6 +30,7 @@ FILES = {
     "test_onnx_tables.py",
     "test_plots.py",
     "test_processes.py",
+    "test_predictor_in_c.py",
     "test_properties.py",
     "test_repetition.py",
     "test_sklearn_suite.py",

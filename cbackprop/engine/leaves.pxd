@@ -243,6 +243,23 @@ cdef inline bint small_product(
                                  beta, c, ldc, finish, other)
 
 
+cdef inline void row_product(const floating* x, const floating* W, Py_ssize_t k, Py_ssize_t n,
+                             floating* z) noexcept nogil:
+    """z (n) := x (k) W (k, n); z has room for whole vectors of 64 bytes."""
+    if floating is float:
+        of_float.row_product(x, W, k, n, z)
+    else:
+        of_double.row_product(x, W, k, n, z)
+
+
+cdef inline bint is_tiled(const floating* W, Py_ssize_t k, Py_ssize_t n) noexcept nogil:
+    """Whether small_product makes a row x (k) W (k, n), too, and then to the bit as row_product does."""
+    if floating is float:
+        return of_float.is_tiled(k, n)
+    else:
+        return of_double.is_tiled(k, n)
+
+
 cdef inline void blas_product(
     bint transpose_a, bint transpose_b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     double alpha, const floating* a, Py_ssize_t lda, const floating* b, Py_ssize_t ldb,

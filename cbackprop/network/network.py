@@ -24,6 +24,7 @@ from cbackprop.network.forward import Forward
 from cbackprop.network.from_data import initialize_from
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.layout import make_plan, views
+from cbackprop.network.one_row import predict_row
 from cbackprop.network.parameters import Parameters
 from cbackprop.network.summary import Summary
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
@@ -422,7 +423,8 @@ class Network(Savable, Forward, Parameters):
         array([[ 3.5],
                [20.5]])
         """
-        return self._predict(self._check_X(X), AS_MANY_AS_PAY)
+        said = predict_row(self, X)
+        return self._predict(self._check_X(X), AS_MANY_AS_PAY) if said is None else said
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The mean loss over the rows, weighted if weights are given.
@@ -795,7 +797,8 @@ class Network(Savable, Forward, Parameters):
     # Checked data for the engine.
 
     def _predict(self, X, execution: Execution) -> NDArray:
-        return Sweep(self, X, execution=execution).predict()
+        said = predict_row(self, X)
+        return Sweep(self, X, execution=execution).predict() if said is None else said
 
     def _sweep(self, X, y, sample_weight) -> Sweep:
         X = self._check_X(X)

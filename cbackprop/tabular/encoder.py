@@ -216,8 +216,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         if self._takes(X):
             numbers = numbers_of(self)
             out = np.empty((len(X), numbers.width), dtype=np.float32)
-            numbers.into(out, X.astype(np.float64, copy=False))
-            return out
+            if numbers.into(out, np.ascontiguousarray(X, dtype=np.float64)):
+                return out
         check_is_fitted(self)
         columns = columns_of(X)
         names = vars(self).get("feature_names_in_")
@@ -272,7 +272,6 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
             and X.shape[1] == fitted.get("n_features_in_")
             and "feature_names_in_" not in fitted
             and not (self.categories_ or self.sparse_output)
-            and not np.isinf(X).any()
         )
 
     def _blocks(self, categorical: list[Column]) -> Iterator[NDArray | Spread]:

@@ -38,6 +38,7 @@ NEED = {"saving.md": "sklearn.callback", "tables.md": "narwhals"}
         ("getting-started.md", 15),
         ("inside.md", 25),
         ("saving.md", 20),
+        ("serving.md", 15),
         ("tables.md", 40),
     ],
 )

@@ -57,6 +57,7 @@ def test_the_examples_are_there():
     assert len(PLOTS) == 7
     assert (EXAMPLES / "book_mnist.py").exists()
     assert (EXAMPLES / "occupancy.py").exists()
+    assert (EXAMPLES / "service.py").exists()
 
 
 # The book's networks.
