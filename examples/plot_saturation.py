@@ -2,7 +2,7 @@
 A neuron that learns slowly because it is badly wrong
 =====================================================
 
-Chapter 3 of Nielsen's book begins with a single logistic neuron that shall turn the input 1 into
+Chapter 3 of Nielsen's book begins with a single logistic neuron that is to answer the input 1 with
 the output 0. Badly wrong at the start, it should learn fast; with the quadratic cost it learns
 slowly. The cross-entropy puts that right.
 """
@@ -53,8 +53,8 @@ plt.show()
 
 # %%
 # On the right the quadratic cost hardly moves for a hundred steps: its gradient is
-# (a - y) a (1 - a), and a (1 - a) is next to nothing where the neuron is saturated. The
-# cross-entropy's is a - y: the more wrong, the faster.
+# :math:`(a - y) a (1 - a)`, and :math:`a (1 - a)` is next to nothing where the neuron is saturated.
+# The cross-entropy's is :math:`a - y`: the more wrong, the faster.
 
 a = np.linspace(0, 1, 201)
 fig, ax = plt.subplots(layout="constrained")

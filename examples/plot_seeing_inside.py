@@ -55,7 +55,7 @@ for i, (activations, deltas, gradient) in enumerate(
 
 # %%
 # The deltas shrink from layer to layer on their way back: each step multiplies them by
-# f'(z), at most 1/4, and by a weight. So do the gradients:
+# :math:`f'(z)`, at most :math:`\frac14`, and by a weight. So do the gradients:
 
 fig, ax = plt.subplots(layout="constrained")
 ax.boxplot([np.abs(deltas).ravel() for deltas in inside.deltas], showfliers=False)
