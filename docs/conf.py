@@ -39,6 +39,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "formulas",
+    "drawing",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 # `score` is inherited from scikit-learn, whose docstring refers to scikit-learn's own pages; the

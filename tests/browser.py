@@ -132,19 +132,20 @@ class Page:
         Path(path).write_bytes(base64.b64decode(shot["data"]))
 
     def too_wide(self):
-        """Elements that reach beyond the page and are not within a box that scrolls, as texts."""
+        """Elements that reach beyond the page or their box, as texts; tables, which scroll, may."""
         return self.evaluate(TOO_WIDE)
 
 
-# What is wider than the window is cut, unless something that holds it scrolls.
+# What is wider than the window, or than its box, is cut; only tables scroll.
 TOO_WIDE = """
 (() => {
   const width = document.documentElement.clientWidth, found = [];
   const scrolls = element => {
     for (let e = element; e && e !== document.body; e = e.parentElement) {
       const style = getComputedStyle(e);
-      if (["auto", "scroll"].includes(style.overflowX) || style.position === "fixed" ||
-          style.clip !== "auto" || style.visibility === "hidden") return true;
+      if (e.matches(".table-wrapper, .sidebar-drawer, .toc-drawer, [hidden]") ||
+          style.position === "fixed" || style.clip !== "auto" || style.visibility === "hidden")
+        return true;
     }
     return false;
   };
@@ -153,6 +154,10 @@ TOO_WIDE = """
     if (box.width && box.height && (box.right > width + 1 || box.left < -1) && !scrolls(e))
       found.push(`${e.tagName}.${e.getAttribute("class") || ""} ${Math.round(box.left)} to ` +
                  `${Math.round(box.right)} of ${width}: ${e.textContent.trim().slice(0, 60)}`);
+    const inside = e.matches("pre, div.math, .highlight, .output_area") && !scrolls(e);
+    if (inside && e.scrollWidth > e.clientWidth + 1)
+      found.push(`${e.tagName} is ${e.scrollWidth} wide in a box of ${e.clientWidth}: ` +
+                 e.textContent.trim().slice(0, 60));
   }
   return found;
 })()

@@ -45,8 +45,8 @@ his w is our W transposed.  These options are shared by all functions:
 
     .. math::
 
-        C = \frac{1}{\sum_x w_x} \Bigl( \sum_x w_x C_x
-            + \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2 + l_1 \sum_l \lvert W_l \rvert \Bigr)
+        C &= \frac{\sum_x w_x C_x + P}{\sum_x w_x} \\
+        P &= \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2 + l_1 \sum_l \lvert W_l \rvert
 
 ``masks``
     What dropout multiplies the activations of each hidden layer by: `dropout` says how they are

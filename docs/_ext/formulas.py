@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 # The converter takes the 12 of \frac12 for one number.
 SHORT_FRACTION = re.compile(r"\\frac\s*(\d)(\d)")
 
+APPLIED = re.compile(r"(<mo>&ApplyFunction;</mo>)(?!\s*(?:<mrow>\s*)?<mo[^>]*>[(])(\s*<)")  # log a
 BARS = re.compile(r'<mo(?: class="math\w+")?>([|‖])</mo>')  # of |x|: close to x
 
 
@@ -28,6 +29,7 @@ def mathml(tex, node, *, as_block):
     except MathError as error:
         logger.warning("this formula cannot be set: %s: %s", tex, error, location=node)
         return f"<code>{escape(tex)}</code>"
+    element = APPLIED.sub(r"\1<mspace width='0.17em'></mspace>\2", element)
     return BARS.sub(r'<mo lspace="0" rspace="0" stretchy="false">\1</mo>', element)
 
 

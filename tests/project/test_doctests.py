@@ -35,6 +35,7 @@ NEED = {"saving.md": "sklearn.callback", "tables.md": "narwhals"}
     ("page", "examples"),
     [
         ("beyond.md", 50),
+        ("equations.md", 35),
         ("getting-started.md", 15),
         ("inside.md", 25),
         ("saving.md", 20),
