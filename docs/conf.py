@@ -6,6 +6,7 @@ import warnings
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from docutils.nodes import Text, literal_block
 from sphinx_gallery.sorting import ExplicitOrder
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -72,3 +73,15 @@ html_css_files = ["custom.css"]
 html_favicon = "_static/network.svg"
 html_copy_source = False
 html_show_sourcelink = False
+
+
+def _without_last_line(app, document):
+    """Examples in Markdown end with an empty line, for doctest's sake: it need not be seen."""
+    for block in document.findall(literal_block):
+        text = block.astext().rstrip("\n")
+        block.children[:] = [Text(text)] if len(block.children) == 1 else block.children
+        block.rawsource = text
+
+
+def setup(app):
+    app.connect("doctree-read", _without_last_line)
