@@ -9,10 +9,15 @@ import json
 import os
 import select
 import shutil
-import subprocess
+import signal
 import tempfile
 import time
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PATIENCE = 60.0  # seconds for one answer, on a busy machine
@@ -41,7 +46,9 @@ KEYS = {
 
 
 def program():
-    """Where Chromium is, None if it is not here."""
+    """Where Chromium is, None if it is not here, or cannot be led by a pipe."""
+    if fcntl is None:
+        return None
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
@@ -169,33 +176,38 @@ class Browser:
 
     def __enter__(self):
         self._folder = tempfile.mkdtemp(prefix="chromium-")
-        to_read, self._write = os.pipe()
-        self._read, to_write = os.pipe()
-        os.set_inheritable(to_read, True)
-        os.set_inheritable(to_write, True)
-        # Chromium reads its orders from descriptor 3 and answers on 4.
-        orders = f"exec 3<&{to_read} 4>&{to_write}; exec " + '"$0" "$@"'
-        self._process = subprocess.Popen(
-            ["sh", "-c", orders, program(), *FLAGS, f"--user-data-dir={self._folder}"],
-            pass_fds=(to_read, to_write),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+        orders, self._write = os.pipe()
+        self._read, answers = os.pipe()
+        # Chromium reads its orders from descriptor 3 and answers on 4: out of their way first.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (orders, answers)]
+        nowhere = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+        self._process = os.posix_spawn(
+            program(),
+            [program(), *FLAGS, f"--user-data-dir={self._folder}"],
+            os.environ,
+            file_actions=[
+                nowhere,
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+                (os.POSIX_SPAWN_DUP2, ends[0], 3),
+                (os.POSIX_SPAWN_DUP2, ends[1], 4),
+            ],
+            setpgroup=0,
         )
-        os.close(to_read)
-        os.close(to_write)
+        for end in (orders, answers, *ends):
+            os.close(end)
         self._number, self._rest, self._events, self._pages = 0, b"", [], {}
         return self
 
     def __exit__(self, *_):
         with contextlib.suppress(Exception):
             self.call("Browser.close")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(10)
-        self._process.kill()
-        self._process.wait()
+        os.close(self._write)  # which ends it, too
+        with contextlib.suppress(ProcessLookupError):
+            while select.select([self._read], [], [], 10)[0] and os.read(self._read, 1 << 20):
+                pass
+            os.killpg(self._process, signal.SIGKILL)  # what is left of it
+        os.waitpid(self._process, 0)
         os.close(self._read)
-        os.close(self._write)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _message(self):

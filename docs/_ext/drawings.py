@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
 from cbackprop import SGD, Network
+from cbackprop.command.experiment import REACH, Experiment, Settings
 
 
 class Theme(NamedTuple):
@@ -217,6 +218,49 @@ def mini_batch(theme):
     return figure
 
 
+# The playground.
+
+
+def descents(theme):
+    """Batch, mini-batch and stochastic descent after 15 epochs, as the playground has them."""
+    colours = ("#2563b0", "#c2410c", "#2e8b57") if theme is THEMES["light"] else (
+        "#6ea8f0", "#fb923c", "#5fd39b")  # fmt: skip
+    experiment = Experiment(Settings(compare="mini-batches", batch=20))
+    for _ in range(15):
+        experiment.step(1, "epochs")
+    seen = experiment.seen()
+    figure = Figure(figsize=(6.6, 4.6), layout="constrained")
+    grid = figure.add_gridspec(2, 3)
+    losses = figure.add_subplot(grid[1, :])
+    x, y, label = np.array(seen["points"]).T
+    for place, (run, colour) in enumerate(zip(seen["runs"], colours, strict=True)):
+        ax = figure.add_subplot(grid[0, place])
+        edges = (-REACH, REACH, -REACH, REACH)
+        plane = np.array(run["plane"])
+        ax.imshow(plane, cmap="coolwarm", vmin=0, vmax=255, extent=edges, alpha=0.6)
+        ax.scatter(x, y, 6, label, cmap="coolwarm", edgecolors="white", linewidths=0.4)
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(run["name"], color=theme.ink, fontsize=9.5)
+        curve = [(now["epoch"], now["loss"]) for now in run["curve"]]
+        losses.plot(*np.transpose(curve), color=colour, label=run["name"])
+    losses.set(xlabel="epoch", ylabel="loss")
+    losses.legend(frameon=False, labelcolor=theme.ink, ncols=3, loc="lower center",
+                  bbox_to_anchor=(0.5, 1.0), fontsize=9)  # fmt: skip
+    _framed(losses, theme)
+    return figure
+
+
+def _framed(ax, theme):
+    """Axes of a curve, in the theme's colours."""
+    for part in (ax.xaxis.label, ax.yaxis.label):
+        part.set_color(theme.ink)
+    ax.tick_params(colors=theme.ink)
+    ax.patch.set_alpha(0)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(theme.faint)
+    ax.grid(alpha=0.3)
+
+
 # The home page.
 
 
@@ -247,13 +291,13 @@ def digits(theme):
     ax.plot(range(1, 21), accuracy, color=theme.accent, marker="o", markersize=3)
     ax.set(xlabel="epoch", xticks=[1, 5, 10, 15, 20], ylabel="right, in percent")
     ax.set_title("297 digits it was not trained on", fontsize=11, color=theme.ink)
-    for part in (ax.xaxis.label, ax.yaxis.label):
-        part.set_color(theme.ink)
-    ax.tick_params(colors=theme.ink)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(theme.faint)
-    ax.grid(alpha=0.3)
+    _framed(ax, theme)
     return figure
 
 
-DRAWINGS = {"one-example": one_example, "mini-batch": mini_batch, "digits": digits}
+DRAWINGS = {
+    "one-example": one_example,
+    "mini-batch": mini_batch,
+    "digits": digits,
+    "descents": descents,
+}
