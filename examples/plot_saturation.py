@@ -49,6 +49,9 @@ for column, (weight, bias) in zip(axes.T, ((0.6, 0.9), (2.0, 2.0)), strict=True)
         LossCurveDisplay({name: history["evaluation_cost"]}, ylabel="cost").plot(column[0])
         LossCurveDisplay({name: history["evaluation_output"]}, ylabel="output").plot(column[1])
     column[0].set(title=f"weight {weight}, bias {bias}", xlabel="")
+for ax in axes.flat:  # one for all
+    ax.get_legend().remove()
+fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 plt.show()
 
 # %%
@@ -61,7 +64,7 @@ fig, ax = plt.subplots(layout="constrained")
 ax.plot(a, a * a * (1 - a), label="quadratic cost: $(a - y)\\, a (1 - a)$")
 ax.plot(a, a, label="cross-entropy: $a - y$")
 ax.set(xlabel="output a, where y = 0 is wanted", ylabel="gradient dC/dz")
-ax.legend()
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 
 # %%

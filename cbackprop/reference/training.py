@@ -145,8 +145,8 @@ class AdamW(Adam):
     .. math::
 
         w &\leftarrow (1 - \eta \lambda) w \\
-        w &\leftarrow w - \eta \frac{\hat m}{\sqrt{\hat v} + \varepsilon}, \quad
-            \hat m = \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t}
+        \hat m &= \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t} \\
+        w &\leftarrow w - \eta \frac{\hat m}{\sqrt{\hat v} + \varepsilon}
 
     with m and v of `Adam`, the learning rate eta and the weight decay lambda: epsilon stands inside
     the bias correction.
