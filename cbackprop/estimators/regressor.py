@@ -106,7 +106,8 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
     l1 : float, optional
-        Strength of the L1 term, ``l1 / m * |W|_1`` for a mini-batch whose rows weigh m (sgd, adam).
+        Strength of the L1 term, :math:`\frac{l_1}{m} \lvert W \rvert_1` for a mini-batch whose rows
+        weigh m (sgd, adam).
     dropout : float or list of float, optional
         The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of one
         for each layer: of every row others (sgd, adam; Srivastava and others, 2014). What is left

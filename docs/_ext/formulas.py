@@ -26,7 +26,7 @@ def mathml(tex, node, *, as_block):
     """The formula as an element <math>."""
     try:
         element = tex2mathml(SHORT_FRACTION.sub(r"\\frac{\1}{\2}", tex), as_block=as_block)
-    except MathError as error:
+    except (MathError, AttributeError) as error:  # the second where an & is amiss
         logger.warning("this formula cannot be set: %s: %s", tex, error, location=node)
         return f"<code>{escape(tex)}</code>"
     element = APPLIED.sub(r"\1<mspace width='0.17em'></mspace>\2", element)

@@ -1,11 +1,14 @@
 """Is what the pages show of the package so? Without building them: `test_docs` does that."""
 
+import ast
 import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import cbackprop
 
 PAGES = Path(__file__).resolve().parents[2] / "docs"
 pytestmark = pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
@@ -33,6 +36,73 @@ def test_an_excerpt_is_still_where_the_page_looks_for_it(page, file, options):
     assert len(first) == 1, f"{page}: {options['start-at']!r} stands {len(first)} times"
     last = next(i for i, line in enumerate(lines) if i >= first[0] and options["end-at"] in line)
     assert last - first[0] < 6
+
+
+# Formulas.
+
+PACKAGE = Path(cbackprop.__file__).parent
+WITHOUT_CODE = re.compile(r"^(`{3,}).*?^\1|`[^`\n]+`", re.MULTILINE | re.DOTALL)
+IN_PAGES = [
+    (page.name, tex.strip())
+    for page in sorted(PAGES.glob("*.md"))
+    for tex in re.findall(
+        r"\$\$(.+?)\$\$|\$([^$\n]+)\$", WITHOUT_CODE.sub("", page.read_text("utf-8")), re.DOTALL
+    )
+    for tex in tex
+    if tex
+]
+OF_DOCSTRINGS = re.compile(r":math:`([^`]+)`|^ *\.\. math::\n\n((?: {4,}.*\n)+)", re.MULTILINE)
+
+
+def docstrings():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                yield path.name, ast.get_docstring(node) or ""
+
+
+IN_DOCSTRINGS = [
+    (name, tex.strip())
+    for name, text in docstrings()
+    for tex in OF_DOCSTRINGS.findall(text + "\n")
+    for tex in tex
+    if tex
+]
+
+
+@pytest.mark.parametrize(("place", "tex"), IN_PAGES + IN_DOCSTRINGS)
+def test_every_formula_can_be_set(place, tex, monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(str(PAGES / "_ext"))
+    from formulas import mathml
+
+    assert mathml(tex, None, as_block="&" in tex).startswith("<math")
+
+
+def test_there_are_formulas():
+    assert len(IN_PAGES) > 60
+    assert len(IN_DOCSTRINGS) > 40
+
+
+def test_what_is_no_formula_is_a_warning(monkeypatch, caplog):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(str(PAGES / "_ext"))
+    import formulas
+
+    said = []
+    monkeypatch.setattr(formulas.logger, "warning", lambda *a, **k: said.append(a))
+    assert formulas.mathml(r"\nonsense{x}", None, as_block=False).startswith("<code>")
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_no_formula_stands_in_plain_letters(page):
+    prose = WITHOUT_CODE.sub("", page.read_text("utf-8"))
+    prose = re.sub(r"\$\$.+?\$\$|\$[^$\n]+\$", "", prose, flags=re.DOTALL)
+    assert re.findall(r"\w\^[\w({]|sum_\w|\|\|\w|<- |[ᴸˡᵀ∂∇]|\w_\{", prose) == []
+
+
+# Drawings.
 
 
 @pytest.fixture
