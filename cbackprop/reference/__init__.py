@@ -4,7 +4,7 @@ This is the mathematics of the compiled engine, and what the engine is tested ag
 next to chapter 2 of Michael Nielsen, *Neural Networks and Deep Learning* (2015),
 http://neuralnetworksanddeeplearning.com/chap2.html: its four equations of backpropagation, (BP1)
 to (BP4), are named where they stand.  Nothing is imported but NumPy.  `functions` has activations
-and losses, each with its derivative; `layers` the way forward and the cost; `network`
+and losses, each with its derivative; `layers` the forward pass and the cost; `network`
 backpropagation; `training` the optimizers; `dropout` the units left out; `embeddings` what may
 stand before the first layer; `checks` what says that arguments do not fit.
 

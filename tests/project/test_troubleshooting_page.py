@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="only in a checkout")
 APART = ("reference", "command")  # plain Python to read; ends with a message, not with an error
 PRIVATE = {"_Stopped"}  # never seen by a user
 # What says the words of a warning that is made elsewhere.
-SAY = {"blown_up", "lost_at_end", "comes_from_another"}
+SAY = {"blown_up", "lost_at_end", "comes_from_another", "NOT_FINITE"}
 TREES = [
     ast.parse(path.read_text("utf-8"))
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -60,6 +60,8 @@ def warnings_of_the_package():
                 for statement in ast.walk(node):
                     if isinstance(statement, ast.Return) and words(statement.value):
                         yield words(statement.value)
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in SAY:
+                yield words(node.value)
 
 
 def classes():
