@@ -38,6 +38,17 @@ def test_an_excerpt_is_still_where_the_page_looks_for_it(page, file, options):
     assert last - first[0] < 6
 
 
+INCLUDED = re.compile(r"^```\{include\} (\S+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_what_a_page_includes_begins_and_ends_where_it_is_to(page):
+    for file, options in INCLUDED.findall(page.read_text("utf-8")):
+        text = (page.parent / file).resolve().read_text("utf-8")
+        for words in re.findall(r"^:(?:start-after|end-before): (.+)$", options, re.MULTILINE):
+            assert text.count(words) == 1, words
+
+
 # Formulas.
 
 PACKAGE = Path(cbackprop.__file__).parent
