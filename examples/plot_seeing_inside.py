@@ -96,7 +96,7 @@ plt.show()
 # Why is layer 1 on top from epoch 15 on? A gradient is made of two things, says BP4: of the
 # activations that come in, and of the deltas. By then the weights have grown, so that each step
 # back multiplies by more than it did, and the deltas of all layers are about equally large. But
-# into layer 1 come the images, and they are the longest:
+# into layer 1 come the images, and they are the longest. At the end of the training:
 
 inside = nets["logistic"].backprop(X_train, y_train)
 for i, (activations, deltas) in enumerate(
