@@ -28,6 +28,8 @@ FILES = {
     "test_onnx.py",
     "test_onnx_inputs.py",
     "test_onnx_tables.py",
+    "test_pages.py",
+    "test_play_browser.py",
     "test_plots.py",
     "test_processes.py",
     "test_predictor_in_c.py",

@@ -1,4 +1,4 @@
-"""The command line: `cbackprop demo` shows what it does, `cbackprop info` where it runs."""
+"""The command line: `demo` shows what it does, `info` where it runs, `play` how it learns."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ DEMO = (
 INFO = (
     "Print what a bug report needs: versions, the processor, the BLAS libraries and their threads, "
     "the vector instructions in use, environment variables that matter."
+)
+
+PLAY = (
+    "Open a page in the browser on which networks learn before your eyes: layers, activation, "
+    "loss, rate, mini-batch and optimizer are yours to choose. The page is served from this "
+    "machine to this machine; nothing is downloaded. Ctrl-C ends it."
 )
 
 
@@ -56,6 +62,17 @@ def _info(arguments: argparse.Namespace) -> int:
     from cbackprop.command.info import info
 
     return info()
+
+
+def _play(arguments: argparse.Namespace) -> int:
+    from cbackprop.command.play import play
+
+    try:
+        return play(arguments.port, open_browser=arguments.browser)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        return arguments.refuse(f"port {arguments.port} cannot be used: {error.strerror}")
 
 
 def _integer(low: int, high: int) -> Callable[[str], int]:
@@ -92,7 +109,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_table(demo)
     demo.set_defaults(run=_demo, refuse=demo.error)
     commands.add_parser("info", help=INFO, description=INFO).set_defaults(run=_info)
+    _add_play(commands.add_parser("play", help=PLAY, description=PLAY))
     return parser
+
+
+def _add_play(play: argparse.ArgumentParser) -> None:
+    play.add_argument(
+        "--port",
+        type=_integer(0, 65_535),
+        default=0,
+        metavar="N",
+        help="listen there; 0 takes one that is free (default: 0)",
+    )
+    play.add_argument(
+        "--no-browser", action="store_false", dest="browser", help="only say where the page is"
+    )
+    play.set_defaults(run=_play, refuse=play.error)
 
 
 def _add_table(demo: argparse.ArgumentParser) -> None:

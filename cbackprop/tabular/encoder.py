@@ -45,7 +45,7 @@ MOST_ONE_HOT = 1024  # of a column: a value of each row would fill the memory, a
 @named
 @saved_by(EncoderDescription)
 class TableEncoder(Savable, TransformerMixin, BaseEstimator):
-    """A table as it is, as numbers for a network: scaled, categories as 0 and 1, holes filled.
+    r"""A table as it is, as numbers for a network: scaled, categories as 0 and 1, holes filled.
 
     Numbers have their median subtracted and are divided by the distance of their quartiles; what
     lies far out is drawn in, to within (-3, 3). A hole becomes the median, and a column more says
@@ -78,7 +78,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
     categories_ : list of ndarrays of objects
         The known values of every column of categories, in order.
     medians_, factors_ : ndarrays of shape (n_numbers,)
-        Of every column of numbers: z = (x - median) factor, then z / sqrt(1 + (z / 3)^2).
+        Of every column of numbers:
+        :math:`z = (x - \text{median}) \, \text{factor}`, then :math:`z / \sqrt{1 + (z / 3)^2}`.
     has_holes_ : ndarray of bool, of shape (n_numbers,)
         Whether there were holes in `fit`.
     edges_ : list of ndarrays
