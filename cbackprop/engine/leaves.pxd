@@ -36,8 +36,8 @@ cdef inline void drop(int64_t activation, bint is_kept, floating* a, floating* s
         of_float.drop(a, slopes, m, n, NULL if is_kept else of_float.derivative[activation], slope, key, first, column,
                       rate)
     else:
-        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, column,
-                       rate)
+        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first,
+                       column, rate)
 
 
 cdef inline void blend(int64_t activation, bint is_kept, floating* z, const floating* b, const floating* w,

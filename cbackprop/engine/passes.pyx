@@ -24,27 +24,8 @@ from cbackprop.engine.plan cimport (
 from cbackprop.engine.products cimport (
     backward_product, drop_columns, forward_product, gradient_product, plain_product,
 )
-from cbackprop.engine.team cimport meet, part
-
-
-cdef enum:
-    COLUMNS = 16        # a thread takes as many, or a multiple: a cache line of float32, or two of float64
-
-
-cdef enum:
-    # What stands of a layer, as far as a thread knows, that its squad has made: everything; all of its own rows, at least;
-    # its own columns.
-    WHOLE
-    SOME_ROWS
-    SOME_COLUMNS
-
-
-cdef struct Region:
-    # Rows start ... stop of the blocks, columns low ... high of a layer.
-    Py_ssize_t start
-    Py_ssize_t stop
-    Py_ssize_t low
-    Py_ssize_t high
+from cbackprop.engine.regions cimport SOME_COLUMNS, SOME_ROWS, WHOLE, Region, meet_for, region_of, rows_of_member
+from cbackprop.engine.team cimport meet
 
 
 cdef inline bint gathered(const Task* task) noexcept nogil:
@@ -185,44 +166,6 @@ cdef void blend(
                     nth_key(masks.key, <uint64_t>index), masks.row + start, 0, task.dropout[index] * masks.factor)
 
 
-cdef inline bint by_columns(const Task* task, const Squad* squad, Py_ssize_t index) noexcept nogil:
-    """Whether each thread of a squad makes some columns of A or D of a layer, of all their rows, and not all of some.
-
-    It reads less of W then, and more rows. Sparse rows are gone through once, and few columns fill no vectors.
-    """
-    return (squad.size > 1 and task.plan[index].n_out >= COLUMNS * squad.size and not has_blend(task, index)
-            and (index > 0 or task.index_size == 0))
-
-
-cdef inline int meet_for(const Task* task, const Squad* squad, Py_ssize_t index, int stands) noexcept nogil:
-    """Before a layer is made of the one that stands, waits where that needs others' part of it. How it will stand."""
-    if by_columns(task, squad, index):
-        if stands != WHOLE:
-            meet(squad)
-        return SOME_COLUMNS
-    if stands == SOME_COLUMNS:
-        meet(squad)
-    return SOME_ROWS
-
-
-cdef inline Region region_of(
-    const Task* task, const Squad* squad, Py_ssize_t index, Py_ssize_t start, Py_ssize_t stop
-) noexcept nogil:
-    """What a thread makes of a layer's A or D, when the squad has rows start ... stop of the blocks."""
-    cdef Region region
-    cdef Py_ssize_t n = task.plan[index].n_out, pieces = (n + COLUMNS - 1) // COLUMNS
-    region.low, region.high = 0, n
-    region.start, region.stop = start, stop
-    if by_columns(task, squad, index):
-        region.low = COLUMNS * part(pieces, squad.member, squad.size)
-        if squad.member + 1 < squad.size:
-            region.high = COLUMNS * part(pieces, squad.member + 1, squad.size)
-    else:
-        region.start = start + part(stop - start, squad.member, squad.size)
-        region.stop = start + part(stop - start, squad.member + 1, squad.size)
-    return region
-
-
 cdef void layer_forward(
     const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t index, Region region, const Masks* masks
 ) noexcept nogil:
@@ -269,9 +212,7 @@ cdef void forward(
     cdef Region mine, region
     cdef const floating* x
     cdef int stands = WHOLE
-    mine.start = start + part(stop - start, squad.member, squad.size)
-    mine.stop = start + part(stop - start, squad.member + 1, squad.size)
-    mine.low = mine.high = 0
+    mine = rows_of_member(squad, start, stop)
     if gathered(task):
         leaves.gather(<const floating*>task.X, task.rows + first + mine.start,
                       activations(task, workspace, 0) + mine.start * n, mine.stop - mine.start, n)
@@ -419,8 +360,7 @@ cdef void backward(
     if task.front.n_pieces != 0:
         if stands == SOME_COLUMNS:
             meet(squad)
-        mine.start = start + part(stop - start, squad.member, squad.size)
-        mine.stop = start + part(stop - start, squad.member + 1, squad.size)
+        mine = rows_of_member(squad, start, stop)
         backward_product(mine.stop - mine.start, n_in, n_in, n_out, 1.0,
                          deltas(task, workspace, 1) + mine.start * n_out, parameters + task.plan[0].weights, IDENTITY,
                          0.0, <const floating*>NULL, <floating*>task.front.deltas + mine.start * n_in)

@@ -13,10 +13,10 @@ from cbackprop.engine.passes cimport (
     Masks, backward, forward, index_at, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport OPTIMIZER_ROWS, Step
-from cbackprop.engine.steps cimport (
-    Share, Training, move, rows_at_once, share_of, share_of_rows, squad_of, squares,
-)
-from cbackprop.engine.team cimport Squad, part, team_wait
+from cbackprop.engine.regions cimport Region, rows_of_member
+from cbackprop.engine.shares cimport Share, rows_at_once, share_of, share_of_rows
+from cbackprop.engine.steps cimport Training, move, squares
+from cbackprop.engine.team cimport Squad, part, squad_of, team_wait
 
 
 cdef bint stays_finite(
@@ -82,7 +82,8 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
     cdef Share share, rest, whole
     cdef bint dropped
     cdef Py_ssize_t first = training.first, m = training.last - training.first, index, rows
-    cdef Squad squad = squad_of(training)
+    cdef Squad squad = squad_of(training.team, training.thread, training.squad_size)
+    cdef Region mine
     cdef Py_ssize_t squads = training.n_threads // squad.size
     cdef Py_ssize_t start = part(m, squad.number, squads), stop = part(m, squad.number + 1, squads)
     cdef double weight = total_weight(task, workspace, first, m), norm = 0.0, of_layer, loss, l2
@@ -93,8 +94,8 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
     if not sound[0]:
         return 0.0
     forward(task, workspace, first, start, stop, left_out, &squad)
-    loss = output_delta(task, workspace, first, start + part(stop - start, squad.member, squad.size),
-                        start + part(stop - start, squad.member + 1, squad.size))
+    mine = rows_of_member(&squad, start, stop)
+    loss = output_delta(task, workspace, first, mine.start, mine.stop)
     backward(task, workspace, start, stop, 0, left_out, &squad)
     if not team_wait(training.team):
         return 0.0

@@ -4,7 +4,7 @@ from cython cimport floating
 
 from cbackprop.engine.passes cimport Masks, Task
 from cbackprop.engine.plan cimport Rule, Step
-from cbackprop.engine.team cimport Squad, TeamBarrier
+from cbackprop.engine.team cimport TeamBarrier
 
 
 cdef struct Training:
@@ -36,23 +36,7 @@ cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t las
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil
 
 # What a step is made of, for `rehearsal`, too.
-cdef struct Share:
-    # Rows low ... high of a layer's [W; b]. Its weights are `weights` numbers from `at` of the vector; `biases` is
-    # n_out where the row of the biases is among them, more by n_out where that of a parametric activation is, and
-    # else 0.
-    Py_ssize_t low
-    Py_ssize_t high
-    Py_ssize_t at
-    Py_ssize_t weights
-    Py_ssize_t biases
-
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil
 cdef void move(
     const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, floating* parameters
 ) noexcept nogil
-cdef Share share_of_rows(const Task* task, Py_ssize_t index, Py_ssize_t low, Py_ssize_t high) noexcept nogil
-cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index) noexcept nogil
-cdef Py_ssize_t rows_at_once(
-    const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t m, Py_ssize_t itemsize
-) noexcept nogil
-cdef Squad squad_of(const Training* training) noexcept nogil

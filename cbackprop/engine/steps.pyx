@@ -19,17 +19,10 @@ from cbackprop.engine.passes cimport (
     rows_of, total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
-from cbackprop.engine.team cimport Squad, alone, part, team_enter, team_leave, team_wait
+from cbackprop.engine.regions cimport Region, rows_of_member
+from cbackprop.engine.shares cimport Share, rows_at_once, share_of, share_of_rows
+from cbackprop.engine.team cimport Squad, alone, part, squad_of, team_enter, team_leave, team_wait
 from cbackprop.engine.weights cimport absolutes, bound_columns
-
-
-cdef Squad squad_of(const Training* training) noexcept nogil:
-    cdef Squad squad
-    squad.team = training.team
-    squad.size = training.squad_size
-    squad.number = training.thread // squad.size
-    squad.member = training.thread % squad.size
-    return squad
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -53,41 +46,9 @@ cdef void move(
     update(training.rule, parameters + at, gradient + at, first + at, second + at, n, step)
 
 
-cdef Share share_of_rows(const Task* task, Py_ssize_t index, Py_ssize_t low, Py_ssize_t high) noexcept nogil:
-    cdef Share share
-    cdef Py_ssize_t n_in = task.plan[index].n_in, n_out = task.plan[index].n_out
-    share.low = low
-    share.high = high
-    share.at = task.plan[index].weights + low * n_out
-    share.weights = ((high if high < n_in else n_in) - low) * n_out if low < n_in else 0
-    share.biases = (high - (low if low > n_in else n_in)) * n_out if high > n_in else 0
-    return share
-
-
-cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index) noexcept nogil:
-    """What this thread has of a layer."""
-    cdef Py_ssize_t rows = rows_of(task, index)
-    return share_of_rows(task, index, part(rows, training.thread, training.n_threads),
-                         part(rows, training.thread + 1, training.n_threads))
-
-
 cdef void add(double factor, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
     """y += factor * x"""
     add_scaled(<floating>factor, x, y, n)
-
-
-cdef Py_ssize_t rows_at_once(
-    const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t m, Py_ssize_t itemsize
-) noexcept nogil:
-    """Rows of [W; b] whose gradient is still in the first-level cache when the optimizer reads it; 0 for all.
-
-    It pays where all D fits there beside it; and sparse rows are gone through once, not once for every piece.
-    """
-    cdef Py_ssize_t row = task.plan[index].n_out * itemsize, rows
-    if m * row > 16384 or index == 0 and task.index_size != 0:
-        return 0
-    rows = 8192 // row
-    return rows - rows % 12 if rows > 12 else 12
 
 
 cdef bint is_frozen(const Training* training, Py_ssize_t index) noexcept nogil:
@@ -320,7 +281,8 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
     cdef Step step
     cdef Masks masks
     cdef const Masks* left_out = NULL
-    cdef Squad squad = squad_of(training)
+    cdef Squad squad = squad_of(training.team, training.thread, training.squad_size)
+    cdef Region mine
     cdef Py_ssize_t squads = training.n_threads // squad.size
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
@@ -347,8 +309,8 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
                 masks = masks_of(task, training.step - 1, numbers[2] if numbers != NULL else 1.0, 0)
                 left_out = &masks
             forward(task, workspace, first, start, stop, left_out, &squad)
-            loss = output_delta(task, workspace, first, start + part(stop - start, squad.member, squad.size),
-                                start + part(stop - start, squad.member + 1, squad.size))
+            mine = rows_of_member(&squad, start, stop)
+            loss = output_delta(task, workspace, first, mine.start, mine.stop)
             if task.own_loss != NULL and task.own_loss.failed:      # alone: Python's are not called in a team
                 training.step -= 1
                 training.rows -= m

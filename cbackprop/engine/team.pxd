@@ -15,8 +15,8 @@ cdef extern from "team.h":
 
 
 cdef struct Squad:
-    # `size` threads that have some rows of the mini-batch in common, and this thread among them. Of a layer each has some
-    # of these rows, or some of the columns of all these rows.
+    # `size` threads that have some rows of the mini-batch in common, and this thread among them. Of a layer each has
+    # some of these rows, or some of the columns of all these rows.
     TeamBarrier* team
     Py_ssize_t number               # of the squad in its team
     Py_ssize_t member               # of the thread in its squad
@@ -29,6 +29,16 @@ cdef inline Squad alone() noexcept nogil:
     squad.team = NULL
     squad.number = squad.member = 0
     squad.size = 1
+    return squad
+
+
+cdef inline Squad squad_of(TeamBarrier* team, Py_ssize_t thread, Py_ssize_t size) noexcept nogil:
+    """That of a thread of a team, in squads of `size`."""
+    cdef Squad squad
+    squad.team = team
+    squad.size = size
+    squad.number = thread // size
+    squad.member = thread % size
     return squad
 
 

@@ -124,10 +124,15 @@ MODULE = """
         return fate
 """
 SETUP = """
+    from pathlib import Path
+    import cbackprop
     from Cython.Build import cythonize
     from setuptools import Extension, setup
 
-    setup(name="one", ext_modules=cythonize([Extension("one", ["one.pyx"])], quiet=True))
+    # Cython does not find a package that is installed to be edited by itself.
+    found = [str(Path(cbackprop.__file__).parents[1])]
+    one = cythonize([Extension("one", ["one.pyx"])], include_path=found, quiet=True)
+    setup(name="one", ext_modules=one)
 """
 CALLER = """
     from concurrent.futures import ThreadPoolExecutor
