@@ -18,7 +18,7 @@ from pathlib import Path
 import common
 
 FLAGS = "-g -fno-omit-frame-pointer -fsanitize=thread"
-TESTS = ["tests/engine/test_team.py", "tests/engine/test_steps.py"]
+TESTS = [f"tests/engine/test_{name}.py" for name in ("team", "squads", "steps")]
 # The orders that make the barrier one; the processors that most people have would not tell.
 ORDERS = ["__ATOMIC_ACQ_REL", "__ATOMIC_ACQUIRE", "__ATOMIC_RELEASE"]
 # Slices long enough that threads meet in them: short ones the GIL lets through one after another.
@@ -26,7 +26,7 @@ TRAINING = """
 import numpy as np
 import scipy.sparse
 import cbackprop
-from cbackprop import SGD, Adam, Network
+from cbackprop import SGD, Adam, Network, training
 from cbackprop.running.execution import Execution
 rng = np.random.default_rng(0)
 X, y = rng.normal(size=(30000, 5)), rng.normal(size=(30000, 2))
@@ -40,6 +40,14 @@ for n_jobs, optimizer in enumerate((SGD(), SGD(0.01, 0.9), Adam(clip_norm=0.1), 
         network.fit(rows, y, optimizer=optimizer, n_jobs=n_jobs + 1, epochs=1, batch_size=60,
                     dropout=0.2, max_norm=0.1, l1=0.1)
         optimizer.state = None
+wide = rng.normal(size=(600, 64))
+network = Network([64, 256, 256, 2], random_state=0)
+steps = training.epochs.__globals__  # in squads, which the model of cost would not take here
+for split in ((4, 2), (6, 3), (8, 4)):
+    steps["split_among"] = lambda shape, threads, split=split: split
+    epochs = training.epochs(network, wide, y[:600], Adam(), batch_size=50, max_epochs=2,
+                             rng=np.random.RandomState(0), n_jobs=split[0])
+    list(epochs)
 print("trained with", cbackprop.__file__)
 """
 NOBODY_WAITS = ("if (size == 1) return 1;", "if (size >= 1) return 1;")

@@ -15,8 +15,9 @@
 enum { MOST = 8 };
 
 static TeamBarrier team;
-static long cells[MOST][16];
-static long n_rounds, size, breaker, breaks_at;
+static TeamMeeting meetings[MOST];
+static long cells[MOST][16], squads[MOST][16];
+static long n_rounds, size, breaker, breaks_at, squad_size;
 
 typedef struct {
     long thread, rounds, errors;
@@ -36,6 +37,7 @@ static unsigned long drawn(void)
 static void *work(void *argument)
 {
     Result *result = argument;
+    const long first = result->thread / squad_size * squad_size;
     long round, other;
     for (round = 1; round <= n_rounds; round++) {
         if (result->thread == breaker && round == breaks_at) {
@@ -51,6 +53,14 @@ static void *work(void *argument)
         }
         for (other = 0; other < size; other++)
             if (cells[other][0] != round || team.parts[other] != (double)round) result->errors++;
+        /* Within a squad: what its threads write between two waits of their own, the others see. */
+        squads[result->thread][0] = round;
+        if (!team_wait_squad(&team, first / squad_size, squad_size)) {
+            result->broken = 1;
+            return NULL;
+        }
+        for (other = first; other < first + squad_size; other++)
+            if (squads[other][0] != round) result->errors++;
 #if !defined(PLANTED)
         if (!team_wait(&team)) {
             result->broken = 1;
@@ -69,14 +79,16 @@ static long play(long *rounds, long *broken)
     Result results[MOST];
     long thread, errors = 0, outsider, seen = 0;
     size = 1 + (long)(drawn() % MOST);
+    do squad_size = 1 + (long)(drawn() % (unsigned long)size);
+    while (size % squad_size);
     n_rounds = 1 + (long)(drawn() % 40);
     breaker = drawn() % 2 ? (long)(drawn() % (unsigned long)size) : -1;
     breaks_at = 1 + (long)(drawn() % (unsigned long)n_rounds);
     outsider = drawn() % 4 == 0;
-    team_begin(&team, size);
+    team_begin(&team, size, squad_size > 1 ? meetings : NULL, size / squad_size, (int)(drawn() % 2));
     for (thread = 0; thread < size; thread++) {
         results[thread] = (Result){thread, 0, 0, 0};
-        cells[thread][0] = 0;
+        cells[thread][0] = squads[thread][0] = 0;
         if (pthread_create(&threads[thread], NULL, work, &results[thread])) return 1;
     }
     if (outsider) {

@@ -5,9 +5,12 @@ arrays' memory, so that nothing can move or free it, and to the workspace. Whate
 a loop runs; the loops themselves cannot fail.
 """
 
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint64_t
+
+import os
 
 import numpy as np
 
@@ -23,7 +26,7 @@ from cbackprop.engine.plan cimport (
 )
 from cbackprop.engine.own cimport UsersLoss
 from cbackprop.engine.rows cimport check_embeddings, check_plan
-from cbackprop.engine.team cimport TEAM_LARGEST, TeamBarrier, team_begin, team_break
+from cbackprop.engine.team cimport TEAM_LARGEST, TeamBarrier, TeamMeeting, team_begin, team_break
 
 from cbackprop.engine.block import all_finite
 from cbackprop.engine.rows import (
@@ -38,10 +41,18 @@ __all__ = [
 MOST_THREADS = TEAM_LARGEST       # of a team
 
 
+cdef Py_ssize_t cores() except -1:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 cdef class Barrier:
     """A barrier for `size` threads that train one task together, in squads that share rows."""
 
     cdef TeamBarrier barrier
+    cdef TeamMeeting* squads
     cdef readonly Py_ssize_t size
     cdef readonly Py_ssize_t squad_size
     cdef readonly bint broken
@@ -52,7 +63,14 @@ cdef class Barrier:
         if squad_size < 1 or size % squad_size:
             raise ValueError(f"squads must divide the team's {size} threads, got squads of {squad_size}")
         self.size, self.squad_size = size, squad_size
-        team_begin(&self.barrier, <long>size)
+        if squad_size > 1:
+            self.squads = <TeamMeeting*>PyMem_Malloc(size // squad_size * sizeof(TeamMeeting))
+            if self.squads == NULL:
+                raise MemoryError
+        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), size > 1 and size > cores())
+
+    def __dealloc__(self):
+        PyMem_Free(self.squads)
 
     def abort(self):
         """Let everybody go who waits for the others, now or later: the team is not used again."""

@@ -35,7 +35,8 @@ typedef long TeamCount;
 #endif
 #endif
 
-#define TEAM_SPINS 4000
+#define TEAM_SPINS 4000 /* before a thread gives its core away, if there is a core for each; else far fewer */
+#define TEAM_SPINS_CROWDED 40
 
 #define TEAM_LARGEST 256
 
@@ -53,7 +54,8 @@ typedef struct {
     TeamMeeting all;
     TeamCount broken;
     char apart_2[64];
-    TeamMeeting squads[TEAM_LARGEST / 2]; /* of threads that wait for one another and for nobody else */
+    long spins;
+    TeamMeeting *squads; /* of threads that wait for one another and for nobody else */
 #ifdef TEAM_RELAY /* benchmarks/shares.py: one thread at a time, and what a team would take */
     struct {
         double clock[TEAM_LARGEST], next[TEAM_LARGEST], began, busy, meetings;
@@ -67,13 +69,16 @@ typedef struct {
 #include TEAM_RELAY
 #endif
 
-static inline void team_begin(TeamBarrier *team, long size)
+/* `squads` is memory for their meetings, as many as there are, or NULL without squads. */
+static inline void team_begin(TeamBarrier *team, long size, TeamMeeting *squads, long n_squads, int crowded)
 {
     long squad;
     team->size = size;
     TEAM_STORE(&team->all.arrived, 0);
     TEAM_STORE(&team->all.generation, 0);
-    for (squad = 0; squad < size / 2; squad++) {
+    team->spins = crowded ? TEAM_SPINS_CROWDED : TEAM_SPINS;
+    team->squads = squads;
+    for (squad = 0; squads != NULL && squad < n_squads; squad++) {
         TEAM_STORE(&team->squads[squad].arrived, 0);
         TEAM_STORE(&team->squads[squad].generation, 0);
     }
@@ -111,7 +116,7 @@ static inline int team_meet(TeamBarrier *team, TeamMeeting *meeting, long size)
     }
     while (TEAM_LOAD(&meeting->generation) == generation) {
         if (TEAM_LOAD(&team->broken)) return 0;
-        if (++spins < TEAM_SPINS) TEAM_PAUSE();
+        if (++spins < team->spins) TEAM_PAUSE();
         else TEAM_YIELD();
     }
     return 1;
@@ -132,7 +137,7 @@ static inline int team_wait_squad(TeamBarrier *team, long squad, long size)
 #ifdef TEAM_RELAY
     if (team->relay.holder >= 0 && size > 1) return relay_wait(team, squad);
 #endif
-    return team_meet(team, &team->squads[squad], size);
+    return size == 1 ? 1 : team_meet(team, &team->squads[squad], size);
 }
 
 #endif

@@ -4,9 +4,11 @@
 cdef extern from "team.h":
     enum:
         TEAM_LARGEST
+    ctypedef struct TeamMeeting:
+        pass
     ctypedef struct TeamBarrier:
         double* parts
-    void team_begin(TeamBarrier*, long) noexcept nogil
+    void team_begin(TeamBarrier*, long, TeamMeeting*, long, bint) noexcept nogil
     void team_break(TeamBarrier*) noexcept nogil
     void team_enter(TeamBarrier*) noexcept nogil
     void team_leave(TeamBarrier*) noexcept nogil
