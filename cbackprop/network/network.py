@@ -27,6 +27,7 @@ from cbackprop.network.layout import make_plan, views
 from cbackprop.network.parameters import Parameters
 from cbackprop.network.summary import Summary
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
+from cbackprop.running.ranks import ranks_of
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.history import History, Metric
 from cbackprop.training.record import FitState, Record
@@ -622,6 +623,7 @@ class Network(Savable, Forward, Parameters):
         callbacks: Sequence[Any] = (),
         trainable: Sequence[bool] | None = None,
         n_jobs: int | None = None,
+        comm: Any = None,
     ) -> History:
         """Train in place by gradient descent: batch, mini-batch or stochastic.
 
@@ -682,6 +684,10 @@ class Network(Savable, Forward, Parameters):
             clip_norm's length. None trains all.
         n_jobs : int or None, default=None
             Threads; None for as many as pay off.
+        comm : communicator, optional
+            Train together with the other processes of it, as mpi4py's ``MPI.COMM_WORLD``. Each
+            brings rows of its own; `batch_size`, `l2` and all that is recorded are of all rows.
+            See the page "Past one machine".
 
         Returns
         -------
@@ -738,29 +744,31 @@ class Network(Savable, Forward, Parameters):
         >>> history.best("evaluation_accuracy") > 0.9
         True
         """
-        return fit(
-            self,
-            X,
-            y,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=batch_size,
-            l2=l2,
-            l1=l1,
-            dropout=dropout,
-            dropout_schedule=dropout_schedule,
-            max_norm=max_norm,
-            sample_weight=sample_weight,
-            evaluation_data=evaluation_data,
-            metrics=metrics,
-            training_metrics=training_metrics,
-            gradient_norms=gradient_norms,
-            shuffle=shuffle,
-            random_state=random_state,
-            callbacks=callbacks,
-            trainable=trainable,
-            n_jobs=n_jobs,
-        )
+        with ranks_of(comm) as ranks:
+            return fit(
+                self,
+                X,
+                y,
+                optimizer=optimizer,
+                epochs=epochs,
+                batch_size=batch_size,
+                l2=l2,
+                l1=l1,
+                dropout=dropout,
+                dropout_schedule=dropout_schedule,
+                max_norm=max_norm,
+                sample_weight=sample_weight,
+                evaluation_data=evaluation_data,
+                metrics=metrics,
+                training_metrics=training_metrics,
+                gradient_norms=gradient_norms,
+                shuffle=shuffle,
+                random_state=random_state,
+                callbacks=callbacks,
+                trainable=trainable,
+                n_jobs=n_jobs,
+                ranks=ranks,
+            )
 
     # Showing.
 

@@ -20,6 +20,7 @@ from cbackprop.running.regularization import NONE, Regularization, check_dropout
 from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
+from cbackprop.training.over_ranks import OverRanks
 from cbackprop.training.undo import Undo
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
@@ -166,7 +167,9 @@ def passes(
     """
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
-    n = X.shape[0] if order is None else order.size
+    ranks, own = execution.ranks, X.shape[0] if order is None else order.size
+    sizes = ranks.gather(own)
+    n = sum(sizes)
     if drop_last and n > batch_size:
         n -= n % batch_size
     state = optimizer._ready(model.parameters)
@@ -185,14 +188,20 @@ def passes(
     of_rule = regularization.of_rule
     of_dropout = regularization.dropout_schedule if regularization.dropout else None
     scheduled = optimizer.is_scheduled or of_dropout is not None
-    step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
+    own_batch = -(-batch_size * own // n)  # of a mini-batch, this process's rows
+    step_flops = 3.0 * own_batch * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
     flops = step_flops * model.parameters.itemsize / 4
     threads = execution.threads(flops, alone=calls_python(model))
     clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
-    kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
-    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads, regularization)
+    given = model, X, data, optimizer, state, factors, batch_size, threads
+    steps: Any
+    if ranks.size > 1:
+        steps = OverRanks(*given, ranks, sizes)
+    else:
+        kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
+        steps = kind(*given, regularization)
     with Team(steps.n_threads) as team:
         for epoch in range(max_epochs):
             if rng is not None and order is not None:
@@ -200,6 +209,7 @@ def passes(
                 shuffle(rng, order)
             total, trained = 0.0, 0
             with blas_held_to_one_thread():
+                steps.epoch_begins()
                 if undo is not None and undo.is_waiting:
                     left = None
                     plain = factors is None and not scheduled
@@ -220,6 +230,7 @@ def passes(
                     loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss
                     trained += seen
+                total = steps.epoch_ended(total)
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)
 
@@ -245,7 +256,17 @@ class _Clock:
         return begin + first // self.batch_size, stop, self.total
 
 
-class _Whole:
+class _Steps:
+    """What an epoch begins and ends with: nothing, in one process."""
+
+    def epoch_begins(self) -> None:
+        pass
+
+    def epoch_ended(self, total: float) -> float:
+        return total
+
+
+class _Whole(_Steps):
     """Slices of whole mini-batches, each trained on in one compiled call."""
 
     def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, regular):
@@ -296,7 +317,7 @@ class _Whole:
         return loss
 
 
-class _Divided:
+class _Divided(_Steps):
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
 
     def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, _):

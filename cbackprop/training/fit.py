@@ -96,7 +96,15 @@ def lengths_of_gradients(
     """The length of each layer's gradient over all rows, or these; that of penalties included."""
     X, y, weight = data
     gradient = np.empty_like(model.parameters)
-    sweep = Sweep(model, X, y=y, sample_weight=weight, rows=rows, execution=execution)
+    sweep = Sweep(
+        model,
+        X,
+        y=y,
+        sample_weight=weight,
+        rows=rows,
+        execution=execution,
+        ranks=execution.ranks,
+    )
     sweep.loss_and_gradient(gradient, **regularization.penalties)
     starts = [*model.plan["weights"].tolist(), gradient.size]
     return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
@@ -161,7 +169,7 @@ def run_epochs(
             watch.is_safe = undo is not None and undo.is_due
             state.record = watch.trained(loss, perf_counter() - began)
             state.record = watch.judged()
-            if told.epoch_ended():
+            if any(execution.ranks.gather(told.epoch_ended(), "whether a callback stops")):
                 state.record = state.note(done=True)
             if undo is not None:
                 undo.finish()

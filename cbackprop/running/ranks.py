@@ -1,0 +1,308 @@
+"""Which processes train together: the ranks of a communicator, or one process alone?
+
+All that ranks say to each other goes through here, so that no one waits for a rank that has failed.
+Between two exchanges of objects (`Ranks.gather`) a number of sums may stand that is known before
+(`Ranks.sums`). So a rank that fails knows what the others wait for, takes part in it, and says what
+went wrong: then every rank raises that error. Where it cannot know, it ends all processes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from socket import gethostname
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cbackprop._version import __version__
+from cbackprop.running.differences import differences, shown
+
+NEEDED = ("Allreduce", "allgather", "Get_rank", "Get_size", "Abort")
+NO_SEED = 2**32
+
+
+class Alone:
+    """One process: there is nobody to talk to, and nothing is done."""
+
+    rank, size = 0, 1
+    neighbours = 1  # processes that share this one's cores, this one among them
+
+    def gather(self, mine: Any, what: str = "") -> list[Any]:
+        """What every rank says, in their order; of `what`, in a word, which all ask for."""
+        return [mine]
+
+    def total(self, vector: NDArray, number: float = 0.0) -> float:
+        """The sum of the ranks' vectors, in the place of this rank's; and that of numbers."""
+        return number
+
+    def sum(self, number: float) -> float:
+        """The sum of the ranks' numbers."""
+        return number
+
+    def first(self, thing: Any) -> Any:
+        """What rank 0 has, where unlike processors might differ in the last bit."""
+        return thing
+
+    def agree(self, what: Callable[[], Mapping[str, Any]]) -> None:
+        """An error on every rank if these are not the same on all, each by its name."""
+
+    def stack(self, rows: NDArray | None) -> Any:
+        """The rows of all ranks, those of rank 0 first."""
+        return rows
+
+    def generator(self, rng: np.random.RandomState) -> np.random.RandomState:
+        """What draws for this rank alone; `rng` itself, which is the same on all, goes on alike."""
+        return rng
+
+    def seed(self, random_state: Any) -> Any:
+        """`random_state`; where that is None, a seed that all ranks have."""
+        return random_state
+
+    def same_bits(self, *vectors: NDArray) -> None:
+        """Rank 0's numbers on every rank, should they differ."""
+
+    def tell(self, error: BaseException) -> None:
+        """Say that this rank has failed, if it is not said yet."""
+
+
+ALONE = Alone()
+
+
+class Ranks(Alone):
+    """The ranks of a communicator, such as mpi4py's.
+
+    Parameters
+    ----------
+    comm : object
+        With `Allreduce` (of arrays), `allgather` (of objects), `Get_rank`, `Get_size` and `Abort`.
+
+    Raises
+    ------
+    TypeError
+        If it has not all of these.
+    """
+
+    def __init__(self, comm: Any):
+        missing = [name for name in NEEDED if not callable(getattr(comm, name, None))]
+        if missing:
+            raise TypeError(
+                "comm must be a communicator, as mpi4py's MPI.COMM_WORLD, with the methods "
+                f"{', '.join(NEEDED)}: {comm!r} has no {', '.join(missing)}"
+            )
+        self.comm, self.rank, self.size = comm, int(comm.Get_rank()), int(comm.Get_size())
+        self._sums: Sums | None = None  # which the others wait with, if not with an object
+        self._inside = False  # a collective call that may have happened, or not
+        self._told: BaseException | None = None
+        self._interrupted = False
+
+    # What is said.
+
+    def gather(self, mine: Any, what: str = "") -> list[Any]:
+        if self._interrupted:
+            raise KeyboardInterrupt
+        everyone = self._exchange(None, mine, what)
+        ways = [{"the next thing to exchange": way} for _, _, way in everyone]
+        if said := differences(ways):
+            raise self._known_to_all(RuntimeError(f"the ranks have gone different ways: {said}"))
+        return [said for _, said, _ in everyone]
+
+    def _exchange(self, failure: tuple[str, str] | None, mine: Any, what: str = "") -> list[Any]:
+        """Everybody's failure and what else they say; an error if one has failed."""
+        self._inside = True
+        everyone = self.comm.allgather((failure, mine, what))
+        self._inside = False
+        failed = [(rank, one) for rank, (one, _, _) in enumerate(everyone) if one is not None]
+        if failed and failure is None:
+            raise self._known_to_all(_error_of(*failed[0]))
+        return everyone
+
+    def _known_to_all(self, error: BaseException) -> BaseException:
+        self._told = error
+        return error
+
+    def total(self, vector: NDArray, number: float = 0.0) -> float:
+        sums = self.sums(vector.size, vector.dtype)
+        numbers = sums.begin(1, number)
+        sums.mine[...] = vector
+        vector[...] = sums.add()
+        return sum(numbers)
+
+    def sums(self, size: int, dtype: Any) -> Sums:
+        """Vectors of this size that are added up again and again."""
+        return Sums(self, size, dtype)
+
+    def sum(self, number: float) -> float:
+        return sum(self.gather(number, "a sum"))
+
+    def first(self, thing: Any) -> Any:
+        return self.gather(thing if self.rank == 0 else None, "rank 0's")[0]
+
+    def agree(self, what: Callable[[], Mapping[str, Any]]) -> None:
+        mine = {name: shown(value) for name, value in what().items()}
+        everyone = self.gather(mine, "what they were told")
+        if said := differences(everyone):
+            raise self._known_to_all(
+                ValueError(f"the ranks that train together must be told the same, but {said}")
+            )
+
+    def stack(self, rows: NDArray | None) -> Any:
+        parts = [part for part in self.gather(rows, "rows") if part is not None]
+        return np.concatenate(parts) if parts else None
+
+    def generator(self, rng: np.random.RandomState) -> np.random.RandomState:
+        return np.random.RandomState([*rng.randint(NO_SEED, size=4, dtype=np.uint32), self.rank])
+
+    def seed(self, random_state: Any) -> Any:
+        if random_state is not None:
+            return random_state
+        return self.first(int(np.random.RandomState().randint(2**31)))
+
+    def same_bits(self, *vectors: NDArray) -> None:
+        prints = self.gather(
+            [zlib.crc32(np.ascontiguousarray(vector)) for vector in vectors], "bits"
+        )
+        for vector, *of_ranks in zip(vectors, *prints, strict=True):
+            if len(set(of_ranks)) > 1:
+                vector[...] = self.first(vector)
+
+    # Where one fails.
+
+    def tell(self, error: BaseException) -> None:
+        if error is self._told:
+            return
+        self._interrupted = False
+        try:
+            if self._inside:
+                raise RuntimeError("in the middle of an exchange")
+            if self._sums is not None:
+                self._sums.give_up()
+            self._exchange((type(error).__name__, str(error)), None)
+        except BaseException:
+            print(f"Rank {self.rank} of {self.size} has failed:", file=sys.stderr)
+            traceback.print_exception(error)
+            sys.stderr.flush()
+            self.comm.Abort(1)
+            raise
+        self._told = error
+
+    @contextmanager
+    def _as_one(self) -> Iterator[None]:
+        """All succeed, or all fail: whatever happens here, the others hear of it."""
+        with self._interrupts_noted():
+            try:
+                self._meet()
+                yield
+                self.gather(None, "the end")  # until here, one that has ended well can be told of others
+            except BaseException as error:
+                self.tell(error)
+                raise
+
+    def _meet(self) -> None:
+        """Versions must be the same; who has the same cores shares them."""
+        cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+        mine = {"cbackprop": __version__, "numpy": np.__version__}, gethostname(), set(cores)
+        everyone = self.gather(mine, "versions")
+        if said := differences([versions for versions, _, _ in everyone]):
+            raise self._known_to_all(RuntimeError(f"the ranks must have the same versions: {said}"))
+        self.neighbours = sum(
+            host == mine[1] and not mine[2].isdisjoint(theirs) for _, host, theirs in everyone
+        )
+
+    @contextmanager
+    def _interrupts_noted(self) -> Iterator[None]:
+        """Ctrl-C is noted until it can be said; a second one is raised at once."""
+        ours = threading.current_thread() is threading.main_thread()
+        ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if not ours:
+            yield
+            return
+
+        def note(number: int, frame: Any) -> None:
+            if self._interrupted:
+                signal.default_int_handler(number, frame)
+            self._interrupted = True
+
+        signal.signal(signal.SIGINT, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if self._interrupted:  # when all was said
+            raise KeyboardInterrupt
+
+
+class Sums:
+    """A vector of each rank, and their sum: `begin` says how often, and then `add` makes it.
+
+    Behind the vector's numbers stands one more, which is not 0 if a rank has failed.
+    """
+
+    def __init__(self, ranks: Ranks, size: int, dtype: Any):
+        self.ranks, self.left = ranks, 0
+        self._given, self._sum = np.zeros(size + 1, dtype), np.zeros(size + 1, dtype)
+        self.mine, self.sum = self._given[:-1], self._sum[:-1]
+
+    def begin(self, times: int, said: Any = None) -> list[Any]:
+        """What every rank says; behind that stand so many sums."""
+        everyone = self.ranks.gather(said, f"{times} sums of {self._sum.size}")
+        self.left = times
+        self.ranks._sums = self if times else None
+        return everyone
+
+    def add(self) -> NDArray:
+        """The sum of all ranks' `mine`, which is `sum`."""
+        if self.ranks._interrupted:
+            raise KeyboardInterrupt
+        if self._reduced():
+            self.ranks._exchange(None, None)
+        return self.sum
+
+    def give_up(self) -> None:
+        """Let the others' sum fail."""
+        self.mine[...], self._given[-1] = 0.0, 1.0
+        self._reduced()
+
+    def _reduced(self) -> bool:
+        """Whether a rank has failed."""
+        ranks = self.ranks
+        ranks._inside = True
+        ranks.comm.Allreduce(self._given, self._sum)
+        ranks._inside = False
+        self.left -= 1
+        failed = bool(self._sum[-1])
+        if failed or not self.left:
+            ranks._sums = None
+        return failed
+
+
+def _error_of(rank: int, failure: tuple[str, str]) -> BaseException:
+    """What a rank raises for another one's error: of the same type, if that is Python's own."""
+    kind, message = failure
+    if kind == "KeyboardInterrupt":
+        return KeyboardInterrupt(message)
+    known = getattr(__import__("builtins"), kind, None)
+    if known in (ValueError, TypeError, MemoryError, OSError, FloatingPointError, RuntimeError):
+        return known(f"on rank {rank}: {message}")
+    return RuntimeError(f"on rank {rank}: {kind}: {message}")
+
+
+@contextmanager
+def ranks_of(comm: Any) -> Iterator[Alone]:
+    """Those of a communicator, whose work here is of one piece; without one, a process alone."""
+    if comm is None or isinstance(comm, Alone):
+        yield ALONE if comm is None else comm
+        return
+    ranks = Ranks(comm)
+    if ranks.size == 1:
+        yield ALONE
+        return
+    with ranks._as_one():
+        yield ranks
