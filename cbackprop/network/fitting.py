@@ -40,7 +40,7 @@ class Trainable(Model, Protocol):
 
     def _check_y(self, y, X) -> NDArray: ...
 
-    def _check_weight(self, sample_weight, X) -> NDArray | None: ...
+    def _check_weight(self, sample_weight, X, *, elsewhere: bool) -> NDArray | None: ...
 
     def _predict(self, X, execution: Execution) -> NDArray: ...
 
@@ -75,7 +75,7 @@ def fit(
     ranks.agree(
         lambda: {
             "the network": network,
-            "its parameters' content": network.parameters,
+            "what one random_state draws alike, the network's parameters,": network.parameters,
             "optimizer": optimizer,
             "the optimizer's n_steps": 0 if optimizer is None else optimizer.n_steps,
             "the optimizer's state": None if optimizer is None else optimizer.state,
@@ -99,7 +99,10 @@ def fit(
     execution = Execution(n_jobs, ranks)
     rows = network._check_X(X)
     targets = network._check_y(y, rows)
-    data = rows, targets, network._check_weight(sample_weight, rows)
+    weight = network._check_weight(sample_weight, rows, elsewhere=ranks.size > 1)
+    if weight is not None and not ranks.sum(float(weight.any())):
+        raise ValueError("sample_weight must not be zero for every row of all ranks")
+    data = rows, targets, weight
     check_integer("epochs", epochs, at_least=1)
     n_rows = sum(ranks.gather(rows.shape[0]))
     if batch_size is None:
@@ -174,6 +177,7 @@ def fit(
         )
         if regularization.dropout:
             state.mask_seed = draw_seed(check_random_state(random_state))
+        ranks.move_on(check_random_state(random_state))
         listeners = together.enter_context(
             listening(network, state, check_callbacks(callbacks), X=X, y=y)
         )

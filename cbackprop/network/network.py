@@ -851,5 +851,5 @@ class Network(Savable, Forward, Parameters):
             y, X, n_outputs, self.output_activation, self.loss_function, self.dtype
         )
 
-    def _check_weight(self, sample_weight, X) -> NDArray | None:
-        return check_weight(sample_weight, X, self.dtype)
+    def _check_weight(self, sample_weight, X, *, elsewhere: bool = False) -> NDArray | None:
+        return check_weight(sample_weight, X, self.dtype, elsewhere=elsewhere)

@@ -16,18 +16,22 @@ LONGEST = 60  # of a value that is shown
 def shown(value: Any) -> str:
     """A value in words that are the same in every process if the value is."""
     if isinstance(value, np.random.RandomState):
-        state = value.get_state(legacy=False)["state"]
-        return f"a generator in state {zlib.crc32(repr((state['key'].tolist(), state['pos'])).encode()):08x}"
+        _, key, place, *_ = value.get_state()
+        return f"a generator in state {_checksum(key)}-{place}"
     if isinstance(value, np.ndarray) and value.size > 8:
-        content = value.tolist() if value.dtype.hasobject else value.tobytes()
-        return f"an array {value.shape} with the checksum {zlib.crc32(repr(content).encode()):08x}"
+        return f"an array {value.shape} with the checksum {_checksum(value)}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key!r}: {shown(value[key])}" for key in value) + "}"
     if isinstance(value, list | tuple):
-        return f"{type(value).__name__}({', '.join(map(shown, value))})"
+        return f"[{', '.join(map(shown, value))}]"
     if callable(value) and hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     return ADDRESS.sub("", repr(value))
+
+
+def _checksum(array: Any) -> str:
+    content = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
+    return f"{zlib.crc32(content):08x}"
 
 
 def differences(everyone: Sequence[Mapping[str, Any]]) -> str:

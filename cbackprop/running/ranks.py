@@ -59,8 +59,11 @@ class Alone:
         return rows
 
     def generator(self, rng: np.random.RandomState) -> np.random.RandomState:
-        """What draws for this rank alone; `rng` itself, which is the same on all, goes on alike."""
+        """What draws for this rank alone; `rng`, which is the same on all, stays as it is."""
         return rng
+
+    def move_on(self, rng: np.random.RandomState) -> None:
+        """Let the next `generator` of `rng` be another one."""
 
     def seed(self, random_state: Any) -> Any:
         """`random_state`; where that is None, a seed that all ranks have."""
@@ -158,7 +161,12 @@ class Ranks(Alone):
         return np.concatenate(parts) if parts else None
 
     def generator(self, rng: np.random.RandomState) -> np.random.RandomState:
-        return np.random.RandomState([*rng.randint(NO_SEED, size=4, dtype=np.uint32), self.rank])
+        same = np.random.RandomState()
+        same.set_state(rng.get_state())
+        return np.random.RandomState([*same.randint(NO_SEED, size=4, dtype=np.uint32), self.rank])
+
+    def move_on(self, rng: np.random.RandomState) -> None:
+        rng.randint(NO_SEED, dtype=np.uint32)
 
     def seed(self, random_state: Any) -> Any:
         if random_state is not None:
@@ -166,9 +174,7 @@ class Ranks(Alone):
         return self.first(int(np.random.RandomState().randint(2**31)))
 
     def same_bits(self, *vectors: NDArray) -> None:
-        prints = self.gather(
-            [zlib.crc32(np.ascontiguousarray(vector)) for vector in vectors], "bits"
-        )
+        prints = self.gather([zlib.crc32(vector.tobytes()) for vector in vectors], "bits")
         for vector, *of_ranks in zip(vectors, *prints, strict=True):
             if len(set(of_ranks)) > 1:
                 vector[...] = self.first(vector)
@@ -200,7 +206,9 @@ class Ranks(Alone):
             try:
                 self._meet()
                 yield
-                self.gather(None, "the end")  # until here, one that has ended well can be told of others
+                self.gather(
+                    None, "the end"
+                )  # until here, one that has ended well can be told of others
             except BaseException as error:
                 self.tell(error)
                 raise

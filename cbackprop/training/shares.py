@@ -10,6 +10,7 @@ makes the same steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +51,7 @@ def order_of_rows(sizes: Sequence[int], batch_size: int) -> NDArray[np.int64]:
     return np.concatenate(
         [
             np.arange(start + first, start + last)
-            for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+            for begin, end in pairwise(bounds)
             for start, first, last in zip(starts, begin, end, strict=True)
         ]
     )
@@ -62,7 +63,7 @@ def _counts(n: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
     many = np.maximum(n, 1)
     while (off := ends - at.sum(axis=1)).any():
         steps = np.arange(len(ends))
-        if (off > 0).any():  # the next row is that of the smallest place, of equals the first rank's
+        if (off > 0).any():  # next is the smallest place, of equals the first rank's
             nexts = np.where(at < n, (at + 0.5) / many, np.inf)
             at[steps[off > 0], nexts.argmin(axis=1)[off > 0]] += 1
         if (off < 0).any():
