@@ -22,9 +22,9 @@ def mpiexec():
     return found
 
 
-def launch(n, script, *arguments, before=(), cwd=None):
+def launch(n, script, *arguments, cwd=None):
     """The finished process of `mpiexec -n` with one of tests/scripts."""
-    command = [mpiexec(), "-n", str(n), sys.executable, "-P", *before]
+    command = [mpiexec(), "-n", str(n), sys.executable, "-P", "-m", "mpi4py"]
     command += [str(SCRIPTS / script), *map(str, arguments)]
     one_thread = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     environment = {**os.environ, **one_thread, "PYTHONPATH": str(SCRIPTS.parent)}

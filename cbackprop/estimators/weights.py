@@ -58,13 +58,13 @@ def _weights(estimator, X, y, sample_weight, incremental, counted, ranks) -> Any
         if sample_weight is None:
             return None
         check_given("sample_weight", sample_weight)
-        return _check_sample_weight(sample_weight, X)
+        return _checked(sample_weight, X, ranks)
     counted = y if counted is None else counted
     weight = _of_classes(estimator, class_weight, y, counted, incremental, ranks)
     if sample_weight is not None:
         check_given("sample_weight", sample_weight)
         # In float64: rounded once, after the product, as a weight that is given as a whole.
-        given = _check_sample_weight(sample_weight, X, dtype=np.float64)
+        given = _checked(sample_weight, X, ranks, dtype=np.float64)
         given = check_sign(given, elsewhere=ranks.size > 1)
         weight = weight * given
     if not ranks.sum(float(weight.any())):
@@ -73,6 +73,13 @@ def _weights(estimator, X, y, sample_weight, incremental, counted, ranks) -> Any
             "of zero for every row"
         )
     return weight
+
+
+def _checked(sample_weight: Any, X: Any, ranks: Alone, **options: Any) -> NDArray:
+    """As scikit-learn checks it; all zero, where other ranks have rows."""
+    if ranks.size > 1 and not np.any(np.asarray(sample_weight)):
+        return 0.0 * _check_sample_weight(np.ones(np.shape(sample_weight)), X, **options)
+    return _check_sample_weight(sample_weight, X, **options)
 
 
 def _of_classes(

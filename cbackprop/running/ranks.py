@@ -8,6 +8,7 @@ went wrong: then every rank raises that error. Where it cannot know, it ends all
 
 from __future__ import annotations
 
+import builtins
 import os
 import signal
 import sys
@@ -27,6 +28,8 @@ from cbackprop.running.differences import differences, shown
 
 NEEDED = ("Allreduce", "allgather", "Get_rank", "Get_size", "Abort")
 NO_SEED = 2**32
+# Python's own errors that are made of a message alone.
+SIMPLE = ValueError, TypeError, MemoryError, OSError, ArithmeticError, RuntimeError
 
 
 class Alone:
@@ -296,8 +299,8 @@ def _error_of(rank: int, failure: tuple[str, str]) -> BaseException:
     kind, message = failure
     if kind == "KeyboardInterrupt":
         return KeyboardInterrupt(message)
-    known = getattr(__import__("builtins"), kind, None)
-    if known in (ValueError, TypeError, MemoryError, OSError, FloatingPointError, RuntimeError):
+    known = getattr(builtins, kind, None)
+    if isinstance(known, type) and issubclass(known, SIMPLE) and "Unicode" not in kind:
         return known(f"on rank {rank}: {message}")
     return RuntimeError(f"on rank {rank}: {kind}: {message}")
 

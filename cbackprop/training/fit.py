@@ -171,6 +171,7 @@ def run_epochs(
             state.record = watch.judged()
             if any(execution.ranks.gather(told.epoch_ended(), "whether a callback stops")):
                 state.record = state.note(done=True)
+            execution.ranks.same_bits(model.parameters)  # whatever one rank's callbacks do
             if undo is not None:
                 undo.finish()
             if state.done:

@@ -327,7 +327,9 @@ def test_public_methods_have_sklearns_signatures(kind):
             expected = inspect.signature(theirs).parameters
             added = set()
             if name == "fit":
-                added = {"X_val", "y_val", "sample_weight_val", "groups", "callbacks"}
+                added = {"X_val", "y_val", "sample_weight_val", "groups", "callbacks", "comm"}
+            if name == "partial_fit":
+                added = {"comm"}
             if name == "set_fit_request":
                 added = {"X_val", "y_val", "sample_weight_val", "groups"}
             parameters = inspect.signature(ours).parameters

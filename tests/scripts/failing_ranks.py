@@ -1,4 +1,4 @@
-"""What every rank hears when one is wrong, case after case; the first of all failures is printed."""
+"""What every rank hears when one is wrong, case after case."""
 
 import os
 import signal
@@ -100,4 +100,8 @@ for name, case in CASES.items():
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     ended = fit(max_iter=50, callbacks=[interrupt])
-print(f"interrupted | {rank} | {ended.n_iter_} {ended.coefs_[0].sum()!r} {caught[-1].message}")
+for at, one in enumerate(
+    comm.allgather(f"{ended.n_iter_} {ended.coefs_[0].sum()!r} {caught[-1].message}")
+):
+    if rank == 0:
+        print(f"interrupted | {at} | {one}", flush=True)
