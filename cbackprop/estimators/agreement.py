@@ -33,7 +33,7 @@ def as_one(method: Callable) -> Callable:
 
 
 def told_to(
-    estimator: Any, given: Any, incremental: bool, classes: Any = None
+    estimator: Any, given: Any, incremental: bool = False, classes: Any = None
 ) -> Mapping[str, Any]:
     """What the call of each rank is told, and where its model stands."""
     parameters = estimator.get_params(deep=False)

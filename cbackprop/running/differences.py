@@ -29,6 +29,11 @@ def shown(value: Any) -> str:
     return ADDRESS.sub("", repr(value))
 
 
+def checksum_of(*things: Any) -> str:
+    """What is the same in every process if these are, and hardly otherwise."""
+    return f"{zlib.crc32(shown(things).encode()):08x}"
+
+
 def _checksum(array: Any) -> str:
     content = repr(array.tolist()).encode() if array.dtype.hasobject else array.tobytes()
     return f"{zlib.crc32(content):08x}"
