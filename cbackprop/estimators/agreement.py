@@ -24,9 +24,9 @@ def as_one(method: Callable) -> Callable:
 
     @wraps(method)
     def fit(self: Any, *arguments: Any, comm: Any = None, **options: Any) -> Any:
-        if comm is None:
+        if comm is None and "sync_every" not in options:
             return method(self, *arguments, **options)
-        with ranks_of(comm) as ranks:
+        with ranks_of(comm, options.get("sync_every", 1)) as ranks:
             return method(self, *arguments, comm=ranks, **options)
 
     return fit

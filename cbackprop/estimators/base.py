@@ -75,8 +75,12 @@ class MLP(
 
     _targets: ClassVar[Targets]
     # For the one call of fit: meta-estimators have nothing to route.
-    __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED, "comm": UNUSED}
-    __metadata_request__partial_fit: ClassVar[dict] = {"comm": UNUSED}
+    __metadata_request__fit: ClassVar[dict] = {
+        "callbacks": UNUSED,
+        "comm": UNUSED,
+        "sync_every": UNUSED,
+    }
+    __metadata_request__partial_fit: ClassVar[dict] = {"comm": UNUSED, "sync_every": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(run.ACTIVATIONS)), Activation, "array-like"],
@@ -187,6 +191,7 @@ class MLP(
         groups=None,
         callbacks=None,
         comm=None,
+        sync_every=1,
     ):
         """Fit the model to data.
 
@@ -215,6 +220,9 @@ class MLP(
             Fit together with the other processes of it, as mpi4py's ``MPI.COMM_WORLD``: see the
             page "Past one machine". Each brings rows of its own; `batch_size`, classes, scores and
             all that is recorded are of all rows, and so is the model that every process has then.
+        sync_every : int, default=1
+            For slow links: make so many steps on one's own rows before all processes take the mean
+            of their parameters; 1 makes every step together, and the model that of one process.
 
         Returns
         -------
@@ -302,6 +310,11 @@ class MLP(
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if ranks.sync_every > 1 and self.solver == "lbfgs":
+            raise ValueError(
+                f"sync_every={ranks.sync_every} is for solver='sgd' and 'adam': 'lbfgs' makes no "
+                "steps on some rows"
+            )
         if averaging_of(self) is not None and self.solver == "lbfgs":
             raise ValueError(
                 "solver='lbfgs' does not average parameters, which ema_decay and swa_epochs ask "

@@ -370,7 +370,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
     @as_one
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, classes=None, *, comm=None):
+    def partial_fit(self, X, y, sample_weight=None, classes=None, *, comm=None, sync_every=1):
         """One epoch over the given data, going on from the parameters at hand.
 
         Parameters
@@ -386,6 +386,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
             are known by now; later calls may name more.
         comm : communicator, default=None
             Make this epoch together with the other processes of it, as in `fit`.
+        sync_every : int, default=1
+            As in `fit`.
 
         Returns
         -------

@@ -368,7 +368,7 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     @as_one
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, *, comm=None):
+    def partial_fit(self, X, y, sample_weight=None, *, comm=None, sync_every=1):
         """One epoch over the given data, going on from the parameters at hand.
 
         Parameters
@@ -382,6 +382,8 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
             Weights of the rows.
         comm : communicator, default=None
             Make this epoch together with the other processes of it, as in `fit`.
+        sync_every : int, default=1
+            As in `fit`.
 
         Returns
         -------

@@ -624,6 +624,7 @@ class Network(Savable, Forward, Parameters):
         trainable: Sequence[bool] | None = None,
         n_jobs: int | None = None,
         comm: Any = None,
+        sync_every: int = 1,
     ) -> History:
         """Train in place by gradient descent: batch, mini-batch or stochastic.
 
@@ -688,6 +689,9 @@ class Network(Savable, Forward, Parameters):
             Train together with the other processes of it, as mpi4py's ``MPI.COMM_WORLD``. Each
             brings rows of its own; `batch_size`, `l2` and all that is recorded are of all rows.
             See the page "Past one machine".
+        sync_every : int, default=1
+            For slow links: make so many steps on one's own rows before all processes take the mean
+            of their parameters; 1 makes every step together, and the model that of one process.
 
         Returns
         -------
@@ -744,7 +748,7 @@ class Network(Savable, Forward, Parameters):
         >>> history.best("evaluation_accuracy") > 0.9
         True
         """
-        with ranks_of(comm) as ranks:
+        with ranks_of(comm, sync_every) as ranks:
             return fit(
                 self,
                 X,

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from cbackprop._version import __version__
 from cbackprop.running.differences import differences, shown
+from cbackprop.validation.checks import check_integer
 
 NEEDED = ("Allreduce", "allgather", "Get_rank", "Get_size", "Abort")
 NO_SEED = 2**32
@@ -37,6 +38,7 @@ class Alone:
 
     rank, size = 0, 1
     neighbours = 1  # processes that share this one's cores, this one among them
+    sync_every = 1  # steps after which they come together
 
     def gather(self, mine: Any, what: str = "") -> list[Any]:
         """What every rank says, in their order; of `what`, in a word, which all ask for."""
@@ -89,6 +91,8 @@ class Ranks(Alone):
     ----------
     comm : object
         With `Allreduce` (of arrays), `allgather` (of objects), `Get_rank`, `Get_size` and `Abort`.
+    sync_every : int
+        After how many steps of their own they come together; 1: every step is of all.
 
     Raises
     ------
@@ -96,7 +100,7 @@ class Ranks(Alone):
         If it has not all of these.
     """
 
-    def __init__(self, comm: Any):
+    def __init__(self, comm: Any, sync_every: int = 1):
         missing = [name for name in NEEDED if not callable(getattr(comm, name, None))]
         if missing:
             raise TypeError(
@@ -104,6 +108,7 @@ class Ranks(Alone):
                 f"{', '.join(NEEDED)}: {comm!r} has no {', '.join(missing)}"
             )
         self.comm, self.rank, self.size = comm, int(comm.Get_rank()), int(comm.Get_size())
+        self.sync_every = sync_every
         self._sums: Sums | None = None  # which the others wait with, if not with an object
         self._inside = False  # a collective call that may have happened, or not
         self._told: BaseException | None = None
@@ -217,12 +222,13 @@ class Ranks(Alone):
                 raise
 
     def _meet(self) -> None:
-        """Versions must be the same; who has the same cores shares them."""
+        """Versions, for one, must be the same; who has the same cores shares them."""
         cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
-        mine = {"cbackprop": __version__, "numpy": np.__version__}, gethostname(), set(cores)
+        versions = {"cbackprop": __version__, "numpy": np.__version__}
+        mine = {**versions, "sync_every": self.sync_every}, gethostname(), set(cores)
         everyone = self.gather(mine, "versions")
-        if said := differences([versions for versions, _, _ in everyone]):
-            raise self._known_to_all(RuntimeError(f"the ranks must have the same versions: {said}"))
+        if said := differences([same for same, _, _ in everyone]):
+            raise self._known_to_all(RuntimeError(f"the ranks must have the same: {said}"))
         self.neighbours = sum(
             host == mine[1] and not mine[2].isdisjoint(theirs) for _, host, theirs in everyone
         )
@@ -306,12 +312,18 @@ def _error_of(rank: int, failure: tuple[str, str]) -> BaseException:
 
 
 @contextmanager
-def ranks_of(comm: Any) -> Iterator[Alone]:
+def ranks_of(comm: Any, sync_every: Any = 1) -> Iterator[Alone]:
     """Those of a communicator, whose work here is of one piece; without one, a process alone."""
-    if comm is None or isinstance(comm, Alone):
-        yield ALONE if comm is None else comm
+    check_integer("sync_every", sync_every, at_least=1)
+    if comm is None:
+        if sync_every != 1:
+            raise ValueError(f"sync_every={sync_every} goes with comm, and there is none")
+        yield ALONE
         return
-    ranks = Ranks(comm)
+    if isinstance(comm, Alone):
+        yield comm
+        return
+    ranks = Ranks(comm, int(sync_every))
     if ranks.size == 1:
         yield ALONE
         return

@@ -20,7 +20,7 @@ from cbackprop.running.regularization import NONE, Regularization, check_dropout
 from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
-from cbackprop.training.over_ranks import OverRanks
+from cbackprop.training.over_ranks import LocalSteps, OverRanks
 from cbackprop.training.undo import Undo
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
@@ -198,7 +198,7 @@ def passes(
     given = model, X, data, optimizer, state, factors, batch_size, threads
     steps: Any
     if ranks.size > 1:
-        steps = OverRanks(*given, ranks, sizes)
+        steps = (OverRanks if ranks.sync_every == 1 else LocalSteps)(*given, ranks, sizes)
     else:
         kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
         steps = kind(*given, regularization)

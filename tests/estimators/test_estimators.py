@@ -327,9 +327,10 @@ def test_public_methods_have_sklearns_signatures(kind):
             expected = inspect.signature(theirs).parameters
             added = set()
             if name == "fit":
-                added = {"X_val", "y_val", "sample_weight_val", "groups", "callbacks", "comm"}
+                added = {"X_val", "y_val", "sample_weight_val", "groups", "callbacks"}
+                added |= {"comm", "sync_every"}
             if name == "partial_fit":
-                added = {"comm"}
+                added = {"comm", "sync_every"}
             if name == "set_fit_request":
                 added = {"X_val", "y_val", "sample_weight_val", "groups"}
             parameters = inspect.signature(ours).parameters

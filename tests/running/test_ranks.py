@@ -23,7 +23,7 @@ def test_ranks_fit_what_one_process_fits(n, figure):
 
 def test_promises_of_a_fit_by_several_ranks():
     said = output(3, "ranks_together.py")
-    assert said.split()[-1] == "test_a_network_goes_on_with_its_optimizer"
+    assert said.split()[-1].startswith("test_means_every_few_steps")
 
 
 def test_sixteen_ranks_on_two_cores():
@@ -80,6 +80,11 @@ def test_without_a_communicator_there_is_one_rank():
 def test_what_is_no_communicator_is_an_error():
     with pytest.raises(TypeError, match=r"comm must be a communicator.*Allreduce"):
         Network([2, 1]).fit(np.eye(2), np.ones(2), comm="world")
+
+
+def test_coming_together_takes_others():
+    with pytest.raises(ValueError, match="sync_every=3 goes with comm"):
+        Network([2, 1]).fit(np.eye(2), np.ones(2), sync_every=3)
 
 
 def test_rows_of_unequal_ranks_alternate_as_evenly_as_they_can(figure):

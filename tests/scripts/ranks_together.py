@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from cbackprop import SGD, Checkpoint, MLPClassifier, MLPRegressor, Network
+from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network
 from cbackprop.callbacks import Callback
 from cbackprop.callbacks.protocol import state_of
 from cbackprop.training.shares import order_of_rows
@@ -211,6 +211,35 @@ def test_a_network_goes_on_with_its_optimizer():
             everything[order], targets[order], optimizer=optimizers[1], batch_size=20, shuffle=False
         )
     assert np.abs(made[0].parameters - made[1].parameters).max() < 1e-12
+
+
+def test_means_every_few_steps_are_the_means_of_steps_of_ones_own():
+    rows = np.random.RandomState(rank).randn(40, 4)
+    targets = rows[:, :2] ** 2
+    given = {"batch_size": 5 * size, "shuffle": False, "l2": 0.0}
+    together = Network([4, 5, 2], random_state=0)
+    for optimizer, kind in ((SGD(0.1, momentum=0.9), SGD), (Adam(0.01), Adam)):
+        together = Network([4, 5, 2], random_state=0)
+        together.fit(rows, targets, epochs=2, optimizer=optimizer, comm=comm, sync_every=3, **given)
+        own = Network([4, 5, 2], random_state=0)
+        its = SGD(0.1, momentum=0.9) if kind is SGD else Adam(0.01)
+        for _ in range(2):
+            for first, last in ((0, 15), (15, 30), (30, 40)):  # of 8 steps
+                part = slice(first, last)
+                own.fit(
+                    rows[part], targets[part], epochs=1, optimizer=its, batch_size=5, shuffle=False
+                )
+                own.parameters = np.mean(comm.allgather(own.parameters), axis=0)
+                its.state = np.mean(comm.allgather(its.state), axis=0)
+        bits(together)
+        assert np.abs(together.parameters - own.parameters).max() < 1e-13
+    model = classifier(dropout=0.2, early_stopping=True, solver="adam")
+    bits(model.fit(X, y, np.arange(len(y)) % 3 > 0, comm=comm, sync_every=4))
+    same(model.loss_curve_)
+    for options in ({"sync_every": 0}, {"sync_every": 2.5}):
+        with contextlib.suppress(ValueError, TypeError):
+            classifier().fit(X, y, comm=comm, **options)
+            raise AssertionError(options)
 
 
 for name, test in [*globals().items()]:
