@@ -301,14 +301,19 @@ class Sums:
 
 
 def _error_of(rank: int, failure: tuple[str, str]) -> BaseException:
-    """What a rank raises for another one's error: of the same type, if that is Python's own."""
+    """What a rank raises for another one's error."""
     kind, message = failure
     if kind == "KeyboardInterrupt":
         return KeyboardInterrupt(message)
+    return error_named(kind, message, f"on rank {rank}: ")
+
+
+def error_named(kind: str, message: str, where: str = "") -> BaseException:
+    """Another process's error: of the same type, if that is Python's own."""
     known = getattr(builtins, kind, None)
     if isinstance(known, type) and issubclass(known, SIMPLE) and "Unicode" not in kind:
-        return known(f"on rank {rank}: {message}")
-    return RuntimeError(f"on rank {rank}: {kind}: {message}")
+        return known(f"{where}{message}")
+    return RuntimeError(f"{where}{kind}: {message}")
 
 
 @contextmanager

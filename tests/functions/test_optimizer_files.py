@@ -6,8 +6,7 @@ from methods import LAYERS, METHODS, trained
 
 import cbackprop
 from cbackprop import Adam, AdamW, Checkpoint, Network
-from cbackprop.container import ModelFileError
-from cbackprop.files import container, registry
+from cbackprop.files import ModelFileError, container, registry
 from cbackprop.schedules import (
     Constant,
     Cosine,
