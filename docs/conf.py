@@ -20,6 +20,7 @@ EXAMPLES = [
     "plot_reference.py",
     "plot_saturation.py",
     "plot_ways_to_descend.py",
+    "ranks.py",
     "occupancy.py",
     "book_mnist.py",
 ]

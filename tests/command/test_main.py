@@ -55,13 +55,14 @@ def refused(arguments, capsys):
 # The command line.
 
 
-def test_help_explains_both_commands(capsys):
+def test_help_explains_all_commands(capsys):
     with pytest.raises(SystemExit) as exit:
         main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert exit.value.code == 0
     assert "demo Train a network on scikit-learn's handwritten digits" in text
     assert "info Print what a bug report needs" in text
+    assert "plan Print how much of several machines is to be expected" in text
 
 
 def test_demos_help_gives_ranges_and_defaults(capsys):

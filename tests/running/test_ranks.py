@@ -1,6 +1,7 @@
 """Fits by several processes under mpiexec: the model of one process, one error for all."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +29,13 @@ def test_promises_of_a_fit_by_several_ranks():
 
 def test_sixteen_ranks_on_two_cores():
     output(16, "many_ranks.py")
+
+
+def test_the_example_runs_by_two_ranks_and_by_one():
+    example = Path(__file__).parents[2] / "examples" / "ranks.py"
+    said = output(2, example)
+    assert said.startswith("2 processes")
+    assert float(said.split()[-1]) > 0.9
 
 
 def test_one_error_reaches_every_rank(figure):
