@@ -73,12 +73,23 @@ def steps(name, ranks, threads, share=1):
     rng = np.random.RandomState(0)
     X = rng.randn(n // share, sizes[0]).astype(np.float32)
     squared = name == "B"
-    y = rng.randn(len(X), 2).astype(np.float32) if squared else rng.randint(0, sizes[-1], len(X)).astype(np.int32)
+    y = (
+        rng.randn(len(X), 2).astype(np.float32)
+        if squared
+        else rng.randint(0, sizes[-1], len(X)).astype(np.int32)
+    )
     kind = {} if squared else {"output_activation": "softmax", "loss": "log_loss"}
     network = Network(sizes, dtype=np.float32, random_state=0, **kind)
     execution = Execution(threads) if ranks is None else Execution(threads, ranks)
     run = passes(
-        network, X, y, Adam(1e-4), batch_size=batch_size, max_epochs=10**6, rng=None, execution=execution
+        network,
+        X,
+        y,
+        Adam(1e-4),
+        batch_size=batch_size,
+        max_epochs=10**6,
+        rng=None,
+        execution=execution,
     )
     return lambda: next(run), -(-n // batch_size)
 
@@ -132,7 +143,9 @@ def main():
                 while not request.Test():
                     time.sleep(0.02)
         if rank == 0:
-            say(f"| {name} | {together:,.0f} | {reduced:,.0f} | {alone[size]:,.0f} | {alone[1]:,.0f} |")
+            say(
+                f"| {name} | {together:,.0f} | {reduced:,.0f} | {alone[size]:,.0f} | {alone[1]:,.0f} |"
+            )
     if rank == 0:
         say("\n| | in one compiled call | from Python |\n|---|---:|---:|")
         for name in ("B", "C"):
@@ -142,15 +155,21 @@ def main():
             say(f"| {name} | {plain:.1f} | {two:.1f} |")
             del called
         say("\n| D, a rank's share of | 1 | 2 | 4 | 8 | 16 ranks |\n|---|---:|---:|---:|---:|---:|")
-        shares = [microseconds(*steps("D", Ranks(Pretended(n)) if n > 1 else None, 1, n), repeats) for n in (1, 2, 4, 8, 16)]
+        shares = [
+            microseconds(*steps("D", Ranks(Pretended(n)) if n > 1 else None, 1, n), repeats)
+            for n in (1, 2, 4, 8, 16)
+        ]
         say("| measured | " + " | ".join(f"{share:,.0f}" for share in shares) + " |")
         parameters = n_parameters(WORKLOADS["D"][0])
         speed = 6 * parameters * WORKLOADS["D"][1] / shares[0] / 1e3
         expected = [
-            step_seconds(n, parameters, WORKLOADS["D"][1], LINKS["InfiniBand"], gigaflops=speed) * 1e6
+            step_seconds(n, parameters, WORKLOADS["D"][1], LINKS["InfiniBand"], gigaflops=speed)
+            * 1e6
             for n in (1, 2, 4, 8, 16)
         ]
-        say("| estimated, with InfiniBand | " + " | ".join(f"{one:,.0f}" for one in expected) + " |")
+        say(
+            "| estimated, with InfiniBand | " + " | ".join(f"{one:,.0f}" for one in expected) + " |"
+        )
         comm.Ibarrier().Wait()
     else:
         request = comm.Ibarrier()

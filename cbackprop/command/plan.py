@@ -19,6 +19,7 @@ def plan(
 ) -> int:
     """Print the efficiency that is to be expected, by nodes and links."""
     parameters = n_parameters(layer_sizes)
+    links = list(LINKS.values())
     settings = {"gigaflops": gigaflops, "sync_every": sync_every}
     sizes = "-".join(map(str, layer_sizes))
     print(f"{sizes}, {parameters:,} parameters, mini-batches of {batch_size:,} rows of all nodes,")
@@ -27,9 +28,7 @@ def plan(
     print("Efficiency: the speed, by that of one node times their number.\n")
     print("nodes   rows a node" + "".join(f"{name:>12}" for name in LINKS))
     for n in nodes:
-        shares = [
-            efficiency(n, parameters, batch_size, link, **settings) for link in LINKS.values()
-        ]
+        shares = [efficiency(n, parameters, batch_size, link, **settings) for link in links]
         row = "".join(f"{100 * share:>10.0f} %" for share in shares)
         print(f"{n:>5}{-(-batch_size // n):>14,}{row}")
     print(f"\nRows of a mini-batch, of all nodes, for {GOOD:.0%} on that many:")

@@ -68,7 +68,7 @@ class Sweep:
             few = self.n_rows <= FEWEST_ROWS  # one block, however large the network
             block_rows = self.n_rows if few else rows_of_a_block(self.plan, X, passes)
         self.block_rows = max(1, min(block_rows, self.n_rows))
-        self.small = self.n_rows * per_row < SMALL_FLOPS
+        self.small, self.slice_rows = self.n_rows * per_row < SMALL_FLOPS, 0
         if not self.small and dense and self.n_rows * per_row < SOME_FLOPS:
             products = map(mul, self.plan["n_in"].tolist(), self.plan["n_out"].tolist())
             self.small = 2.0 * self.n_rows * max(products) < SMALL_FLOPS
@@ -119,9 +119,10 @@ class Sweep:
         stop = self.n_rows if last is None else last
         if first == stop:  # one of several ranks may have none
             return 0.0
-        if self.small:
-            return work(0, first, stop)
         n = len(self.tasks)
+        alone = n == 1 and team is not None and stop - first <= self.slice_rows  # BLAS is held
+        if self.small or alone:
+            return work(0, first, stop)
         bounds = [first + (stop - first) * i // n for i in range(n + 1)]
 
         def call(barrier: run.Barrier, thread: int) -> float:

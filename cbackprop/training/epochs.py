@@ -223,9 +223,13 @@ def passes(
                         undo.copy()
                     else:
                         total, trained = left, n
+                rule = None
                 for first in range(trained, n, steps.rows):
                     last = min(n, first + steps.rows)
-                    rule = optimizer._rule(**of_rule)
+                    if rule is None:
+                        rule = optimizer._rule(**of_rule)
+                    else:
+                        rule["step"] = optimizer.n_steps
                     numbers = optimizer._numbers(*clock.steps(epoch, first, last), of_dropout)
                     loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss

@@ -48,6 +48,7 @@ class OverRanks:
         self.sweep = Sweep(model, X, execution=Execution(n_threads), **data)
         self.optimizer, self.state, self.rows = optimizer, state, batch_size
         self.n_threads, self.factors = len(self.sweep.tasks), factors
+        self.alone = run.Barrier(1)
         self.ranks = ranks
         bounds = bounds_of_steps(sizes, batch_size)
         self.own = bounds[:, ranks.rank].tolist()
@@ -101,7 +102,7 @@ class OverRanks:
                 barrier, thread, self.optimizer, numbers, self.factors,
             )  # fmt: skip
 
-        return team.together(call)
+        return team.together(call) if self.n_threads > 1 else call(self.alone, 0)
 
     def epoch_ended(self, total: float) -> float:
         """The sum over all ranks, which from here on have the same numbers to the bit."""
