@@ -9,6 +9,7 @@ from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.functions.optimizers import SGD, Adam, AdamW, RMSprop
 from cbackprop.network import Backprop, Network
+from cbackprop.running.rows import Rows
 from cbackprop.training.history import History
 
 if _TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "Network",
     "Progress",
     "RMSprop",
+    "Rows",
     "__version__",
     "load",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import unique_labels
 
 from cbackprop.running.ranks import Alone, ranks_of
+from cbackprop.running.rows import Rows
 
 FREE = {"verbose", "n_jobs"}  # parameters that may differ
 REPEATED = 3  # times a class is said, so that scikit-learn does not take labels for numbers
@@ -19,11 +20,13 @@ REPEATED = 3  # times a class is said, so that scikit-learn does not take labels
 def as_one(method: Callable) -> Callable:
     """A method that fits: with `comm`, all processes' calls succeed, or all fail.
 
-    Outermost: what only one rank finds wrong is to be told, whoever finds it.
+    Outermost: what only one rank finds wrong is to be told, whoever finds it. `Rows` have a y.
     """
 
     @wraps(method)
     def fit(self: Any, *arguments: Any, comm: Any = None, **options: Any) -> Any:
+        if len(arguments) == 1 and isinstance(arguments[0], Rows):
+            options.setdefault("y", None)
         if comm is None and "sync_every" not in options:
             return method(self, *arguments, **options)
         with ranks_of(comm, options.get("sync_every", 1)) as ranks:

@@ -48,6 +48,7 @@ from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.running.ranks import ALONE
+from cbackprop.running.rows import mapped
 from cbackprop.training.history import History
 from cbackprop.training.record import FitState, Record
 from cbackprop.training.undo import all_or_nothing
@@ -197,8 +198,9 @@ class MLP(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data. float32 is trained in float32, all else in float64.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
+            The input data. float32 is trained in float32, all else in float64. `cbackprop.Rows`,
+            which may be larger than memory, have the targets and weights, too: y is None then.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, or numbers for regression.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -242,11 +244,12 @@ class MLP(
         fitted in two threads at once.
         """
         callbacks = check_callbacks(callbacks)
-        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
-        given.check(self)
-        with self._all_or_nothing(incremental=False) as undo:
-            ranks = ALONE if comm is None else comm
-            return self._fit(given, undo, ranks, incremental=False, callbacks=callbacks)
+        ranks = ALONE if comm is None else comm
+        with mapped(X, y, sample_weight) as rows:
+            given = Given(*rows[:3], X_val, y_val, sample_weight_val, groups, rows.window)
+            given.check(self)
+            with self._all_or_nothing(incremental=False) as undo:
+                return self._fit(given, undo, ranks, incremental=False, callbacks=callbacks)
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):

@@ -112,6 +112,7 @@ def prepare_stochastic(
         averaging=None if incremental else averaging_of(estimator),
         has_end=not incremental,
         ranks=ranks,
+        window=given.window,
         rows_of_all=None if ranks is ALONE else n_rows,
     )
     state.record = record_of(estimator, state)._replace(best_epoch=None)

@@ -36,6 +36,7 @@ class Given(NamedTuple):
     y_val: Any = None
     sample_weight_val: Any = None
     groups: Any = None
+    window: int | None = None  # of rows that are shuffled together
 
     def check(self, estimator: Any) -> None:
         """Validation rows come with their targets, and only where they are looked at.

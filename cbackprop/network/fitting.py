@@ -69,6 +69,7 @@ def fit(
     trainable: Sequence[bool] | None,
     n_jobs: int | None,
     ranks: Alone,
+    window: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
     check_idle(network)
@@ -158,6 +159,7 @@ def fit(
         data=data,
         evaluation_data=held_out,
         ranks=ranks,
+        window=window,
         rows_of_all=None if ranks is ALONE else n_rows,
     )
     state.record = state.note(loss_before=_loss_of_first(network, data, int(batch_size), execution))

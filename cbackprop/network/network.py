@@ -28,6 +28,7 @@ from cbackprop.network.parameters import Parameters
 from cbackprop.network.summary import Summary
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.running.ranks import ranks_of
+from cbackprop.running.rows import Rows, mapped
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.history import History, Metric
 from cbackprop.training.record import FitState, Record
@@ -602,8 +603,8 @@ class Network(Savable, Forward, Parameters):
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Rows,
+        y: ArrayLike | None = None,
         *,
         optimizer: Optimizer | None = None,
         epochs: int = 30,
@@ -630,8 +631,9 @@ class Network(Savable, Forward, Parameters):
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, n_features)
-            Rows of finite numbers; taken as the network's dtype.
+        X : array-like or sparse matrix of shape (n, n_features), or Rows
+            Rows of finite numbers; taken as the network's dtype. `cbackprop.Rows`, which may be
+            larger than memory, have the targets and weights, too: y is None then.
         y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
         optimizer : SGD, Adam, AdamW or RMSprop, default=SGD()
@@ -748,11 +750,11 @@ class Network(Savable, Forward, Parameters):
         >>> history.best("evaluation_accuracy") > 0.9
         True
         """
-        with ranks_of(comm, sync_every) as ranks:
+        with ranks_of(comm, sync_every) as ranks, mapped(X, y, sample_weight) as rows:
             return fit(
                 self,
-                X,
-                y,
+                rows.X,
+                rows.y,
                 optimizer=optimizer,
                 epochs=epochs,
                 batch_size=batch_size,
@@ -761,7 +763,7 @@ class Network(Savable, Forward, Parameters):
                 dropout=dropout,
                 dropout_schedule=dropout_schedule,
                 max_norm=max_norm,
-                sample_weight=sample_weight,
+                sample_weight=rows.sample_weight,
                 evaluation_data=evaluation_data,
                 metrics=metrics,
                 training_metrics=training_metrics,
@@ -772,6 +774,7 @@ class Network(Savable, Forward, Parameters):
                 trainable=trainable,
                 n_jobs=n_jobs,
                 ranks=ranks,
+                window=rows.window,
             )
 
     # Showing.

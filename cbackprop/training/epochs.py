@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
-from cbackprop.engine.shuffle import shuffle
 from cbackprop.functions.frozen import Trainable, with_frozen
 from cbackprop.functions.groups import n_kinds
 from cbackprop.functions.optimizers import Optimizer
@@ -22,6 +21,7 @@ from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
 from cbackprop.training.over_ranks import LocalSteps, OverRanks
 from cbackprop.training.undo import Undo
+from cbackprop.training.windows import shuffle_rows
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
 UPDATE_FLOPS = 10.0
@@ -159,11 +159,13 @@ def passes(
     undo: Undo | None = None,
     trainable: Trainable | None = None,
     drop_last: bool = False,
+    window: int | None = None,
 ) -> Generator[float, None, None]:
     """What `epochs` does, by a call that was told how to work.
 
     If `undo` waits with its copies, the one step of the one epoch is left to its end, where that
     can be done; else it is told to make them. Layers that are not `trainable` stay as they are.
+    Rows are shuffled within a `window`, if there is one.
     """
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
@@ -205,8 +207,7 @@ def passes(
     with Team(steps.n_threads) as team:
         for epoch in range(max_epochs):
             if rng is not None and order is not None:
-                # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
-                shuffle(rng, order)
+                shuffle_rows(rng, order, window)
             total, trained = 0.0, 0
             with blas_held_to_one_thread():
                 steps.epoch_begins()

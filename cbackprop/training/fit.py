@@ -156,6 +156,7 @@ def run_epochs(
         order=state.order,
         sample_weight=sample_weight,
         mask_seed=state.mask_seed,
+        window=state.window,
         execution=execution,
         undo=undo,
         **settings,

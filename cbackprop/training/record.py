@@ -133,6 +133,8 @@ class FitState:
         What keeps this fit in a checkpoint, where that is not one network's.
     ranks : Alone or Ranks
         Those that make this fit together.
+    window : int or None
+        Rows that are shuffled together; None: all.
     rows_of_all : int or None
         The rows of an epoch that all ranks have; None: as many as this process.
     """
@@ -159,6 +161,7 @@ class FitState:
     whose: str = ""
     keeper: Keeper | None = None
     ranks: Alone = ALONE
+    window: int | None = None
     rows_of_all: int | None = None
 
     @property

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from mpi4py import MPI
 
-from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network
+from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network, Rows
 from cbackprop.callbacks import Callback
 from cbackprop.callbacks.protocol import state_of
 from cbackprop.training.shares import order_of_rows
@@ -160,6 +160,18 @@ def test_memory_maps():
         ]
         assert bits(ends[0]) == bits(ends[1])
         del mapped
+
+
+def test_every_rank_may_bring_blocks():
+    own = Rows([(X[:9], y[:9]), (X[9:], y[9:])])
+    models = [classifier().fit(own, None, comm=comm), classifier().fit(X, y, comm=comm)]
+    assert bits(models[0]) == bits(models[1])
+    error = None
+    try:
+        classifier().fit(Rows([(X, y)] if rank else [(X, y[1:])]), None, comm=comm)
+    except ValueError as raised:
+        error = str(raised)
+    assert "block 0 has" in error
 
 
 def test_weights_may_be_zero_on_one_rank():
