@@ -16,7 +16,7 @@ import threading
 import traceback
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from socket import gethostname
 from typing import Any
 
@@ -208,12 +208,12 @@ class Ranks(Alone):
         self._told = error
 
     @contextmanager
-    def _as_one(self) -> Iterator[None]:
+    def _as_one(self) -> Iterator[Ranks]:
         """All succeed, or all fail: whatever happens here, the others hear of it."""
         with self._interrupts_noted():
             try:
                 self._meet()
-                yield
+                yield self
                 self.gather(
                     None, "the end"
                 )  # until here, one that has ended well can be told of others
@@ -316,21 +316,14 @@ def error_named(kind: str, message: str, where: str = "") -> BaseException:
     return RuntimeError(f"{where}{kind}: {message}")
 
 
-@contextmanager
-def ranks_of(comm: Any, sync_every: Any = 1) -> Iterator[Alone]:
+def ranks_of(comm: Any, sync_every: Any = 1) -> AbstractContextManager[Any]:
     """Those of a communicator, whose work here is of one piece; without one, a process alone."""
+    if comm is None and sync_every == 1:
+        return nullcontext(ALONE)
     check_integer("sync_every", sync_every, at_least=1)
     if comm is None:
-        if sync_every != 1:
-            raise ValueError(f"sync_every={sync_every} goes with comm, and there is none")
-        yield ALONE
-        return
+        raise ValueError(f"sync_every={sync_every} goes with comm, and there is none")
     if isinstance(comm, Alone):
-        yield comm
-        return
+        return nullcontext(comm)
     ranks = Ranks(comm, int(sync_every))
-    if ranks.size == 1:
-        yield ALONE
-        return
-    with ranks._as_one():
-        yield ranks
+    return nullcontext(ALONE) if ranks.size == 1 else ranks._as_one()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -262,13 +262,10 @@ def _checked(block: Any, i: int) -> list[NDArray]:
     return parts
 
 
-@contextmanager
-def mapped(X: Any, y: Any, sample_weight: Any) -> Iterator[Mapped]:
+def mapped(X: Any, y: Any, sample_weight: Any) -> AbstractContextManager[Mapped]:
     """What `fit` was given: as it is, or the arrays of `Rows`."""
     if not isinstance(X, Rows):
-        yield Mapped(X, y, sample_weight)
-        return
+        return nullcontext(Mapped(X, y, sample_weight))
     if y is not None or sample_weight is not None:
         raise ValueError("Rows have targets and weights of their own: y must be None")
-    with X._mapped() as rows:
-        yield rows
+    return X._mapped()
