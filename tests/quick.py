@@ -39,7 +39,6 @@ FILES = {
     "test_tabular_checkpoints.py",
     "test_tabular_ecosystem.py",
     "test_tabular_frames.py",
-    "test_tabular_ranks.py",
 }
 # Cases that are enough, where a case takes long; of any more, one in ten unless none is enough.
 ENOUGH = {

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,8 @@ import numpy as np
 from cbackprop.dask.data import NAMES, stacked
 
 FOLDER, WORKER = "CBACKPROP_DASK_FOLDER", "CBACKPROP_DASK_WORKER"
-MODEL, ERROR, JOB = "model", "error", "job"
+YIELD = "MPIR_CVAR_POLLS_BEFORE_YIELD"  # while a rank waits, others may have its core
+MODEL, ERROR, JOB, LOG, LAUNCHER = "model", "error", "job", "log", "launcher"
 LINE, LAST_LINE = "HYDRA_LAUNCH:", "HYDRA_LAUNCH_END"
 PAUSE = 0.2  # seconds between two looks at a process
 
@@ -60,7 +62,7 @@ def _program(name: str) -> str | None:
     return str(beside) if beside.exists() else shutil.which(name)
 
 
-def start(name: str, n: int, address: str) -> list[str]:
+def start(name: str, n: int, address: str, folder: str) -> list[str]:
     """Start the launcher of n ranks here; what it wants to be run beside each worker.
 
     Raises
@@ -75,26 +77,21 @@ def start(name: str, n: int, address: str) -> list[str]:
     own = urlsplit(address).hostname or "127.0.0.1"
     command = [mpiexec, "-launcher", "manual", "-localhost", own, "-hosts", hosts]
     command += ["-n", str(n), sys.executable, "-P", "-m", "cbackprop.dask.rank"]
-    launcher = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    )
-    wanted, said = [], []
-    assert launcher.stdout is not None
-    for line in launcher.stdout:
-        said.append(line)
-        if line.startswith(LAST_LINE):
-            break
-        if line.startswith(LINE):
-            wanted.append(line.removeprefix(LINE).strip())
+    # A file: nobody reads a pipe while the ranks run.
+    said = Path(folder) / LAUNCHER
+    with said.open("w") as file:
+        launcher = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        )
+    while LAST_LINE not in said.read_text() and launcher.poll() is None:
+        time.sleep(PAUSE / 10)
+    lines = said.read_text().splitlines()
+    wanted = [line.removeprefix(LINE).strip() for line in lines if line.startswith(LINE)]
     if len(wanted) != n:
         launcher.kill()
         raise RuntimeError(
             f"{mpiexec} starts no ranks beside workers, as MPICH's does (pip install mpich): "
-            f"{''.join(said)[-500:]}"
+            f"{' '.join(lines)[-500:]}"
         )
     _launchers[name] = launcher
     return wanted
@@ -104,9 +101,8 @@ def run(command: str, folder: str) -> tuple[str, str] | None:
     """Run a rank beside this worker until it ends; its error, by its type's name and text."""
     program, *arguments = command.split()
     own = _program(Path(program).name) or program
-    environment = {**os.environ, FOLDER: folder, WORKER: str(os.getpid())}
-    log = Path(folder) / "log"
-    with log.open("w") as file:
+    environment = {YIELD: "1", **os.environ, FOLDER: folder, WORKER: str(os.getpid())}
+    with (Path(folder) / LOG).open("w") as file:
         proxy = subprocess.Popen(
             [own, *arguments],
             env=environment,
@@ -122,10 +118,9 @@ def run(command: str, folder: str) -> tuple[str, str] | None:
 def finish(name: str, folder: str) -> tuple[int, bytes | None, str]:
     """How the launcher ended here, rank 0's model, and what was said."""
     launcher = _launchers.pop(name)
-    said, _ = launcher.communicate()
-    model = Path(folder) / MODEL
-    log = (Path(folder) / "log").read_text(errors="replace")
-    return launcher.returncode, model.read_bytes() if model.exists() else None, f"{log}{said}"
+    code, model = launcher.wait(), Path(folder) / MODEL
+    said = "".join((Path(folder) / log).read_text(errors="replace") for log in (LOG, LAUNCHER))
+    return code, model.read_bytes() if model.exists() else None, said
 
 
 def give_up(name: str) -> None:

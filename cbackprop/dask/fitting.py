@@ -79,10 +79,10 @@ class _Fit:
     def result(self) -> Any:
         first = self.workers[0]
         try:
-            address = first
-            commands = self._results(
-                [self._on(first, beside.start, self.name, len(self.workers), address)]
-            )[0]
+            n, folder = len(self.workers), self.folders[first]
+            (commands,) = self._results(
+                [self._on(first, beside.start, self.name, n, first, folder)]
+            )
             ranks = [
                 self._on(worker, beside.run, command, self.folders[worker])
                 for worker, command in zip(self.workers, commands, strict=True)

@@ -5,44 +5,57 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mpi import launch, output
+from mpi import launch, output, outputs
 
 from cbackprop import Network
 from cbackprop.running.differences import differences, shown
 from cbackprop.running.ranks import ALONE, ranks_of
 from cbackprop.training.shares import bounds_of_steps, order_of_rows
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "ranks.py"
+
+
+@pytest.fixture(scope="module")
+def said():
+    """What two and three ranks have printed of each script."""
+    scripts = "ranks_together.py", "failing_ranks.py", "tabular_ranks.py"
+    return {
+        2: outputs(2, "parity_of_ranks.py,4", EXAMPLE),
+        3: outputs(3, "parity_of_ranks.py,4", *scripts),
+    }
+
 
 @pytest.mark.parametrize("n", [2, 3])
-def test_ranks_fit_what_one_process_fits(n, figure):
-    kinds = output(n, "parity_of_ranks.py", 4).split("\n")[:-1]
+def test_ranks_fit_what_one_process_fits(n, said, figure):
+    kinds = said[n]["parity_of_ranks.py"].splitlines()
     for kind, times, worst in map(str.split, kinds):
         assert float(worst) < 1e-12, kind
         figure(f"settings of {kind} by {n} ranks", int(times))
     assert len(kinds) == 5
 
 
-def test_promises_of_a_fit_by_several_ranks():
-    said = output(3, "ranks_together.py")
-    assert said.split()[-1].startswith("test_means_every_few_steps")
+def test_promises_of_a_fit_by_several_ranks(said):
+    last = said[3]["ranks_together.py"].split()[-1]
+    assert last.startswith("test_means_every_few_steps")
 
 
 def test_sixteen_ranks_on_two_cores():
     output(16, "many_ranks.py")
 
 
-def test_the_example_runs_by_two_ranks_and_by_one():
-    example = Path(__file__).parents[2] / "examples" / "ranks.py"
-    said = output(2, example)
-    assert said.startswith("2 processes")
-    assert float(said.split()[-1]) > 0.9
+def test_tabular_members_are_divided_to_the_bit(said, figure):
+    figure("tabular fits by 3 ranks", int(said[3]["tabular_ranks.py"]))
 
 
-def test_one_error_reaches_every_rank(figure):
-    n = 3
-    heard = {}
-    said = output(n, "failing_ranks.py")
-    for line in said.splitlines():
+def test_the_example_runs_by_two_ranks(said):
+    line = said[2]["ranks.py"]
+    assert line.startswith("2 processes")
+    assert float(line.split()[-1]) > 0.9
+
+
+def test_one_error_reaches_every_rank(said, figure):
+    n, heard = 3, {}
+    for line in said[n]["failing_ranks.py"].splitlines():
         name, rank, error = line.split(" | ", 2)
         heard.setdefault(name, {})[int(rank)] = error
     interrupted = set(heard.pop("interrupted").values())
