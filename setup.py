@@ -49,8 +49,8 @@ MACROS = [("Py_LIMITED_API", f"0x{OLDEST[0]:02X}{OLDEST[1]:02X}0000")] if LIMITE
 ENGINE = "cbackprop/engine"
 SOURCES = {  # the longest to compile first: they are compiled side by side
     "kernels": ["vector/table.c"],
-    **dict.fromkeys(["run", "crew", "trial", "block", "steps", "rehearsal", "passes"], ()),
-    **dict.fromkeys(["own", "rows", "shuffle"], ()),
+    **dict.fromkeys(["run", "crew", "predictor", "trial", "block", "steps"], ()),
+    **dict.fromkeys(["rehearsal", "passes", "own", "rows", "encoding", "shuffle"], ()),
 }
 JOBS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

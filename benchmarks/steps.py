@@ -39,7 +39,7 @@ class Trainer:
         """Takes up a workload; its forms here, and the row of the table each competes for."""
         self.runners: dict[str, peers.Runner] = {}
         self.peer.forget()
-        self.workload = WORKLOADS[name]
+        self.workload = workloads.EVERY[name]
         self.data = workloads.make(self.workload, dtype)
         return self.peer.forms(self.workload, self.threads, self.most)
 

@@ -1,13 +1,16 @@
 """Sphinx's configuration: `make docs` builds the pages and runs the examples."""
 
 import os
-import re
+import sys
 import warnings
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
+from docutils.nodes import Text, literal_block
 from sphinx_gallery.sorting import ExplicitOrder
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 warnings.filterwarnings("ignore", message="Stochastic Optimizer: Maximum iterations")
 
 # From the first steps to the long runs.
@@ -21,6 +24,7 @@ EXAMPLES = [
     "plot_saturation.py",
     "plot_ways_to_descend.py",
     "ranks.py",
+    "service.py",
     "occupancy.py",
     "book_mnist.py",
 ]
@@ -37,6 +41,8 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
+    "formulas",
+    "drawing",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 # `score` is inherited from scikit-learn, whose docstring refers to scikit-learn's own pages; the
@@ -45,6 +51,8 @@ suppress_warnings = ["ref.ref", "config.cache"]
 exclude_patterns = ["_build", "_templates", "auto_examples/*.md5", "**/sg_execution_times.rst"]
 templates_path = ["_templates"]
 myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath"]
+myst_update_mathjax = False
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say the types, in fewer words
 highlight_language = "none"
@@ -57,7 +65,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,
-    "default_thumb_file": os.path.join(os.path.dirname(__file__), "_static", "network.svg"),
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "network.svg"),
     "abort_on_example_error": True,
 }
 html_theme = "furo"
@@ -69,12 +77,13 @@ html_copy_source = False
 html_show_sourcelink = False
 
 
-def _plain_math(app, what, name, obj, options, lines):
-    """Formulas in docstrings from scikit-learn as text: MathJax would come from another server."""
-    for i, line in enumerate(lines):
-        line = re.sub(r"\\frac\{(\w+)\}\{(\w+)\}", r"\1 / \2", line)
-        lines[i] = re.sub(r":math:`([^`]*)`", r"``\1``", line)
+def _without_last_line(app, document):
+    """Examples in Markdown end with an empty line, for doctest's sake: it need not be seen."""
+    for block in document.findall(literal_block):
+        text = block.astext().rstrip("\n")
+        block.children[:] = [Text(text)] if len(block.children) == 1 else block.children
+        block.rawsource = text
 
 
 def setup(app):
-    app.connect("autodoc-process-docstring", _plain_math, priority=900)
+    app.connect("doctree-read", _without_last_line)

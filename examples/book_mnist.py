@@ -19,6 +19,7 @@ The first five sevenths train, the next is the validation set, the last the test
 """
 
 import argparse
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +88,10 @@ if args.data:
 else:
     from sklearn.datasets import fetch_openml
 
-    X, y = fetch_openml("mnist_784", version=1, as_frame=False, return_X_y=True)
+    try:
+        X, y = fetch_openml("mnist_784", version=1, as_frame=False, return_X_y=True)
+    except OSError as error:  # no network, or OpenML is not there
+        sys.exit(f"The images cannot be got from OpenML ({error}): give --data mnist.npz")
 
 X, y = np.float32(X) / 255, y.astype(int)
 first, second = len(X) * 5 // 7, len(X) * 6 // 7

@@ -87,8 +87,8 @@ print(f"someone is there in {occupied} of them")
 # --------------------------
 #
 # The network and its single logistic output are the same; only the cost differs. With the squared
-# error the gradient carries the factor a (1 - a), which is small where the output is close to 0 or
-# 1; so it takes longer to get as far.
+# error the gradient carries the factor :math:`a (1 - a)`, which is small where the output is close
+# to 0 or 1; so it takes longer to get as far.
 
 
 def report(name, run):

@@ -97,10 +97,10 @@ print(
 # How small a step?
 # -----------------
 #
-# The difference leaves out terms of the order h^2, so a smaller step is better, until rounding
-# takes over: the cost is known to 16 digits, and what is left of them after the subtraction is
-# divided by an ever smaller h. One-sided differences leave out terms of the order h, and never
-# get as close.
+# The difference leaves out terms of the order :math:`h^2`, so a smaller step is better, until
+# rounding takes over: the cost is known to 16 digits, and what is left of them after the
+# subtraction is divided by an ever smaller h. One-sided differences leave out terms of the order h,
+# and never get as close.
 
 steps = np.logspace(0, -12, 37)
 some = rng.choice(n_parameters, 60, replace=False)

@@ -2,7 +2,7 @@
 A neuron that learns slowly because it is badly wrong
 =====================================================
 
-Chapter 3 of Nielsen's book begins with a single logistic neuron that shall turn the input 1 into
+Chapter 3 of Nielsen's book begins with a single logistic neuron that is to answer the input 1 with
 the output 0. Badly wrong at the start, it should learn fast; with the quadratic cost it learns
 slowly. The cross-entropy puts that right.
 """
@@ -49,19 +49,22 @@ for column, (weight, bias) in zip(axes.T, ((0.6, 0.9), (2.0, 2.0)), strict=True)
         LossCurveDisplay({name: history["evaluation_cost"]}, ylabel="cost").plot(column[0])
         LossCurveDisplay({name: history["evaluation_output"]}, ylabel="output").plot(column[1])
     column[0].set(title=f"weight {weight}, bias {bias}", xlabel="")
+for ax in axes.flat:  # one for all
+    ax.get_legend().remove()
+fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 plt.show()
 
 # %%
 # On the right the quadratic cost hardly moves for a hundred steps: its gradient is
-# (a - y) a (1 - a), and a (1 - a) is next to nothing where the neuron is saturated. The
-# cross-entropy's is a - y: the more wrong, the faster.
+# :math:`(a - y) a (1 - a)`, and :math:`a (1 - a)` is next to nothing where the neuron is saturated.
+# The cross-entropy's is :math:`a - y`: the more wrong, the faster.
 
 a = np.linspace(0, 1, 201)
 fig, ax = plt.subplots(layout="constrained")
 ax.plot(a, a * a * (1 - a), label="quadratic cost: $(a - y)\\, a (1 - a)$")
 ax.plot(a, a, label="cross-entropy: $a - y$")
 ax.set(xlabel="output a, where y = 0 is wanted", ylabel="gradient dC/dz")
-ax.legend()
+ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 plt.show()
 
 # %%

@@ -48,14 +48,14 @@ for i, (activations, deltas, gradient) in enumerate(
     zip(inside.activations[1:], inside.deltas, inside.weight_gradients, strict=True), start=1
 ):
     print(
-        f"layer {i}: activations {activations.shape} between {activations.min():.2f} and "
-        f"{activations.max():.2f}, deltas of size {np.abs(deltas).mean():.1e}, "
-        f"gradient {gradient.shape} of length {np.linalg.norm(gradient):.1e}"
+        f"layer {i}: activations {activations.min():.2f} to {activations.max():.2f}, "
+        f"deltas of size {np.abs(deltas).mean():.1e}, "
+        f"gradient of length {np.linalg.norm(gradient):.1e}"
     )
 
 # %%
 # The deltas shrink from layer to layer on their way back: each step multiplies them by
-# f'(z), at most 1/4, and by a weight. So do the gradients:
+# :math:`f'(z)`, at most :math:`\frac14`, and by a weight. So do the gradients:
 
 fig, ax = plt.subplots(layout="constrained")
 ax.boxplot([np.abs(deltas).ravel() for deltas in inside.deltas], showfliers=False)
@@ -68,9 +68,10 @@ plt.show()
 #
 # ``gradient_norms=True`` records the length of each layer's gradient after every epoch.
 
-histories = {}
+nets, histories = {}, {}
 for activation, learning_rate in (("logistic", 0.5), ("relu", 0.05)):
-    histories[activation] = deep(activation).fit(
+    nets[activation] = deep(activation)
+    histories[activation] = nets[activation].fit(
         X_train,
         y_train,
         optimizer=SGD(learning_rate),
@@ -83,6 +84,7 @@ fig, axes = plt.subplots(2, 1, figsize=(6.4, 7), sharex=True, layout="constraine
 for ax, (activation, history) in zip(axes, histories.items(), strict=True):
     GradientNormsDisplay.from_history(history, ax=ax)
     ax.set_title(f"{activation} units")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
 axes[0].set_xlabel("")
 plt.show()
 
@@ -90,6 +92,24 @@ plt.show()
 # With logistic units the first layer's gradient is a hundredth of the last one's, and for many
 # epochs nothing is learnt, until the first layers have found their way. With relu units, whose
 # derivative is 1 where they are active, the layers stay together.
+#
+# Why is layer 1 on top from epoch 15 on? A gradient is made of two things, says BP4: of the
+# activations that come in, and of the deltas. By then the weights have grown, so that each step
+# back multiplies by more than it did, and the deltas of all layers are about equally large. But
+# into layer 1 come the images, and they are the longest. At the end of the training:
+
+inside = nets["logistic"].backprop(X_train, y_train)
+for i, (activations, deltas) in enumerate(
+    zip(inside.activations, inside.deltas, strict=False), start=1
+):
+    print(
+        f"layer {i}: length of what comes in {np.linalg.norm(activations, axis=1).mean():.1f}, "
+        f"of the deltas {np.linalg.norm(deltas, axis=1).mean():.1e}"
+    )
+
+# %%
+# And what has it come to?
+# ------------------------
 
 fig, ax = plt.subplots(layout="constrained")
 for activation, history in histories.items():

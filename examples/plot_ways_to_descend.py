@@ -74,5 +74,5 @@ for name, history in histories.items():
         ax.plot(along, history["evaluation_cost"], label=name)
         ax.set(xlabel=what, xscale="log")
 axes[1].set(ylabel="cost of the test images", ylim=(0, 4))
-axes[0].legend()
+axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
 plt.show()

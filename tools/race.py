@@ -42,7 +42,7 @@ for n_jobs, optimizer in enumerate((SGD(), SGD(0.01, 0.9), Adam(clip_norm=0.1), 
         optimizer.state = None
 print("trained with", cbackprop.__file__)
 """
-NOBODY_WAITS = ("if (team->size == 1) return 1;", "if (team->size >= 1) return 1;")
+NOBODY_WAITS = ("if (size == 1) return 1;", "if (size >= 1) return 1;")
 
 
 def driver(folder: Path, *flags: str) -> Path:

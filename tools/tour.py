@@ -15,6 +15,7 @@ import scipy.sparse
 
 from cbackprop import SGD, Adam, MLPClassifier, MLPRegressor, Network, load
 from cbackprop.engine import kernels, run, trial
+from cbackprop.network import PiecewiseLinear
 
 rng = np.random.default_rng(0)
 
@@ -65,6 +66,25 @@ def loops() -> None:
     kernels.use(before)
 
 
+def predictors() -> None:
+    before = kernels.in_use()
+    for instructions in kernels.available():
+        kernels.use(instructions)
+        for size in (1, 7, 8, 17, 65):
+            for dtype in (np.float32, np.float64):
+                front = [PiecewiseLinear([0.0, 1.0]), *[None] * (size - 1)]
+                network = Network([size, 9, size], embeddings=front, dtype=dtype, random_state=0)
+                row, ask = rng.normal(size=size), network.predictor()
+                network.predict(row[np.newaxis].astype(dtype))
+                for rows in (row, row.tolist(), np.ones((3, size), dtype)):
+                    ask(rows)
+                function, model = ask.ctypes
+                rows, outputs = np.ones((2, size), dtype), np.empty((2, size), dtype)
+                function(model, rows.ctypes.data, 2, outputs.ctypes.data)
+    kernels.use(before)
+    Network([3000, 2000, 1], random_state=0).predictor()(np.ones(3000))  # more than a stack has
+
+
 def refusals() -> None:
     network = Network([5, 3], random_state=0)
     X = rng.normal(size=(4, 5))
@@ -81,6 +101,6 @@ def refusals() -> None:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    for part in (estimators, networks, loops, refusals):
+    for part in (estimators, networks, loops, predictors, refusals):
         part()
     print("tour ended")

@@ -111,7 +111,7 @@ def faults(wheel: Path) -> Iterator[str]:
     expected = {f"engine/{name}.abi3.so" for name in compiled} | {
         file.relative_to(source).as_posix()
         for file in source.rglob("*")
-        if file.suffix in (".py", ".pyi") or file.name == "py.typed"
+        if file.suffix in (".py", ".pyi", ".html", ".css", ".js") or file.name == "py.typed"
     }
     yield from (f"{name} is missing" for name in sorted(expected - package))
     yield from (f"{name} should not be there" for name in sorted(package - expected))

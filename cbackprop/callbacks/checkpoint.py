@@ -36,7 +36,7 @@ class OtherFitError(ModelFileError):
     """The file is a checkpoint, but of another fit than the one that was to go on from it."""
 
 
-@public("cbackprop.checkpoint")
+@public("cbackprop.callbacks")
 class Checkpoint(Callback):
     """Save the fit after every few epochs, and at its end; resume it by running it again.
 

@@ -101,12 +101,13 @@ def _libraries() -> Iterator[tuple[str, str]]:
 
 
 def _threads() -> str:
-    from cbackprop.running.threads import FLOPS_PER_THREAD, allowed_threads
+    from cbackprop.running.cost import SOME_FLOPS
+    from cbackprop.running.threads import allowed_threads
 
     allowed = allowed_threads()
     if allowed == 1:
         return "1"
-    enough = 2 * FLOPS_PER_THREAD / 1e6
+    enough = SOME_FLOPS / 1e6
     return f"up to {allowed}; 1 where a step has fewer than {enough:.0f} million operations"
 
 

@@ -1,4 +1,4 @@
-"""The command line: `demo` shows what cbackprop does, `info` where, `plan` on how many machines."""
+"""The command line: `cbackprop demo`, and `info`, `play` and `plan`, which say what they do."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ INFO = (
 PLAN = (
     "Print how much of several machines is to be expected: their efficiency, by number and link, "
     "for a network and a mini-batch, and the mini-batch from which a further one pays."
+)
+
+PLAY = (
+    "Open a page in the browser on which networks learn before your eyes: layers, activation, "
+    "loss, rate, mini-batch and optimizer are yours to choose. The page is served from this "
+    "machine to this machine; nothing is downloaded. Ctrl-C ends it."
 )
 
 
@@ -76,6 +82,17 @@ def _plan(arguments: argparse.Namespace) -> int:
     )
 
 
+def _play(arguments: argparse.Namespace) -> int:
+    from cbackprop.command.play import play
+
+    try:
+        return play(arguments.port, open_browser=arguments.browser)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        return arguments.refuse(f"port {arguments.port} cannot be used: {error.strerror}")
+
+
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         with suppress(ValueError):
@@ -111,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo, refuse=demo.error)
     commands.add_parser("info", help=INFO, description=INFO).set_defaults(run=_info)
     _add_plan(commands.add_parser("plan", help=PLAN, description=PLAN))
+    _add_play(commands.add_parser("play", help=PLAY, description=PLAY))
     return parser
 
 
@@ -144,6 +162,20 @@ def _add_plan(plan: argparse.ArgumentParser) -> None:
         help="of how many (default: some up to 1000)",
     )
     plan.set_defaults(run=_plan, refuse=plan.error)
+
+
+def _add_play(play: argparse.ArgumentParser) -> None:
+    play.add_argument(
+        "--port",
+        type=_integer(0, 65_535),
+        default=0,
+        metavar="N",
+        help="listen there; 0 takes one that is free (default: 0)",
+    )
+    play.add_argument(
+        "--no-browser", action="store_false", dest="browser", help="only say where the page is"
+    )
+    play.set_defaults(run=_play, refuse=play.error)
 
 
 def _add_table(demo: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ cdef extern from "vector/table.h":
         void (**derivative)(const float*, float*, Py_ssize_t, double) noexcept nogil
         void (*drop)(float*, float*, Py_ssize_t, Py_ssize_t,
                      void (*)(const float*, float*, Py_ssize_t, double) noexcept nogil, double,
-                     uint64_t, Py_ssize_t, double) noexcept nogil
+                     uint64_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*blend)(float*, const float*, const float*, float*, float*, Py_ssize_t, Py_ssize_t,
                       void (*)(float*, const float*, float*, Py_ssize_t, Py_ssize_t, double) noexcept nogil,
                       void (*)(const float*, float*, Py_ssize_t, double) noexcept nogil, double) noexcept nogil
@@ -29,6 +29,8 @@ cdef extern from "vector/table.h":
                         Py_ssize_t) noexcept nogil
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, float, const float*, Py_ssize_t,
                        const float*, Py_ssize_t, float, float*, Py_ssize_t, int, const float*) noexcept nogil
+        void (*row_product)(const float*, const float*, Py_ssize_t, Py_ssize_t, float*) noexcept nogil
+        bint (*is_tiled)(Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const float*, Py_ssize_t) noexcept nogil
         double (*sum_of_absolutes)(const float*, Py_ssize_t) noexcept nogil
         void (*clip)(float*, Py_ssize_t, double) noexcept nogil
@@ -51,7 +53,7 @@ cdef extern from "vector/table.h":
         void (**derivative)(const double*, double*, Py_ssize_t, double) noexcept nogil
         void (*drop)(double*, double*, Py_ssize_t, Py_ssize_t,
                      void (*)(const double*, double*, Py_ssize_t, double) noexcept nogil, double,
-                     uint64_t, Py_ssize_t, double) noexcept nogil
+                     uint64_t, Py_ssize_t, Py_ssize_t, double) noexcept nogil
         void (*blend)(double*, const double*, const double*, double*, double*, Py_ssize_t, Py_ssize_t,
                       void (*)(double*, const double*, double*, Py_ssize_t, Py_ssize_t, double) noexcept nogil,
                       void (*)(const double*, double*, Py_ssize_t, double) noexcept nogil, double) noexcept nogil
@@ -69,6 +71,8 @@ cdef extern from "vector/table.h":
                         Py_ssize_t) noexcept nogil
         int (*product)(int, int, Py_ssize_t, Py_ssize_t, Py_ssize_t, double, const double*, Py_ssize_t,
                        const double*, Py_ssize_t, double, double*, Py_ssize_t, int, const double*) noexcept nogil
+        void (*row_product)(const double*, const double*, Py_ssize_t, Py_ssize_t, double*) noexcept nogil
+        bint (*is_tiled)(Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*sum_of_squares)(const double*, Py_ssize_t) noexcept nogil
         double (*sum_of_absolutes)(const double*, Py_ssize_t) noexcept nogil
         void (*clip)(double*, Py_ssize_t, double) noexcept nogil

@@ -30,12 +30,14 @@ cdef inline void derivative(int64_t activation, const floating* made_of, floatin
 
 
 cdef inline void drop(int64_t activation, bint is_kept, floating* a, floating* slopes, Py_ssize_t m, Py_ssize_t n,
-                      double slope, uint64_t key, Py_ssize_t first, double rate) noexcept nogil:
+                      double slope, uint64_t key, Py_ssize_t first, Py_ssize_t column, double rate) noexcept nogil:
     """Units of A (m, n) are left out, the others scaled; `slopes` becomes f' likewise, which it is if `is_kept`."""
     if floating is float:
-        of_float.drop(a, slopes, m, n, NULL if is_kept else of_float.derivative[activation], slope, key, first, rate)
+        of_float.drop(a, slopes, m, n, NULL if is_kept else of_float.derivative[activation], slope, key, first, column,
+                      rate)
     else:
-        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, rate)
+        of_double.drop(a, slopes, m, n, NULL if is_kept else of_double.derivative[activation], slope, key, first, column,
+                       rate)
 
 
 cdef inline void blend(int64_t activation, bint is_kept, floating* z, const floating* b, const floating* w,
@@ -239,6 +241,23 @@ cdef inline bint small_product(
     else:
         return of_double.product(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb,
                                  beta, c, ldc, finish, other)
+
+
+cdef inline void row_product(const floating* x, const floating* W, Py_ssize_t k, Py_ssize_t n,
+                             floating* z) noexcept nogil:
+    """z (n) := x (k) W (k, n); z has room for whole vectors of 64 bytes."""
+    if floating is float:
+        of_float.row_product(x, W, k, n, z)
+    else:
+        of_double.row_product(x, W, k, n, z)
+
+
+cdef inline bint is_tiled(const floating* W, Py_ssize_t k, Py_ssize_t n) noexcept nogil:
+    """Whether small_product makes a row x (k) W (k, n), too, and then to the bit as row_product does."""
+    if floating is float:
+        return of_float.is_tiled(k, n)
+    else:
+        return of_double.is_tiled(k, n)
 
 
 cdef inline void blas_product(

@@ -5,6 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 
 from cbackprop.engine.front cimport Front
 from cbackprop.engine.plan cimport Layer
+from cbackprop.engine.team cimport Squad
 
 
 # A loss of the user's: the loss of one row, and its derivative by z; weights come after. Buffers are float64 whatever
@@ -88,10 +89,11 @@ cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) n
 # What the front looks up, for its parts first ... last: before a pass, and after they have moved.
 cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first, Py_ssize_t last) noexcept nogil
 
-# Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks. With `masks`, not
-# NULL, units are left out, and `backward` gets the same ones.
+# Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks: rows of a squad, of
+# which each thread calls these. What stands in the end, Z_L or D_1, does so for the rows that are this thread's; other
+# D where they have met. With `masks`, not NULL, units are left out, and `backward` gets the same ones.
 cdef void forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
-                  const Masks* masks) noexcept nogil
+                  const Masks* masks, const Squad* squad) noexcept nogil
 # Asks the memory for a part of rows first ... last of the task's order, if they are to be gathered.
 cdef void ask_for_rows(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece,
                        Py_ssize_t pieces) noexcept nogil
@@ -99,7 +101,7 @@ cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssi
 cdef double output_delta(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start,
                          Py_ssize_t stop) noexcept nogil
 cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest,
-                   const Masks* masks) noexcept nogil
+                   const Masks* masks, const Squad* squad) noexcept nogil
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil
 
 # Gradient of one part of the front, by its parameters, over m rows of the blocks, times scale.

@@ -8,7 +8,8 @@ Where an activation is parametric, A_l = Z_l + w (f(Z_l) - Z_l), 1 + w (f' - 1) 
 the rows of (D_{l+1} W_{l+1}^T) * (f(Z_l) - Z_l).
 
 The functions are generic in float and double: those of the workspace that they are given. Ranges of rows do not touch
-each other, so threads run them side by side.
+each other, so squads of threads run them side by side; within a squad a layer's rows, or its columns, are divided, and
+where one needs what the others have made, they meet.
 """
 
 from libc.stdint cimport int64_t, uint64_t
@@ -20,7 +21,30 @@ from cbackprop.engine.masks cimport nth_key
 from cbackprop.engine.plan cimport (
     ACTIVATION_ROWS, DERIVATIVE_KEPT, ELU, IDENTITY, OUTPUT_ROWS, RELU, TARGETS_LABELS,
 )
-from cbackprop.engine.products cimport backward_product, forward_product, gradient_product, plain_product
+from cbackprop.engine.products cimport (
+    backward_product, drop_columns, forward_product, gradient_product, plain_product,
+)
+from cbackprop.engine.team cimport meet, part
+
+
+cdef enum:
+    COLUMNS = 16        # a thread takes as many, or a multiple: a cache line of float32, or two of float64
+
+
+cdef enum:
+    # What stands of a layer, as far as a thread knows, that its squad has made: everything; all of its own rows, at least;
+    # its own columns.
+    WHOLE
+    SOME_ROWS
+    SOME_COLUMNS
+
+
+cdef struct Region:
+    # Rows start ... stop of the blocks, columns low ... high of a layer.
+    Py_ssize_t start
+    Py_ssize_t stop
+    Py_ssize_t low
+    Py_ssize_t high
 
 
 cdef inline bint gathered(const Task* task) noexcept nogil:
@@ -158,61 +182,112 @@ cdef void blend(
                  slope_of(task, index))
     if masks != NULL and rest != NULL and drops(task, index):
         leaves.drop(activation, True, rest, <floating*>NULL, m, n_out, slope_of(task, index),
-                    nth_key(masks.key, <uint64_t>index), masks.row + start, task.dropout[index] * masks.factor)
+                    nth_key(masks.key, <uint64_t>index), masks.row + start, 0, task.dropout[index] * masks.factor)
+
+
+cdef inline bint by_columns(const Task* task, const Squad* squad, Py_ssize_t index) noexcept nogil:
+    """Whether each thread of a squad makes some columns of A or D of a layer, of all their rows, and not all of some.
+
+    It reads less of W then, and more rows. Sparse rows are gone through once, and few columns fill no vectors.
+    """
+    return (squad.size > 1 and task.plan[index].n_out >= COLUMNS * squad.size and not has_blend(task, index)
+            and (index > 0 or task.index_size == 0))
+
+
+cdef inline int meet_for(const Task* task, const Squad* squad, Py_ssize_t index, int stands) noexcept nogil:
+    """Before a layer is made of the one that stands, waits where that needs others' part of it. How it will stand."""
+    if by_columns(task, squad, index):
+        if stands != WHOLE:
+            meet(squad)
+        return SOME_COLUMNS
+    if stands == SOME_COLUMNS:
+        meet(squad)
+    return SOME_ROWS
+
+
+cdef inline Region region_of(
+    const Task* task, const Squad* squad, Py_ssize_t index, Py_ssize_t start, Py_ssize_t stop
+) noexcept nogil:
+    """What a thread makes of a layer's A or D, when the squad has rows start ... stop of the blocks."""
+    cdef Region region
+    cdef Py_ssize_t n = task.plan[index].n_out, pieces = (n + COLUMNS - 1) // COLUMNS
+    region.low, region.high = 0, n
+    region.start, region.stop = start, stop
+    if by_columns(task, squad, index):
+        region.low = COLUMNS * part(pieces, squad.member, squad.size)
+        if squad.member + 1 < squad.size:
+            region.high = COLUMNS * part(pieces, squad.member + 1, squad.size)
+    else:
+        region.start = start + part(stop - start, squad.member, squad.size)
+        region.stop = start + part(stop - start, squad.member + 1, squad.size)
+    return region
+
+
+cdef void layer_forward(
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t index, Region region, const Masks* masks
+) noexcept nogil:
+    cdef const Layer* layer = &task.plan[index]
+    cdef Py_ssize_t m = region.stop - region.start, n_in = layer.n_in, n_out = layer.n_out
+    cdef Py_ssize_t at = region.start * n_out + region.low, n = region.high - region.low
+    cdef const floating* parameters = <const floating*>task.parameters
+    cdef const floating* a
+    cdef floating* z = activations(task, workspace, index + 1) + at
+    cdef floating* slopes_kept = kept(task, workspace, index + 1)
+    cdef bint blended = has_blend(task, index)
+    # The output's activation comes with its loss.
+    cdef int64_t activation = layer.activation if index + 1 < task.n_layers else IDENTITY
+    if m <= 0:
+        return
+    if slopes_kept != NULL:
+        slopes_kept += at
+    if index == 0 and task.index_size != 0:
+        memset(z, 0, m * n_out * sizeof(floating))
+        add_sparse_product(task, first, region.start, region.stop, parameters + layer.weights, z)
+        if not blended:
+            leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, slope_of(task, index))
+    else:
+        a = inputs(task, workspace, first) if index == 0 else activations(task, workspace, index)
+        if blended:
+            plain_product(m, n_in, n_out, a + region.start * n_in, parameters + layer.weights, z)
+        else:
+            forward_product(m, n_in, n, n_out, a + region.start * n_in, parameters + layer.weights + region.low,
+                            parameters + layer.biases + region.low, activation, slope_of(task, index), z, slopes_kept)
+    if blended:
+        blend(task, workspace, index, region.start, m, z, slopes_kept, masks)
+    if masks != NULL and drops(task, index):
+        drop_columns(activation, blended or made_with_a(task, index), z, slopes_kept, m, n, n_out,
+                     slope_of(task, index), nth_key(masks.key, <uint64_t>index), masks.row + region.start, region.low,
+                     task.dropout[index] * masks.factor)
 
 
 cdef void forward(
-    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const Masks* masks
+    const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const Masks* masks,
+    const Squad* squad
 ) noexcept nogil:
     """A_1 ... A_{L-1}, and Z_L where A_L will stand."""
-    cdef Py_ssize_t m = stop - start, index, n_in, n_out
-    cdef int64_t activation
-    cdef bint blended
-    cdef const floating* a
-    cdef floating* z
-    cdef floating* slopes_kept
-    cdef const floating* parameters = <const floating*>task.parameters
-    cdef const Layer* layer
-    if m <= 0:
-        return
+    cdef Py_ssize_t index, n = task.n_features
+    cdef Region mine, region
+    cdef const floating* x
+    cdef int stands = WHOLE
+    mine.start = start + part(stop - start, squad.member, squad.size)
+    mine.stop = start + part(stop - start, squad.member + 1, squad.size)
+    mine.low = mine.high = 0
     if gathered(task):
-        n_in = task.n_features
-        leaves.gather(<const floating*>task.X, task.rows + first + start,
-                      activations(task, workspace, 0) + start * n_in, m, n_in)
+        leaves.gather(<const floating*>task.X, task.rows + first + mine.start,
+                      activations(task, workspace, 0) + mine.start * n, mine.stop - mine.start, n)
+        stands = SOME_ROWS
     if task.front.n_pieces != 0:
-        a = <const floating*>task.X + (first + start) * task.n_features
+        x = <const floating*>task.X + (first + mine.start) * n
         if gathered(task):
-            a = activations(task, workspace, 0) + start * task.n_features
-        make_inputs(&task.front, parameters, a, task.n_features, start, m)
+            x = activations(task, workspace, 0) + mine.start * n
+        make_inputs(&task.front, <const floating*>task.parameters, x, n, mine.start, mine.stop - mine.start)
+        stands = SOME_ROWS
     for index in range(task.n_layers):
-        layer = &task.plan[index]
-        n_in = layer.n_in
-        n_out = layer.n_out
-        z = activations(task, workspace, index + 1) + start * n_out
-        blended = has_blend(task, index)
-        slopes_kept = kept(task, workspace, index + 1)
-        if slopes_kept != NULL:
-            slopes_kept += start * n_out
-        # The output's activation comes with its loss.
-        activation = layer.activation if index + 1 < task.n_layers else IDENTITY
-        if index == 0 and task.index_size != 0:
-            memset(z, 0, m * n_out * sizeof(floating))
-            add_sparse_product(task, first, start, stop, parameters + layer.weights, z)
-            if not blended:
-                leaves.activate(activation, z, parameters + layer.biases, slopes_kept, m, n_out, slope_of(task, index))
-        else:
-            a = inputs(task, workspace, first) if index == 0 else activations(task, workspace, index)
-            if blended:
-                plain_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights, z)
-            else:
-                forward_product(m, n_in, n_out, a + start * n_in, parameters + layer.weights,
-                                parameters + layer.biases, activation, slope_of(task, index), z, slopes_kept)
-        if blended:
-            blend(task, workspace, index, start, m, z, slopes_kept, masks)
-        if masks != NULL and drops(task, index):
-            leaves.drop(activation, blended or made_with_a(task, index), z, slopes_kept, m, n_out,
-                        slope_of(task, index), nth_key(masks.key, <uint64_t>index), masks.row + start,
-                        task.dropout[index] * masks.factor)
+        region = region_of(task, squad, index, start, stop)
+        stands = meet_for(task, squad, index, stands)
+        layer_forward(task, workspace, first, index, region, masks)
+    if stands == SOME_COLUMNS:
+        meet(squad)
 
 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -297,50 +372,59 @@ cdef double output_delta(
     return leaves.loss(task.output, task.sklearns_loss, z, delta, y, labels, weights, m, k, task.loss_parameters)
 
 
-cdef void backward(
-    const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest, const Masks* masks
+cdef void layer_backward(
+    const Task* task, floating* workspace, Py_ssize_t index, Region region, const Masks* masks
 ) noexcept nogil:
-    """(BP2): D_{L-1} ... D_{lowest + 1} from D_L: those that the layers from index `lowest` on are trained with."""
-    cdef Py_ssize_t m = stop - start, index, n_in, n_out
-    cdef int64_t activation
-    cdef double scale
-    cdef bint blended
-    cdef floating* delta
-    cdef const floating* made_of
-    cdef const floating* parameters = <const floating*>task.parameters
+    """(BP2): D of the layer `index` from that of the next one."""
+    cdef Py_ssize_t m = region.stop - region.start, n = task.plan[index].n_out, n_out = task.plan[index + 1].n_out
+    cdef Py_ssize_t at = region.start * n + region.low
+    cdef int64_t activation = task.plan[index].activation
+    cdef double scale = 1.0
+    cdef bint blended = has_blend(task, index)
+    cdef floating* delta = deltas(task, workspace, index + 1) + at
+    cdef const floating* made_of = activations(task, workspace, index + 1)
     if m <= 0:
         return
-    for index in range(task.n_layers - 1, lowest, -1):
-        n_in = task.plan[index].n_in
-        n_out = task.plan[index].n_out
-        delta = deltas(task, workspace, index) + start * n_in
-        activation = task.plan[index - 1].activation
-        made_of = activations(task, workspace, index)
-        scale = 1.0
-        blended = has_blend(task, index - 1)
-        if blended:
-            activation = IDENTITY       # of the product; what it is behind f comes then
-            made_of = kept(task, workspace, index)
-        elif masks != NULL and drops(task, index - 1) and activation == RELU:
-            scale = 1.0 / (1.0 - task.dropout[index - 1] * masks.factor)
-        elif masks != NULL and drops(task, index - 1):
-            activation = ELU    # what stands beside A is multiplied, as for every derivative that is kept
-            made_of = kept(task, workspace, index)
-        elif made_with_a(task, index - 1):
-            made_of = kept(task, workspace, index)
-        backward_product(m, n_in, n_out, scale, deltas(task, workspace, index + 1) + start * n_out,
-                         parameters + task.plan[index].weights, activation, slope_of(task, index - 1),
-                         made_of + start * n_in, delta)
-        if blended:
-            leaves.blend_backward(delta, made_of + start * n_in,
-                                  excess(task, workspace, index) + start * n_in, m * n_in)
+    if blended:
+        activation = IDENTITY       # of the product; what it is behind f comes then
+        made_of = kept(task, workspace, index + 1)
+    elif masks != NULL and drops(task, index) and activation == RELU:
+        scale = 1.0 / (1.0 - task.dropout[index] * masks.factor)
+    elif masks != NULL and drops(task, index):
+        activation = ELU    # what stands beside A is multiplied, as for every derivative that is kept
+        made_of = kept(task, workspace, index + 1)
+    elif made_with_a(task, index):
+        made_of = kept(task, workspace, index + 1)
+    backward_product(m, region.high - region.low, n, n_out, scale,
+                     deltas(task, workspace, index + 2) + region.start * n_out,
+                     <const floating*>task.parameters + task.plan[index + 1].weights + region.low * n_out, activation,
+                     slope_of(task, index), made_of + at, delta)
+    if blended:
+        leaves.blend_backward(delta, made_of + at, excess(task, workspace, index + 1) + at, m * n)
 
+
+cdef void backward(
+    const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest, const Masks* masks,
+    const Squad* squad
+) noexcept nogil:
+    """D_{L-1} ... D_{lowest + 1} from D_L: those that the layers from index `lowest` on are trained with."""
+    cdef Py_ssize_t index, n_in = task.plan[0].n_in, n_out = task.plan[0].n_out
+    cdef Region mine, region
+    cdef const floating* parameters = <const floating*>task.parameters
+    cdef int stands = SOME_ROWS
+    for index in range(task.n_layers - 2, lowest - 1, -1):
+        region = region_of(task, squad, index, start, stop)
+        stands = meet_for(task, squad, index, stands)
+        layer_backward(task, workspace, index, region, masks)
     if task.front.n_pieces != 0:
-        n_in = task.plan[0].n_in
-        backward_product(m, n_in, task.plan[0].n_out, 1.0, deltas(task, workspace, 1) + start * task.plan[0].n_out,
-                         parameters + task.plan[0].weights, IDENTITY, 0.0, <const floating*>NULL,
-                         <floating*>task.front.deltas + start * n_in)
-        through_scaling(&task.front, parameters, start, m)
+        if stands == SOME_COLUMNS:
+            meet(squad)
+        mine.start = start + part(stop - start, squad.member, squad.size)
+        mine.stop = start + part(stop - start, squad.member + 1, squad.size)
+        backward_product(mine.stop - mine.start, n_in, n_in, n_out, 1.0,
+                         deltas(task, workspace, 1) + mine.start * n_out, parameters + task.plan[0].weights, IDENTITY,
+                         0.0, <const floating*>NULL, <floating*>task.front.deltas + mine.start * n_in)
+        through_scaling(&task.front, parameters, mine.start, mine.stop - mine.start)
 
 
 cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first, Py_ssize_t last) noexcept nogil:

@@ -14,8 +14,9 @@ from cbackprop.engine.passes cimport (
 )
 from cbackprop.engine.plan cimport OPTIMIZER_ROWS, Step
 from cbackprop.engine.steps cimport (
-    Share, Training, move, part, rows_at_once, share_of, share_of_rows, squares, team_wait,
+    Share, Training, move, rows_at_once, share_of, share_of_rows, squad_of, squares,
 )
+from cbackprop.engine.team cimport Squad, part, team_wait
 
 
 cdef bint stays_finite(
@@ -81,8 +82,9 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
     cdef Share share, rest, whole
     cdef bint dropped
     cdef Py_ssize_t first = training.first, m = training.last - training.first, index, rows
-    cdef Py_ssize_t start = part(m, training.thread, training.n_threads)
-    cdef Py_ssize_t stop = part(m, training.thread + 1, training.n_threads)
+    cdef Squad squad = squad_of(training)
+    cdef Py_ssize_t squads = training.n_threads // squad.size
+    cdef Py_ssize_t start = part(m, squad.number, squads), stop = part(m, squad.number + 1, squads)
     cdef double weight = total_weight(task, workspace, first, m), norm = 0.0, of_layer, loss, l2
     cdef Step step, of_biases
     cdef Masks masks = masks_of(task, training.step, 1.0, 0)
@@ -90,9 +92,10 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
     sound[0] = weight != 0.0
     if not sound[0]:
         return 0.0
-    forward(task, workspace, first, start, stop, left_out)
-    loss = output_delta(task, workspace, first, start, stop)
-    backward(task, workspace, start, stop, 0, left_out)
+    forward(task, workspace, first, start, stop, left_out, &squad)
+    loss = output_delta(task, workspace, first, start + part(stop - start, squad.member, squad.size),
+                        start + part(stop - start, squad.member + 1, squad.size))
+    backward(task, workspace, start, stop, 0, left_out, &squad)
     if not team_wait(training.team):
         return 0.0
     step = of_biases = next_step(training, weight)

@@ -23,6 +23,7 @@ from cbackprop.engine.plan cimport (
 )
 from cbackprop.engine.own cimport UsersLoss
 from cbackprop.engine.rows cimport check_embeddings, check_plan
+from cbackprop.engine.team cimport TEAM_LARGEST, TeamBarrier, team_begin, team_break
 
 from cbackprop.engine.block import all_finite
 from cbackprop.engine.rows import (
@@ -34,26 +35,29 @@ __all__ = [
     "RULE", "SLOPES", "STATE_VECTORS", "Task", "Barrier", "all_finite",
 ]
 
-MOST_THREADS = steps.TEAM_LARGEST       # of a team
+MOST_THREADS = TEAM_LARGEST       # of a team
 
 
 cdef class Barrier:
-    """A barrier for `size` threads that train one task together."""
+    """A barrier for `size` threads that train one task together, in squads that share rows."""
 
-    cdef steps.TeamBarrier barrier
+    cdef TeamBarrier barrier
     cdef readonly Py_ssize_t size
+    cdef readonly Py_ssize_t squad_size
     cdef readonly bint broken
 
-    def __cinit__(self, Py_ssize_t size):
-        if not 1 <= size <= steps.TEAM_LARGEST:
-            raise ValueError(f"a team must have between 1 and {steps.TEAM_LARGEST} threads, got {size}")
-        self.size = size
-        steps.team_begin(&self.barrier, <long>size)
+    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1):
+        if not 1 <= size <= TEAM_LARGEST:
+            raise ValueError(f"a team must have between 1 and {TEAM_LARGEST} threads, got {size}")
+        if squad_size < 1 or size % squad_size:
+            raise ValueError(f"squads must divide the team's {size} threads, got squads of {squad_size}")
+        self.size, self.squad_size = size, squad_size
+        team_begin(&self.barrier, <long>size)
 
     def abort(self):
         """Let everybody go who waits for the others, now or later: the team is not used again."""
         self.broken = True
-        steps.team_break(&self.barrier)
+        team_break(&self.barrier)
 
 
 cdef class Task:
@@ -500,6 +504,7 @@ cdef class Task:
         training.step = training.rule.step
         training.rows = 0
         training.n_threads = team.size
+        training.squad_size = team.squad_size
         return rule_block, slope, memory
 
     cdef int _count(self, steps.Training* training, Barrier team, counter) except -1:

@@ -4,16 +4,7 @@ from cython cimport floating
 
 from cbackprop.engine.passes cimport Masks, Task
 from cbackprop.engine.plan cimport Rule, Step
-
-
-cdef extern from "team.h":
-    enum:
-        TEAM_LARGEST
-    ctypedef struct TeamBarrier:
-        double* parts
-    void team_begin(TeamBarrier*, long) noexcept nogil
-    void team_break(TeamBarrier*) noexcept nogil
-    int team_wait(TeamBarrier*) noexcept nogil
+from cbackprop.engine.team cimport Squad, TeamBarrier
 
 
 cdef struct Training:
@@ -29,6 +20,7 @@ cdef struct Training:
     TeamBarrier* team
     Py_ssize_t thread
     Py_ssize_t n_threads
+    Py_ssize_t squad_size           # how many of them share rows; it divides n_threads
     const double* numbers           # (mini-batches, 3): learning rate, decay, factor of the rates of dropout; or NULL
     const double* groups            # (n_layers, n_kinds, 3): factors of rate, decay, epsilon; or NULL
     Py_ssize_t n_kinds              # of parameters: weights, biases, and what parametric activations have, if any
@@ -63,8 +55,4 @@ cdef Share share_of(const Task* task, const Training* training, Py_ssize_t index
 cdef Py_ssize_t rows_at_once(
     const Task* task, const Training* training, Py_ssize_t index, Py_ssize_t m, Py_ssize_t itemsize
 ) noexcept nogil
-
-
-cdef inline Py_ssize_t part(Py_ssize_t n, Py_ssize_t thread, Py_ssize_t n_threads) noexcept nogil:
-    """Where the thread's part of n things begins; a division costs more than asking whether there is just one."""
-    return n * thread if n_threads == 1 else n * thread // n_threads
+cdef Squad squad_of(const Training* training) noexcept nogil

@@ -19,7 +19,17 @@ from cbackprop.engine.passes cimport (
     rows_of, total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
+from cbackprop.engine.team cimport Squad, alone, part, team_enter, team_leave, team_wait
 from cbackprop.engine.weights cimport absolutes, bound_columns
+
+
+cdef Squad squad_of(const Training* training) noexcept nogil:
+    cdef Squad squad
+    squad.team = training.team
+    squad.size = training.squad_size
+    squad.number = training.thread // squad.size
+    squad.member = training.thread % squad.size
+    return squad
 
 
 cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
@@ -310,6 +320,8 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
     cdef Step step
     cdef Masks masks
     cdef const Masks* left_out = NULL
+    cdef Squad squad = squad_of(training)
+    cdef Py_ssize_t squads = training.n_threads // squad.size
     cdef double power_1 = first_power(training.rule.beta_1, training.step)
     cdef double power_2 = first_power(training.rule.beta_2, training.step)
     cdef bint clipped = training.rule.clip_value > 0.0 or training.rule.clip_norm > 0.0
@@ -329,18 +341,19 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             power_1 = next_power(power_1, training.rule.beta_1, training.step)
             power_2 = next_power(power_2, training.rule.beta_2, training.step)
             training.rows += m
-            start = part(m, training.thread, training.n_threads)
-            stop = part(m, training.thread + 1, training.n_threads)
+            start = part(m, squad.number, squads)
+            stop = part(m, squad.number + 1, squads)
             if task.dropout != NULL:
                 masks = masks_of(task, training.step - 1, numbers[2] if numbers != NULL else 1.0, 0)
                 left_out = &masks
-            forward(task, workspace, first, start, stop, left_out)
-            loss = output_delta(task, workspace, first, start, stop)
+            forward(task, workspace, first, start, stop, left_out, &squad)
+            loss = output_delta(task, workspace, first, start + part(stop - start, squad.member, squad.size),
+                                start + part(stop - start, squad.member + 1, squad.size))
             if task.own_loss != NULL and task.own_loss.failed:      # alone: Python's are not called in a team
                 training.step -= 1
                 training.rows -= m
                 return losses
-            backward(task, workspace, start, stop, lowest, left_out)
+            backward(task, workspace, start, stop, lowest, left_out, &squad)
             if not team_wait(training.team):
                 return losses
             step = step_of(training, numbers, weight, power_1, power_2)
@@ -380,18 +393,19 @@ cdef double sum_of_blocks(
     cdef Py_ssize_t m, index
     cdef double loss = 0.0
     cdef Masks of_block
+    cdef Squad squad = alone()
     prepare(task, <floating*>task.parameters, 0, task.front.n_pieces)
     if masks != NULL:       # each block begins with another row
         of_block = masks[0]
         masks = &of_block
     while first < last:
         m = task.capacity if last - first > task.capacity else last - first
-        forward(task, workspace, first, 0, m, masks)
+        forward(task, workspace, first, 0, m, masks, &squad)
         loss += output_delta(task, workspace, first, 0, m)
         if task.own_loss != NULL and task.own_loss.failed:
             return loss
         if gradient != NULL:
-            backward(task, workspace, 0, m, 0, masks)
+            backward(task, workspace, 0, m, 0, masks, &squad)
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, 0, rows_of(task, index), 1.0 / weight, 1.0, 1.0, gradient)
             for index in range(n_parts(&task.front)):
@@ -407,10 +421,11 @@ cdef void outputs(
 ) noexcept nogil:
     """The outputs (last - first, k) of these rows, `capacity` at a time."""
     cdef Py_ssize_t k = task.plan[task.n_layers - 1].n_out, m, done = first
+    cdef Squad squad = alone()
     prepare(task, <floating*>task.parameters, 0, task.front.n_pieces)
     while done < last:
         m = task.capacity if last - done > task.capacity else last - done
-        forward(task, workspace, done, 0, m, NULL)
+        forward(task, workspace, done, 0, m, NULL, &squad)
         finish(task, workspace, 0, m)
         memcpy(out + (done - first) * k, activations(task, workspace, task.n_layers), m * k * sizeof(floating))
         done += m
@@ -419,9 +434,14 @@ cdef void outputs(
 # The door's calls, for the dtype that the task has.
 
 cdef double train(const Task* task, Training* training) noexcept nogil:
+    cdef double losses
+    team_enter(training.team)
     if task.single:
-        return mini_batches(task, training, <float*>task.workspace)
-    return mini_batches(task, training, <double*>task.workspace)
+        losses = mini_batches(task, training, <float*>task.workspace)
+    else:
+        losses = mini_batches(task, training, <double*>task.workspace)
+    team_leave(training.team)
+    return losses
 
 
 cdef double step(const Task* task, Training* training, double weight) noexcept nogil:

@@ -30,29 +30,57 @@ typedef long TeamCount;
 #define TEAM_PAUSE() ((void)0)
 #endif
 #define TEAM_YIELD() ((void)sched_yield())
+#ifdef TEAM_RELAY
+#include <semaphore.h>
+#endif
 #endif
 
 #define TEAM_SPINS 4000
 
 #define TEAM_LARGEST 256
 
+typedef struct { /* each count in a cache line of its own */
+    TeamCount arrived;
+    char apart_1[64];
+    TeamCount generation;
+    char apart_2[64];
+} TeamMeeting;
+
 typedef struct {
     double parts[TEAM_LARGEST]; /* a number of each thread's, to be read by all behind the next barrier */
     TeamCount size;
-    char apart_1[64]; /* each count in a cache line of its own */
-    TeamCount arrived;
-    char apart_2[64];
-    TeamCount generation;
-    char apart_3[64];
+    char apart_1[64];
+    TeamMeeting all;
     TeamCount broken;
+    char apart_2[64];
+    TeamMeeting squads[TEAM_LARGEST / 2]; /* of threads that wait for one another and for nobody else */
+#ifdef TEAM_RELAY /* benchmarks/shares.py: one thread at a time, and what a team would take */
+    struct {
+        double clock[TEAM_LARGEST], next[TEAM_LARGEST], began, busy, meetings;
+        long with[TEAM_LARGEST], registered, holder;
+        sem_t go[TEAM_LARGEST];
+    } relay;
+#endif
 } TeamBarrier;
+
+#ifdef TEAM_RELAY
+#include TEAM_RELAY
+#endif
 
 static inline void team_begin(TeamBarrier *team, long size)
 {
+    long squad;
     team->size = size;
-    TEAM_STORE(&team->arrived, 0);
-    TEAM_STORE(&team->generation, 0);
+    TEAM_STORE(&team->all.arrived, 0);
+    TEAM_STORE(&team->all.generation, 0);
+    for (squad = 0; squad < size / 2; squad++) {
+        TEAM_STORE(&team->squads[squad].arrived, 0);
+        TEAM_STORE(&team->squads[squad].generation, 0);
+    }
     TEAM_STORE(&team->broken, 0);
+#ifdef TEAM_RELAY
+    relay_begin(team);
+#endif
 }
 
 /* Whoever waits, now or later, leaves at once. */
@@ -61,23 +89,50 @@ static inline void team_break(TeamBarrier *team)
     TEAM_STORE(&team->broken, 1);
 }
 
-/* Waits until all have arrived. Returns 1, or 0 if the team was broken. */
-static inline int team_wait(TeamBarrier *team)
+/* What a thread does at the beginning and at the end of a call in which it waits for others. */
+#ifdef TEAM_RELAY
+#define team_enter(team) relay_enter(team)
+#define team_leave(team) relay_leave(team)
+#else
+#define team_enter(team) ((void)0)
+#define team_leave(team) ((void)0)
+#endif
+
+/* Waits until `size` threads have arrived. Returns 1, or 0 if the team was broken. */
+static inline int team_meet(TeamBarrier *team, TeamMeeting *meeting, long size)
 {
     long generation, spins = 0;
-    if (team->size == 1) return 1;
-    generation = TEAM_LOAD(&team->generation);
-    if (TEAM_ADD(&team->arrived) == team->size) {
-        TEAM_STORE(&team->arrived, 0);
-        TEAM_STORE(&team->generation, generation + 1);
+    if (size == 1) return 1;
+    generation = TEAM_LOAD(&meeting->generation);
+    if (TEAM_ADD(&meeting->arrived) == size) {
+        TEAM_STORE(&meeting->arrived, 0);
+        TEAM_STORE(&meeting->generation, generation + 1);
         return !TEAM_LOAD(&team->broken);
     }
-    while (TEAM_LOAD(&team->generation) == generation) {
+    while (TEAM_LOAD(&meeting->generation) == generation) {
         if (TEAM_LOAD(&team->broken)) return 0;
         if (++spins < TEAM_SPINS) TEAM_PAUSE();
         else TEAM_YIELD();
     }
     return 1;
+}
+
+/* All of the team. */
+static inline int team_wait(TeamBarrier *team)
+{
+#ifdef TEAM_RELAY
+    if (team->relay.holder >= 0) return relay_wait(team, RELAY_EVERYBODY);
+#endif
+    return team_meet(team, &team->all, team->size);
+}
+
+/* The `size` threads of a squad, of which there are as many as the team has threads, divided by `size`. */
+static inline int team_wait_squad(TeamBarrier *team, long squad, long size)
+{
+#ifdef TEAM_RELAY
+    if (team->relay.holder >= 0 && size > 1) return relay_wait(team, squad);
+#endif
+    return team_meet(team, &team->squads[squad], size);
 }
 
 #endif

@@ -4,7 +4,8 @@ from cython cimport floating
 
 from cbackprop.engine.leaves cimport shorten_columns, sum_of_absolutes
 from cbackprop.engine.passes cimport Task
-from cbackprop.engine.steps cimport Share, Training, part, share_of
+from cbackprop.engine.steps cimport Share, Training, share_of
+from cbackprop.engine.team cimport part
 
 
 cdef inline double absolutes(const Task* task, const Training* training, const floating* parameters) noexcept nogil:

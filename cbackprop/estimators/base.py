@@ -30,6 +30,7 @@ from cbackprop.estimators.hidden import HiddenFeatures
 from cbackprop.estimators.judging import Given, Splitter
 from cbackprop.estimators.options import averaging_of, regularization_of
 from cbackprop.estimators.plain import PlainState
+from cbackprop.estimators.served import Served
 from cbackprop.estimators.shown import Shown
 from cbackprop.estimators.stopping import (
     curves,
@@ -46,6 +47,7 @@ from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.losses import as_loss
 from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
+from cbackprop.network.one_row import predict_row
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.running.ranks import ALONE
 from cbackprop.running.rows import mapped
@@ -70,7 +72,14 @@ def _hidden_layer_sizes(estimator: MLP) -> list:
 
 
 class MLP(
-    Exchange, PlainState, Savable, Shown, CallbackSupportMixin, HiddenFeatures, BaseEstimator
+    Exchange,
+    PlainState,
+    Savable,
+    Shown,
+    CallbackSupportMixin,
+    HiddenFeatures,
+    Served,
+    BaseEstimator,
 ):
     """What the two estimators share."""
 
@@ -412,9 +421,13 @@ class MLP(
     def _outputs(self, X, passed: Callable = Network._predict, **settings: Any):
         """Checked rows through the network: output activations (n, n_outputs), or another pass."""
         network = self.__dict__.get("network_")
-        if network is not None and "feature_names_in_" not in self.__dict__ and network.takes(X):
+        if network is not None and "feature_names_in_" not in self.__dict__:
             some = AS_MANY_AS_PAY if self.n_jobs is None else Execution(self.n_jobs)
-            return passed(network, X, some, **settings)
+            said = predict_row(network, X) if passed is Network._predict else None
+            if said is not None:
+                return said
+            if network.takes(X):
+                return passed(network, X, some, **settings)
         check_is_fitted(self)
         check_given("X", X)
         with explained(X=X):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cbackprop.estimators.targets import log_probabilities, without_zeros
 from cbackprop.network.network import Network
 
 # A difference to 1 of fewer of its roundings is off by more than a hundredth.
@@ -18,6 +19,7 @@ class Probabilities:
     _outputs: Any
     _targets: ClassVar[Any]
     n_outputs_: int
+    out_activation_: str
 
     def predict(self, X):
         """Predict classes.
@@ -70,15 +72,8 @@ class Probabilities:
         probabilities = np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
         if np.count_nonzero(probabilities) == probabilities.size:
             return probabilities
-        return self._without_zeros(probabilities, X)
-
-    def _without_zeros(self, probabilities, X):
-        """Where one has rounded to 0, what the logits say, but at least the smallest number."""
-        zero = probabilities == 0
-        smallest = np.nextafter(probabilities.dtype.type(0), probabilities.dtype.type(1))
-        better = np.exp(self._targets.log_probabilities(self, self._outputs(X, Network._logits)))
-        probabilities[zero] = np.maximum(better[zero], smallest)
-        return probabilities
+        logits = self._outputs(X, Network._logits)
+        return without_zeros(self.out_activation_, probabilities, logits)
 
     def predict_log_proba(self, X):
         """Logarithm of `predict_proba`, of the same shape.
@@ -111,7 +106,7 @@ class Probabilities:
         found = np.log(probabilities, out=probabilities)
         if small.any():
             logits = self._outputs(X, Network._logits)
-            found[small] = self._targets.log_probabilities(self, logits)[small]
+            found[small] = log_probabilities(self.out_activation_, logits)[small]
         return found
 
     def decision_function(self, X):

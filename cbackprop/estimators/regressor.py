@@ -29,7 +29,7 @@ from cbackprop.validation.naming import named, public
 @named
 @saved_by(EstimatorDescription)
 class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
-    """Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
+    r"""Multilayer perceptron regressor: scikit-learn's, trained in compiled code.
 
     The same parameters, data and `random_state` give the model that
     `sklearn.neural_network.MLPRegressor` gives, to rounding.
@@ -47,12 +47,13 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
     hidden_layer_sizes : int or array-like of shape (n_layers - 2,), default=(100,)
         Units of every hidden layer; ``()`` for none.
     activation : str, Activation or list of them, default='relu'
-        Of the hidden layers, or a list of one for each: scikit-learn's 'identity', 'logistic',
+        The hidden layers', or a list of one for each: scikit-learn's 'identity', 'logistic',
         'tanh' and 'relu', and those that `Network` names besides.
     solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
         SciPy's L-BFGS over all rows, or mini-batches with SGD or Adam.
     alpha : float, default=0.0001
-        Strength of the L2 term, ``alpha / (2 m) * |W|^2`` for a mini-batch whose rows weigh m.
+        Strength of the L2 term, :math:`\frac{\alpha}{2m} \lVert W \rVert^2` for a mini-batch whose
+        rows weigh m.
     batch_size : int or 'auto', default='auto'
         Rows of a mini-batch; 'auto' is ``min(200, n_samples)``.
     learning_rate : str, Schedule or callable, default='constant'
@@ -107,7 +108,8 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         Shorten the gradient over all layers to this length if it is longer. One of the two at
         most.
     l1 : float, optional
-        Strength of the L1 term, ``l1 / m * |W|_1`` for a mini-batch whose rows weigh m (sgd, adam).
+        Strength of the L1 term, :math:`\frac{l_1}{m} \lvert W \rvert_1` for a mini-batch whose rows
+        weigh m (sgd, adam).
     dropout : float or list of float, optional
         The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of one
         for each layer: of every row others (sgd, adam; Srivastava and others, 2014). What is left

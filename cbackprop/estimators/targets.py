@@ -219,14 +219,6 @@ class Labels(Targets):
         chosen = outputs > 0.5
         return chosen if estimator.n_outputs_ > 1 else chosen[:, 0].astype(np.intp)
 
-    def log_probabilities(self, estimator, logits):
-        """Logarithms of the probabilities (n, n_classes), of the last layer's z."""
-        if estimator.out_activation_ == "softmax":
-            return log_softmax(logits, axis=1)
-        if estimator.n_outputs_ > 1:
-            return log_expit(logits)
-        return np.hstack([log_expit(-logits), log_expit(logits)])
-
     def score(self, estimator, outputs, y, weight) -> float:
         """Accuracy; a multilabel row counts only if all its labels are right."""
         right = self.positions(estimator, outputs) == y
@@ -269,7 +261,7 @@ class Numbers(Targets):
         if not estimator.non_crossing:
             return outputs
         places = places_in_order(estimator.network_.loss_function)
-        return outputs if places is None else np.sort(outputs, axis=1)[:, places]
+        return outputs if places is None else in_order(outputs, places)
 
     def score(self, estimator, outputs, y, weight) -> float:
         """R squared, or D squared of several quantiles; NaN for outputs that are not finite."""
@@ -282,6 +274,24 @@ class Numbers(Targets):
         return r2_score(y, outputs, sample_weight=weight)
 
 
+def log_probabilities(activation: str, logits: NDArray) -> NDArray:
+    """Logarithms of the probabilities (n, n_classes), of the last layer's z."""
+    if activation == "softmax":
+        return log_softmax(logits, axis=1)
+    if logits.shape[1] > 1:
+        return log_expit(logits)
+    return np.hstack([log_expit(-logits), log_expit(logits)])
+
+
+def without_zeros(activation: str, probabilities: NDArray, logits: NDArray) -> NDArray:
+    """Where one has rounded to 0, what the logits say, but at least the smallest number."""
+    zero = probabilities == 0
+    smallest = np.nextafter(probabilities.dtype.type(0), probabilities.dtype.type(1))
+    better = np.exp(log_probabilities(activation, logits))
+    probabilities[zero] = np.maximum(better[zero], smallest)
+    return probabilities
+
+
 def several_quantiles(loss: Loss) -> tuple[float, ...]:
     """Those of a loss that has an output for each; () of any other."""
     several = isinstance(loss, Quantile) and len(loss.parameters) > 1
@@ -292,6 +302,11 @@ def places_in_order(loss: Loss) -> NDArray[np.intp] | None:
     """For each of several quantiles, which it is from below; None of any other loss."""
     quantiles = several_quantiles(loss)
     return np.argsort(np.argsort(quantiles, kind="stable")) if quantiles else None
+
+
+def in_order(outputs: NDArray, places: NDArray[np.intp]) -> NDArray:
+    """Every row's outputs sorted, and put where they belong: the smallest where `places` is 0."""
+    return np.sort(outputs, axis=1)[:, places]
 
 
 def d2_of_quantiles(y, outputs, quantiles, weight) -> float:

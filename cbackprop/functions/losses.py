@@ -21,7 +21,7 @@ def _share(name: str, value: Any) -> float:
 @kept_by_fields
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """Half the squared distance, summed over the outputs."""
+    r"""Half the squared distance, :math:`\frac12 (a - y)^2`, summed over the outputs."""
 
     name = "squared_error"
     title = "squared error"
@@ -30,7 +30,7 @@ class SquaredError(Loss):
 @kept_by_fields
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """The distance, summed over the outputs: its minimum is the median."""
+    r"""The distance, :math:`\lvert a - y \rvert`, summed: its minimum is the median."""
 
     name = "absolute_error"
     title = "absolute error"
@@ -39,7 +39,15 @@ class AbsoluteError(Loss):
 @kept_by_fields
 @dataclass(frozen=True)
 class Huber(Loss):
-    """Half the squared distance up to `delta`, linear from there on (Huber, 1964).
+    r"""Half the squared distance up to `delta`, linear from there on (Huber, 1964).
+
+    .. math::
+
+        \begin{cases}
+            \frac12 d^2 & \text{if } \lvert d \rvert \le \delta \\
+            \delta \left(\lvert d \rvert - \frac12 \delta\right) & \text{otherwise}
+        \end{cases}
+        \qquad d = a - y
 
     Parameters
     ----------
@@ -64,7 +72,7 @@ class Huber(Loss):
 @kept_by_fields
 @dataclass(frozen=True)
 class LogCosh(Loss):
-    """The logarithm of the hyperbolic cosine of the distance: a smooth absolute error."""
+    r"""A smooth absolute error, :math:`\log \cosh(a - y)`, summed over the outputs."""
 
     name = "log_cosh"
     title = "log-cosh loss"
@@ -74,6 +82,8 @@ class LogCosh(Loss):
 @dataclass(frozen=True)
 class Quantile(Loss):
     """The pinball loss of one quantile or several, each of which has an output.
+
+    :math:`q (y - a)` where :math:`a < y`, :math:`(1 - q)(a - y)` elsewhere.
 
     Parameters
     ----------
@@ -137,7 +147,7 @@ class Quantile(Loss):
 @kept_by_fields
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """Half the Poisson deviance, of exponential outputs."""
+    r"""Half the Poisson deviance, :math:`y \log(y / a) - y + a`, of outputs :math:`a = e^z`."""
 
     name = "poisson"
     title = "Poisson loss"
@@ -147,7 +157,7 @@ class Poisson(Loss):
 @kept_by_fields
 @dataclass(frozen=True)
 class Gamma(Loss):
-    """Half the gamma deviance, of exponential outputs."""
+    r"""Half the gamma deviance, :math:`\log(a / y) + y / a - 1`, of outputs :math:`a = e^z`."""
 
     name = "gamma"
     title = "gamma loss"
@@ -158,12 +168,14 @@ class Gamma(Loss):
 @kept_by_fields
 @dataclass(frozen=True)
 class BinaryLogLoss(Loss):
-    """The log loss of logistic outputs, summed over them: the book's cross-entropy.
+    r"""The log loss of logistic outputs, summed over them: the book's cross-entropy.
+
+    :math:`-\bigl(y \log a + (1 - y) \log(1 - a)\bigr)`.
 
     Parameters
     ----------
     label_smoothing : float, default=0.0
-        In [0, 1): targets y become ``(1 - label_smoothing) y + label_smoothing / 2``.
+        In [0, 1): targets y become :math:`(1 - s) y + s / 2`, s being this share.
     """
 
     label_smoothing: float = 0.0
@@ -185,7 +197,7 @@ class BinaryLogLoss(Loss):
 @kept_by_fields
 @dataclass(frozen=True)
 class LogLoss(Loss):
-    """The log loss of the softmax.
+    r"""The log loss of the softmax, :math:`-\log a_y` of the label y.
 
     Parameters
     ----------

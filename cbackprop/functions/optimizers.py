@@ -26,16 +26,17 @@ EachLayers = Sequence[Group | tuple[Group, Group] | LayerGroups]
 @named
 @saved_by(OptimizerDescription)
 class SGD(Optimizer):
-    """Stochastic gradient descent, with momentum if asked for.
+    r"""Stochastic gradient descent, with momentum if asked for.
 
     Parameters
     ----------
     learning_rate : float, default=0.1
         eta, > 0.
     momentum : float, default=0.0
-        mu, in [0, 1]. If > 0: the velocity is ``v <- mu v - eta g``, the step ``w <- w + v``.
+        mu, in [0, 1]. If > 0: the velocity is :math:`v \leftarrow \mu v - \eta g`, the step
+        :math:`w \leftarrow w + v`.
     nesterov : bool, default=False
-        Nesterov's momentum: the step is ``w <- w + mu v - eta g``, with the new v.
+        Nesterov's momentum: the step is :math:`w \leftarrow w + \mu v - \eta g`, with the new v.
     clip_value : float, optional
         Keep every component of the gradient, its L2 term included, within -clip_value ...
         clip_value.
@@ -165,11 +166,11 @@ class Adam(Optimizer):
 @named
 @saved_by(OptimizerDescription)
 class AdamW(Adam):
-    """Adam with decoupled weight decay: parameters shrink beside the step, not through it.
+    r"""Adam with decoupled weight decay: parameters shrink beside the step, not through it.
 
-    ``w <- w - eta lambda w``, then Adam's step of a gradient that does not know of it. As in
-    PyTorch, epsilon is added inside the bias correction, and biases decay like weights: groups
-    can spare them.
+    :math:`w \leftarrow w - \eta \lambda w`, then Adam's step of a gradient that does not know of
+    it. As in PyTorch, epsilon is added inside the bias correction, and biases decay like weights:
+    groups can spare them.
 
     Parameters
     ----------
@@ -266,10 +267,11 @@ class AdamW(Adam):
 @named
 @saved_by(OptimizerDescription)
 class RMSprop(Optimizer):
-    """Steps scaled by a running mean of the gradient's square.
+    r"""Steps scaled by a running mean of the gradient's square.
 
-    ``v <- rho v + (1 - rho) g^2``, then ``w <- w - eta g / (sqrt(v) + epsilon)``; with momentum
-    ``u <- mu u + g / (sqrt(v) + epsilon)`` and ``w <- w - eta u``.
+    :math:`v \leftarrow \rho v + (1 - \rho) g^2`, then
+    :math:`w \leftarrow w - \eta g / (\sqrt v + \varepsilon)`; with momentum
+    :math:`u \leftarrow \mu u + g / (\sqrt v + \varepsilon)` and :math:`w \leftarrow w - \eta u`.
 
     Parameters
     ----------

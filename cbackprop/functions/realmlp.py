@@ -11,10 +11,10 @@ from cbackprop.validation.checks import check_integer, check_number
 
 
 class CosineLog(Schedule):
-    """Up from 0 to 1 and down again in cycles, each twice as long as the one before.
+    r"""Up from 0 to 1 and down again in cycles, each twice as long as the one before.
 
-    ``(1 - cos(2 pi log2(1 + (2^cycles - 1) t))) / 2``: the published coslog4 has four cycles. The
-    first step is made at a factor of 0, the last ones next to it.
+    :math:`\frac12 \bigl(1 - \cos(2 \pi \log_2(1 + (2^c - 1) t))\bigr)`, c being the cycles: the
+    published coslog4 has four. The first step is made at a factor of 0, the last ones next to it.
 
     Parameters
     ----------

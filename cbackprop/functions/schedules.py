@@ -107,7 +107,7 @@ class Constant(Schedule):
 
 
 class InverseScaling(Schedule):
-    """``1 / (1 + steps) ** power``: of the steps made, whatever the length of the fit.
+    r""":math:`(1 + \text{steps})^{-\text{power}}`: of the steps made, however long the fit.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class InverseScaling(Schedule):
 
 
 class Exponential(Schedule):
-    """``end ** t``: the same share less in every step.
+    r"""The same share less in every step: :math:`\text{end}^t`.
 
     Parameters
     ----------

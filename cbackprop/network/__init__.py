@@ -2,5 +2,6 @@
 
 from cbackprop.network.embeddings import Category, Periodic, PiecewiseLinear
 from cbackprop.network.network import Backprop, Network
+from cbackprop.network.predictor import Predictor
 
-__all__ = ["Backprop", "Category", "Network", "Periodic", "PiecewiseLinear"]
+__all__ = ["Backprop", "Category", "Network", "Periodic", "PiecewiseLinear", "Predictor"]

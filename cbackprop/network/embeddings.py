@@ -21,12 +21,12 @@ ENGINE_NAMES = "embeddings", "edges", "n_features", "scaling"  # of what a Task 
 @public("cbackprop.network")
 @kept_by_fields
 class PiecewiseLinear:
-    """A column of numbers as lines between edges: `width` functions of it, learnt.
+    r"""A column of numbers as lines between edges: `width` functions of it, learnt.
 
-    The numbers that the first layer gets of x are ``b + x l + sum_t e_t(x) v_t``, where e_t is the
-    share, in [0, 1], of the piece between edge t and edge t + 1 that lies below x; the outer lines
-    go on beyond the edges. b, l and every v_t are vectors of `width` numbers that are trained. It
-    starts as a linear function: the v_t as 0.
+    The numbers that the first layer gets of x are :math:`b + x l + \sum_t e_t(x) v_t`, where e_t is
+    the share, in [0, 1], of the piece between edge t and edge t + 1 that lies below x; the outer
+    lines go on beyond the edges. b, l and every v_t are vectors of `width` numbers that are
+    trained. It starts as a linear function: the v_t as 0.
 
     Parameters
     ----------

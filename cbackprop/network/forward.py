@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike, NDArray
 
-from cbackprop.engine import run
-from cbackprop.network.embeddings import ENGINE_NAMES
+from cbackprop.network.one_row import told
+from cbackprop.network.predictor import PLAIN, Predictor, predictor_of
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.running.sweeps import Sweep
-
-PLAIN = run.OUTPUTS["identity", "squared_error"]  # outputs that are z itself
 
 
 class Beginning(NamedTuple):
@@ -27,10 +25,9 @@ def beginning(network: Any, n_layers: int) -> Beginning:
     """The first `n_layers` of a network: views of its plan and its vector."""
     plan = network.plan[:n_layers]
     size = int(plan["biases"][-1] + plan["n_out"][-1])
-    told = network.function_parameters
-    kept = {name: told[name] for name in ENGINE_NAMES if name in told}
-    if "slopes" in told:
-        kept["slopes"] = told["slopes"][:n_layers]
+    kept = told(network)
+    if "slopes" in kept:
+        kept["slopes"] = kept["slopes"][:n_layers]
     return Beginning(plan, network.parameters[:size], kept)
 
 
@@ -108,6 +105,40 @@ class Forward:
         ([[1.0]], [[50.0]])
         """
         return self._logits(self._check_X(X), AS_MANY_AS_PAY)
+
+    def predictor(self, method: str = "predict") -> Predictor:
+        """The network as a function of one row, or of a few, that answers in a microsecond.
+
+        Parameters
+        ----------
+        method : {'predict', 'logits'}, default='predict'
+            What it says: what the method of this name says, to rounding.
+
+        Returns
+        -------
+        Predictor
+            A snapshot: what is done to the network later does not reach it. Any number of threads
+            may call it at once.
+
+        Raises
+        ------
+        ValueError
+            For another method.
+
+        See Also
+        --------
+        cbackprop.network.Predictor : What rows it takes, and how compiled code calls it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cbackprop import Network
+        >>> net = Network([2, 3, 1], random_state=0)
+        >>> ask = net.predictor()
+        >>> bool(np.allclose(ask([0.5, 1.0]), net.predict([[0.5, 1.0]])[0]))
+        True
+        """
+        return predictor_of(self, method)
 
     # For the estimators: of checked rows.
 

@@ -24,6 +24,7 @@ from cbackprop.network.forward import Forward
 from cbackprop.network.from_data import initialize_from
 from cbackprop.network.initializers import INITIALIZERS
 from cbackprop.network.layout import make_plan, views
+from cbackprop.network.one_row import predict_row
 from cbackprop.network.parameters import Parameters
 from cbackprop.network.summary import Summary
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
@@ -100,13 +101,13 @@ class Network(Savable, Forward, Parameters):
     layer_sizes : sequence of int
         Units of every layer, the input's first: ``(784, 30, 10)``. At least two.
     activation : str, Activation or list of them, default='relu'
-        Of the hidden layers, or a list of one for each: 'identity', 'logistic', 'tanh', 'relu',
+        The hidden layers', or a list of one for each: 'identity', 'logistic', 'tanh', 'relu',
         'leaky_relu', 'elu', 'selu', 'softplus', 'silu', 'gelu', 'gelu_tanh' (gelu by tanh) or
         'mish'. `cbackprop.activations.Activation` is for another slope of leaky_relu.
     parametric_activation : bool, default=False
         Give every hidden unit a number w of its own, trained like its bias and 1 at first, so that
-        ``a = z + w (f(z) - z)``: 0 makes the unit linear. Penalties and `max_norm` leave it alone;
-        `AdamW` decays it, unless its layer's `LayerGroups` say otherwise.
+        :math:`a = z + w (f(z) - z)`: 0 makes the unit linear. Penalties and `max_norm` leave it
+        alone; `AdamW` decays it, unless its layer's `LayerGroups` say otherwise.
     output_activation : {'identity', 'logistic', 'softmax', 'exp'}, default='identity'
         Of the last layer. It must go with the loss; an error names the pairs that do.
     loss : str, Loss or function, default='squared_error'
@@ -272,7 +273,7 @@ class Network(Savable, Forward, Parameters):
     def initialize_from(
         self, X: ArrayLike, random_state: Any = None, *, n_jobs: int | None = None
     ) -> Network:
-        """Draw all parameters anew so that they suit these rows: those to be trained on.
+        r"""Draw all parameters anew so that they suit these rows: those to be trained on.
 
         Layer by layer, of what the layers below make of X: weights are drawn from N(0, 1/fan_in),
         and each unit's are divided by the standard deviation of its z over the rows. The bias is
@@ -280,9 +281,10 @@ class Network(Savable, Forward, Parameters):
         distribution: so the unit is 0 amid the data. Activation weights become 1. A unit whose z is
         the same for all rows, its inputs being constant, keeps its weights.
 
-        Weights are stored as they act. To train them as ``z = x W / sqrt(fan_in)`` with W of
-        deviation 1 would be, give Adam for each layer ``Group(rate=1 / sqrt(fan_in),
-        decay=sqrt(fan_in), epsilon=sqrt(fan_in))``: a Group's decay is multiplied by its rate.
+        Weights are stored as they act. To train them as :math:`z = x W / \sqrt{\text{fan\_in}}`
+        with W of deviation 1 would be, give Adam for each layer
+        ``Group(rate=1 / sqrt(fan_in), decay=sqrt(fan_in), epsilon=sqrt(fan_in))``: a Group's decay
+        is multiplied by its rate.
 
         Parameters
         ----------
@@ -424,7 +426,8 @@ class Network(Savable, Forward, Parameters):
         array([[ 3.5],
                [20.5]])
         """
-        return self._predict(self._check_X(X), AS_MANY_AS_PAY)
+        said = predict_row(self, X)
+        return self._predict(self._check_X(X), AS_MANY_AS_PAY) if said is None else said
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The mean loss over the rows, weighted if weights are given.
@@ -627,7 +630,7 @@ class Network(Savable, Forward, Parameters):
         comm: Any = None,
         sync_every: int = 1,
     ) -> History:
-        """Train in place by gradient descent: batch, mini-batch or stochastic.
+        r"""Train in place by gradient descent: batch, mini-batch or stochastic.
 
         Parameters
         ----------
@@ -644,12 +647,13 @@ class Network(Savable, Forward, Parameters):
         batch_size : int or None, default=10
             Rows of a mini-batch; 1 is stochastic descent, None takes all rows: batch descent.
         l2 : float, default=0.0
-            The book's lambda: the cost gains ``l2 / (2 n) |W|^2`` with n the rows of X, so that
-            a step decays the weights by ``learning_rate * l2 / n``. scikit-learn's ``alpha`` is
-            divided by the rows of the mini-batch instead: ``alpha = l2 * batch_size / n``.
+            The book's lambda: the cost gains :math:`\frac{\lambda}{2n} \lVert W \rVert^2` with n
+            the rows of X, so that a step decays the weights by ``learning_rate * l2 / n``.
+            scikit-learn's ``alpha`` is divided by the rows of the mini-batch instead:
+            ``alpha = l2 * batch_size / n``.
         l1 : float, default=0.0
-            The cost gains ``l1 / n |W|_1`` likewise, the weights' absolute values: a step
-            draws every weight to 0 by ``learning_rate * l1 / n``.
+            The cost gains :math:`\frac{l_1}{n} \lvert W \rvert_1` likewise, the weights' absolute
+            values: a step draws every weight to 0 by ``learning_rate * l1 / n``.
         dropout : float or list of float, default=0.0
             The share, in [0, 1), of every hidden layer's units that a step leaves out, or a list of
             one share for each layer: of every row of a mini-batch others, drawn anew. What is left
@@ -810,7 +814,8 @@ class Network(Savable, Forward, Parameters):
     # Checked data for the engine.
 
     def _predict(self, X, execution: Execution) -> NDArray:
-        return Sweep(self, X, execution=execution).predict()
+        said = predict_row(self, X)
+        return Sweep(self, X, execution=execution).predict() if said is None else said
 
     def _sweep(self, X, y, sample_weight) -> Sweep:
         X = self._check_X(X)

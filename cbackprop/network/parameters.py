@@ -73,7 +73,7 @@ class Parameters:
     def activation_weights(self) -> list[NDArray]:
         """Those of parametric activations: views (fan_out,) of every hidden layer, or none.
 
-        With w, a unit's own, ``a = z + w (f(z) - z)``. Assigning writes into the vector.
+        With w, a unit's own, :math:`a = z + w (f(z) - z)`. Assigning writes into the vector.
         """
         return self._activation_weights
 

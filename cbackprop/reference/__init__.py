@@ -1,10 +1,10 @@
-"""What should backpropagation compute?  The answer in plain NumPy, written to be read.
+r"""What should backpropagation compute?  The answer in plain NumPy, written to be read.
 
 This is the mathematics of the compiled engine, and what the engine is tested against.  Read it
 next to chapter 2 of Michael Nielsen, *Neural Networks and Deep Learning* (2015),
 http://neuralnetworksanddeeplearning.com/chap2.html: its four equations of backpropagation, (BP1)
 to (BP4), are named where they stand.  Nothing is imported but NumPy.  `functions` has activations
-and losses, each with its derivative; `layers` the way forward and the cost; `network`
+and losses, each with its derivative; `layers` the forward pass and the cost; `network`
 backpropagation; `training` the optimizers; `dropout` the units left out; `embeddings` what may
 stand before the first layer; `checks` what says that arguments do not fit.
 
@@ -18,30 +18,36 @@ his w is our W transposed.  These options are shared by all functions:
     is not 0.01; or a list of these, one for each hidden layer.
 ``activation_weights``
     Of parametric activations, arrays (units,) of the hidden layers: with w, a unit's own,
-    ``a = z + w (f(z) - z)``. None by default, where a is f(z).
+    :math:`a = z + w (f(z) - z)`. None by default, where a is f(z).
 ``output_activation`` and ``loss``
     One of these pairs, a being the output and y the target; losses are summed over outputs.
 
-    =================== =================== ================================================
+    =================== =================== ========================================================
     output_activation   loss                C_x, the loss of one example
-    =================== =================== ================================================
-    "identity"          "squared_error"     (a - y)^2 / 2
-    "logistic"          "squared_error"     (a - y)^2 / 2, the book's quadratic cost
-    "logistic"          "binary_log_loss"   -(y log a + (1 - y) log(1 - a)), y in [0, 1]
-    "softmax"           "log_loss"          -log a[y], y an integer label
-    "exp"               "poisson"           y log(y / a) - y + a, y at least 0
-    "exp"               "gamma"             log(a / y) + y / a - 1, y positive
-    "identity"          "absolute_error"    abs(a - y)
-    "identity"          "huber"             (a - y)^2 / 2 up to delta, linear from there on
-    "identity"          "log_cosh"          log cosh(a - y)
-    "identity"          "quantile"          q (y - a) where a < y, (1 - q) (a - y) elsewhere
-    =================== =================== ================================================
+    =================== =================== ========================================================
+    "identity"          "squared_error"     :math:`(a - y)^2 / 2`
+    "logistic"          "squared_error"     :math:`(a - y)^2 / 2`, the book's quadratic cost
+    "logistic"          "binary_log_loss"   :math:`-y \log a - (1 - y) \log(1 - a)`, y in [0, 1]
+    "softmax"           "log_loss"          :math:`-\log a_y`, y an integer label
+    "exp"               "poisson"           :math:`y \log(y / a) - y + a`, y at least 0
+    "exp"               "gamma"             :math:`\log(a / y) + y / a - 1`, y positive
+    "identity"          "absolute_error"    :math:`\lvert a - y \rvert`
+    "identity"          "huber"             :math:`(a - y)^2 / 2` to delta, linear from there on
+    "identity"          "log_cosh"          :math:`\log \cosh(a - y)`
+    "identity"          "quantile"          :math:`q (y - a)` if a < y, else :math:`(1 - q)(a - y)`
+    =================== =================== ========================================================
 ``loss_parameters``
     Of the loss, its standard ones by default: the share of label smoothing for the two log losses
     (0), delta for "huber" (1), q for "quantile" (0.5), or one for each output.
 ``sample_weight``, ``alpha`` and ``l1``
     The weights w_x of the examples, ones by default, and the penalties, which spare the biases: the
-    cost is ``C = (sum_x w_x C_x + alpha/2 sum_l ||W_l||^2 + l1 sum_l |W_l|) / sum_x w_x``.
+    cost is
+
+    .. math::
+
+        C &= \frac{\sum_x w_x C_x + P}{\sum_x w_x} \\
+        P &= \frac{\alpha}{2} \sum_l \lVert W_l \rVert^2 + l_1 \sum_l \lvert W_l \rvert
+
 ``masks``
     What dropout multiplies the activations of each hidden layer by: `dropout` says how they are
     drawn. None by default.

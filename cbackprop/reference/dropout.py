@@ -10,11 +10,11 @@ ODD = np.uint64(0x9E3779B97F4A7C15)
 def dropout_masks(
     n_units: int, n_rows: int, rate: float, *, seed: int, step: int, layer: int, first_row: int = 0
 ) -> Array:
-    """What the activations of a hidden layer are multiplied by in a step.
+    r"""What the activations of a hidden layer are multiplied by in a step.
 
     A number from 0 to 2^32 is made of the seed and where a unit stands, as `splitmix64` (Steele,
-    Lea and Flood, 2014) and Wellons' `lowbias32` mix bits; where it is below ``rate 2^32`` the unit
-    is left out.  No draw depends on another.
+    Lea and Flood, 2014) and Wellons' `lowbias32` mix bits; where it is below :math:`2^{32}` rate
+    the unit is left out.  No draw depends on another.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def dropout_masks(
     Returns
     -------
     array (n_rows, n_units)
-        0 where a unit is left out, else ``1 / (1 - rate)``: the mean stays.
+        0 where a unit is left out, else :math:`1 / (1 - \text{rate})`: the mean stays.
 
     Raises
     ------

@@ -43,7 +43,7 @@ def encoding(x: Array, edges: ArrayLike) -> Array:
 
 
 def embed(X: ArrayLike, parameters: Sequence[Learnt], edges: Sequence[ArrayLike | None]) -> Array:
-    """Compute A_0, what the first layer gets, from X, column by column.
+    r"""Compute A_0, what the first layer gets, from X, column by column.
 
     Parameters
     ----------
@@ -58,8 +58,9 @@ def embed(X: ArrayLike, parameters: Sequence[Learnt], edges: Sequence[ArrayLike 
     Returns
     -------
     array (n, width)
-        ``b + x l + encoding(x) V`` for pieces; ``(cos(2 pi x w + c) W^T + b, x)`` for waves; row x
-        of the table for categories; x for the others. All times the scale.
+        :math:`b + x l + e(x) V` for pieces, e being `encoding`;
+        :math:`(\cos(2 \pi x w + c) W^T + b, \; x)` for waves; row x of the table for categories; x
+        for the others. All times the scale.
 
     Examples
     --------
@@ -85,7 +86,8 @@ def embed_gradient(
     parameters, edges : list
         As for `embed`.
     delta : array (n, width)
-        The derivative of the cost by every number of A_0: ``D_1 W_1^T``, divided as the cost is.
+        The derivative of the cost by every number of A_0: :math:`D_1 W_1^T`, divided as the cost
+        is.
 
     Returns
     -------

@@ -37,7 +37,7 @@ def forward(
     activation, output_activation : str, or as said there
         See `cbackprop.reference`.
     activation_weights : list of L - 1 arrays (units,), optional
-        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
+        Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def cost(
     masks : list of L - 1 arrays (n, units), optional
         What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
     activation_weights : list of L - 1 arrays (units,), optional
-        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
+        Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
 
     Returns
     -------

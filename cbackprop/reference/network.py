@@ -29,7 +29,7 @@ from cbackprop.reference.layers import (
 
 @dataclass(frozen=True, eq=False)
 class Gradients:
-    """A cost, its gradient, and everything met on the way.
+    r"""A cost, its gradient, and everything met on the way.
 
     Attributes
     ----------
@@ -38,7 +38,8 @@ class Gradients:
     activations : list of L + 1 arrays (n, units), or (units,) for one example
         First X, last the outputs.
     deltas : list of L arrays (n, units), or (units,) for one example
-        Rows ``w_x dC_x/dz``: times the example's weight, but not divided by the batch.
+        Rows :math:`w_x \, \partial C_x / \partial z`: times the example's weight, but not divided
+        by the batch.
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
         nabla_W and nabla_b, the derivatives of ``loss``.
     activation_weights : list of L - 1 arrays (fan_out,)
@@ -80,7 +81,7 @@ def backprop_example(
     masks : list of L - 1 arrays (units,), optional
         What dropout multiplies the hidden layers' activations by.
     activation_weights : list of L - 1 arrays (units,), optional
-        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
+        Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def backprop_loop(
     masks : list of L - 1 arrays (n, units), optional
         What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
     activation_weights : list of L - 1 arrays (units,), optional
-        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
+        Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
 
     Returns
     -------
@@ -230,7 +231,7 @@ def backprop(
     masks : list of L - 1 arrays (n, units), optional
         What dropout multiplies the hidden layers' activations by: see `dropout_masks`.
     activation_weights : list of L - 1 arrays (units,), optional
-        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
+        Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
 
     Returns
     -------

@@ -43,7 +43,7 @@ def numerical_gradient(
     masks : list of L - 1 arrays (n, units), optional
         What dropout multiplies the hidden layers' activations by, held while parameters move.
     activation_weights : list of L - 1 arrays (units,), optional
-        Of parametric activations: with w, a unit's own, ``a = z + w (f(z) - z)``.
+        Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
     step : float, default 1e-5
         How far each parameter is moved.
 

@@ -19,10 +19,10 @@ from cbackprop.reference.network import backprop, backprop_loop
 
 @dataclass
 class SGD:
-    """Stochastic gradient descent, its momentum as scikit-learn has it.
+    r"""Stochastic gradient descent, its momentum as scikit-learn has it.
 
-    ``v <- momentum v - learning_rate g``, then ``w <- w + v``, or with Nesterov's momentum
-    ``w <- w + momentum v - learning_rate g``.
+    :math:`v \leftarrow \mu v - \eta g`, then :math:`w \leftarrow w + v`, or with Nesterov's
+    momentum :math:`w \leftarrow w + \mu v - \eta g`: mu is the momentum, eta the learning rate.
 
     Parameters
     ----------
@@ -73,11 +73,16 @@ class SGD:
 
 @dataclass
 class Adam:
-    """Adam (Kingma and Ba, 2014, arXiv:1412.6980, end of section 2), as scikit-learn has it.
+    r"""Adam (Kingma and Ba, 2014, arXiv:1412.6980, end of section 2), as scikit-learn has it.
 
-    ``m <- beta_1 m + (1 - beta_1) g``, ``v <- beta_2 v + (1 - beta_2) g^2``, and in the t-th step
-    ``w <- w - learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon)``: epsilon
-    stands outside the bias correction.
+    .. math::
+
+        m &\leftarrow \beta_1 m + (1 - \beta_1) g \\
+        v &\leftarrow \beta_2 v + (1 - \beta_2) g^2 \\
+        w &\leftarrow w - \eta \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}
+            \frac{m}{\sqrt v + \varepsilon}
+
+    in the t-th step, with the learning rate eta: epsilon stands outside the bias correction.
 
     Parameters
     ----------
@@ -135,11 +140,16 @@ class Adam:
 
 @dataclass
 class AdamW(Adam):
-    """Adam with decoupled decay (Loshchilov and Hutter, 2019, arXiv:1711.05101), as in PyTorch.
+    r"""Adam with decoupled decay (Loshchilov and Hutter, 2019, arXiv:1711.05101), as in PyTorch.
 
-    ``w <- (1 - learning_rate weight_decay) w``, then with m and v of `Adam`
-    ``w <- w - learning_rate m^ / (sqrt(v^) + epsilon)``, where ``m^ = m / (1 - beta_1^t)`` and
-    ``v^ = v / (1 - beta_2^t)``: epsilon stands inside the bias correction.
+    .. math::
+
+        w &\leftarrow (1 - \eta \lambda) w \\
+        \hat m &= \frac{m}{1 - \beta_1^t}, \quad \hat v = \frac{v}{1 - \beta_2^t} \\
+        w &\leftarrow w - \eta \frac{\hat m}{\sqrt{\hat v} + \varepsilon}
+
+    with m and v of `Adam`, the learning rate eta and the weight decay lambda: epsilon stands inside
+    the bias correction.
 
     Parameters
     ----------
@@ -194,10 +204,11 @@ class AdamW(Adam):
 
 @dataclass
 class RMSprop:
-    """RMSprop (Tieleman and Hinton, 2012, lecture 6.5), as in PyTorch.
+    r"""RMSprop (Tieleman and Hinton, 2012, lecture 6.5), as in PyTorch.
 
-    ``v <- rho v + (1 - rho) g^2``, ``u <- momentum u + g / (sqrt(v) + epsilon)``, then
-    ``w <- w - learning_rate u``.
+    :math:`v \leftarrow \rho v + (1 - \rho) g^2`,
+    :math:`u \leftarrow \mu u + g / (\sqrt v + \varepsilon)`, then :math:`w \leftarrow w - \eta u`:
+    mu is the momentum, eta the learning rate.
 
     Parameters
     ----------

@@ -5,6 +5,8 @@ Made at the top of a call, and passed down whole.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cbackprop.running.ranks import ALONE, Alone
 from cbackprop.running.threads import (
     FLOPS_PER_THREAD,
@@ -39,9 +41,14 @@ class Execution:
         self.n_jobs, self.ranks = n_jobs, ranks
 
     def threads(
-        self, flops: float, *, per_thread: float = FLOPS_PER_THREAD, alone: bool = False
+        self,
+        flops: float,
+        *,
+        per_thread: float = FLOPS_PER_THREAD,
+        pays: Callable[[int], int] | None = None,
+        alone: bool = False,
     ) -> int:
-        """Threads for steps of so much work: one for every `per_thread`, if that is left to us.
+        """Threads for steps of so much work, as `number_of_threads` finds them if it is left to us.
 
         `alone`: where a loss in Python is called, by one thread.
         """
@@ -52,7 +59,7 @@ class Execution:
                     f"{self.n_jobs}; one in C, a LowLevelCallable, by any number"
                 )
             return 1
-        threads = number_of_threads(self.n_jobs, flops, per_thread=per_thread)
+        threads = number_of_threads(self.n_jobs, flops, per_thread=per_thread, pays=pays)
         if self.ranks.neighbours > 1 and self.n_jobs in (None, -1):
             return max(1, min(threads, allowed_threads() // self.ranks.neighbours))
         return threads

@@ -20,6 +20,7 @@ FEWEST_ROWS = 16  # of a block, however large the network: fewer would waste the
 MULTIPLICATION = 1e-10  # in a large matrix product, an addition with it
 LARGE_MULTIPLICATION = 2.5e-11  # of many rows with a network too large for the cache
 NUMBER = 2e-10  # a byte read or written, out of the cache
+LARGE_BYTES = 2**23  # of such a network's parameters
 UNIT = 5e-9  # the activation of a unit for a row, or its derivative
 ROW = 5e-8  # a row looked up
 STEP = 4e-6  # calls for a mini-batch or a block
@@ -61,9 +62,12 @@ def rows_of_training(plan: NDArray, X: Any, itemsize: int, batch_size: int, n_st
     return batch_size * max(1, int(SECONDS / step))
 
 
-def is_divided(plan: NDArray, X: Any, itemsize: int, batch_size: int) -> bool:
-    """Whether the rows of a mini-batch are too much to go through together."""
-    seconds = batch_size * _row_seconds(plan, X, itemsize, 3.0)
+def is_divided(plan: NDArray, X: Any, itemsize: int, batch_size: int, threads: int) -> bool:
+    """Whether the rows of a mini-batch are too much to go through together, by so many threads."""
+    row = 3.0 * LARGE_MULTIPLICATION * flops_per_row(plan, X)
+    if threads == 1 or _bytes(plan, itemsize) < LARGE_BYTES:
+        row = _row_seconds(plan, X, itemsize, 3.0)
+    seconds = batch_size * row / threads
     return seconds > STEP_SECONDS and batch_size > rows_of_a_block(plan, X, 3.0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 from numbers import Integral
@@ -20,8 +21,7 @@ try:
 except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
-# Fewer multiplications of floats a step than this do not pay for two barriers (measured, see
-# benchmarks).
+# A thread for every so many operations, where nobody knows better.
 FLOPS_PER_THREAD = 4e6
 
 # As many as a team may have: however many the machine has, no more are taken.
@@ -137,9 +137,16 @@ def check_n_jobs(n_jobs: int | None) -> None:
 
 
 def number_of_threads(
-    n_jobs: int | None, flops: float, *, per_thread: float = FLOPS_PER_THREAD
+    n_jobs: int | None,
+    flops: float,
+    *,
+    per_thread: float = FLOPS_PER_THREAD,
+    pays: Callable[[int], int] | None = None,
 ) -> int:
     """Threads for steps of so much work: what `n_jobs` says, or as many as pay off.
+
+    None pays that has less than `per_thread` of it to do. Else `pays`, if given, says how many do,
+    of so many at most.
 
     Raises
     ------
@@ -153,7 +160,8 @@ def number_of_threads(
         paying = int(flops / per_thread)
         if paying < 2 or _beside_others():
             return 1
-        threads = max(1, min(allowed_threads(), paying, MOST_THREADS))
+        threads = max(1, min(allowed_threads(), MOST_THREADS))
+        threads = min(threads, paying) if pays is None else pays(threads)
         while threads > 1 and not _has_room_for(threads):
             threads -= 1
         return threads

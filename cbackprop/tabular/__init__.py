@@ -2,6 +2,7 @@
 
 from cbackprop.tabular.classifier import TabularClassifier
 from cbackprop.tabular.encoder import TableEncoder
+from cbackprop.tabular.predictor import TablePredictor
 from cbackprop.tabular.regressor import TabularRegressor
 
-__all__ = ["TableEncoder", "TabularClassifier", "TabularRegressor"]
+__all__ = ["TableEncoder", "TablePredictor", "TabularClassifier", "TabularRegressor"]

@@ -8,9 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from cbackprop.tabular.numbers import FAR
-
-NUMBERS_AT_ONCE = 2**16  # of a block of rows: what is computed on the way stays in the cache
+from cbackprop.engine.encoding import Encoding
 
 # What was made of an encoder, and of which of its attributes. It is no part of the encoder.
 _made: WeakKeyDictionary[Any, tuple[tuple, AtOnce]] = WeakKeyDictionary()
@@ -48,30 +46,16 @@ class AtOnce:
         self.n_columns = centers.size
         self.n_numbers = self.n_columns + self.sources.size
         self.width = self.n_numbers + self.with_holes.size
+        pieces = self.sources, self.starts, self.steps, self.low, self.high
+        self._encoding = Encoding(centers, factors, *pieces, self.with_holes)
 
-    def into(self, out: NDArray, values: NDArray) -> None:
-        """Encode float64 values (n, n_columns), NaN for holes, into columns (n, width)."""
-        step = max(1, NUMBERS_AT_ONCE // max(1, self.width))
-        for first in range(0, len(values), step):
-            self._block(out[first : first + step], values[first : first + step])
+    def into(self, out: NDArray, values: NDArray) -> bool:
+        """Encode float64 values (n, n_columns), NaN for holes, into columns (n, width).
 
-    def _block(self, out: NDArray, values: NDArray) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            z = values - self.centers
-            z *= self.factors
-        z[np.isnan(z)] = 0.0
-        np.minimum(np.maximum(z, -FAR, out=z), FAR, out=z)
-        square = z / 3.0
-        square *= square
-        square += 1.0
-        z /= np.sqrt(square, out=square)
-        out[:, : self.n_columns] = z
-        if self.sources.size:
-            encoded = z.take(self.sources, axis=1)
-            encoded -= self.starts
-            encoded /= self.steps
-            np.maximum(encoded, self.low, out=encoded)
-            np.minimum(encoded, self.high, out=encoded)
-            out[:, self.n_columns : self.n_numbers] = encoded
-        if self.with_holes.size:
-            out[:, self.n_numbers : self.width] = np.isnan(values[:, self.with_holes])
+        False, with `out` half done, if one of the values is infinite.
+        """
+        whole = out if out.flags.c_contiguous else np.empty(out.shape, dtype=out.dtype)
+        finite = self._encoding.into(whole, values)
+        if whole is not out:
+            out[...] = whole
+        return finite

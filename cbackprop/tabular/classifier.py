@@ -209,8 +209,7 @@ class TabularClassifier(ClassifierMixin, Tabular):
         TypeError, ValueError
             For another table than that of `fit`.
         """
-        said = self._said(X)[:, : len(self.classes_)]
-        return said if len(self.classes_) > 1 else np.ones_like(said)
+        return self._answer("predict_proba", self._said(X))
 
     def predict(self, X) -> NDArray:
         """Predict classes.
@@ -232,7 +231,12 @@ class TabularClassifier(ClassifierMixin, Tabular):
         TypeError, ValueError
             For another table than that of `fit`.
         """
-        return self._labels(self.predict_proba(X))
+        return self._answer("predict", self._said(X))
+
+    def _answer(self, method: str, said: NDArray) -> NDArray:
+        said = said[:, : len(self.classes_)]
+        said = said if len(self.classes_) > 1 else np.ones_like(said)
+        return said if method == "predict_proba" else self._labels(said)
 
     def _labels(self, probabilities: NDArray) -> NDArray:
         if isinstance(self._outputs, Indicators):

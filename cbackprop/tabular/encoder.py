@@ -45,7 +45,7 @@ MOST_ONE_HOT = 1024  # of a column: a value of each row would fill the memory, a
 @named
 @saved_by(EncoderDescription)
 class TableEncoder(Savable, TransformerMixin, BaseEstimator):
-    """A table as it is, as numbers for a network: scaled, categories as 0 and 1, holes filled.
+    r"""A table as it is, as numbers for a network: scaled, categories as 0 and 1, holes filled.
 
     Numbers have their median subtracted and are divided by the distance of their quartiles; what
     lies far out is drawn in, to within (-3, 3). A hole becomes the median, and a column more says
@@ -78,7 +78,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
     categories_ : list of ndarrays of objects
         The known values of every column of categories, in order.
     medians_, factors_ : ndarrays of shape (n_numbers,)
-        Of every column of numbers: z = (x - median) factor, then z / sqrt(1 + (z / 3)^2).
+        Of every column of numbers:
+        :math:`z = (x - \text{median}) \, \text{factor}`, then :math:`z / \sqrt{1 + (z / 3)^2}`.
     has_holes_ : ndarray of bool, of shape (n_numbers,)
         Whether there were holes in `fit`.
     edges_ : list of ndarrays
@@ -216,8 +217,8 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
         if self._takes(X):
             numbers = numbers_of(self)
             out = np.empty((len(X), numbers.width), dtype=np.float32)
-            numbers.into(out, X.astype(np.float64, copy=False))
-            return out
+            if numbers.into(out, np.ascontiguousarray(X, dtype=np.float64)):
+                return out
         check_is_fitted(self)
         columns = columns_of(X)
         names = vars(self).get("feature_names_in_")
@@ -272,7 +273,6 @@ class TableEncoder(Savable, TransformerMixin, BaseEstimator):
             and X.shape[1] == fitted.get("n_features_in_")
             and "feature_names_in_" not in fitted
             and not (self.categories_ or self.sparse_output)
-            and not np.isinf(X).any()
         )
 
     def _blocks(self, categorical: list[Column]) -> Iterator[NDArray | Spread]:

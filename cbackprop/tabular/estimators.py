@@ -37,8 +37,8 @@ from cbackprop.tabular.fitting import train_again, train_members
 from cbackprop.tabular.folds import splits
 from cbackprop.tabular.importances import importances_of, spreads_of
 from cbackprop.tabular.members import Member, Rows, Settings, new_member
-from cbackprop.tabular.one_row import predict_row
 from cbackprop.tabular.outputs import Outputs, means_of_folds
+from cbackprop.tabular.predictor import Served
 from cbackprop.tabular.recipes import RECIPES
 from cbackprop.tabular.table import Stacked, as_table, rows_of
 from cbackprop.training.undo import all_or_nothing
@@ -52,7 +52,7 @@ MAY_BE_AUTO = "max_epochs", "batch_size", "learning_rate"
 AS_MUCH_AS_IT_TAKES = 1e15  # of work: every thread that may pays
 
 
-class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
+class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
     """What the two share."""
 
     # For the one call of fit: meta-estimators have nothing to route.
@@ -384,10 +384,7 @@ class Tabular(Savable, CallbackSupportMixin, BaseEstimator):
         execution = Execution(self.n_jobs)
         total = np.zeros((encoded.shape[0], self._outputs.n_outputs))
         for network in self.networks_:
-            if len(encoded) == 1:
-                total += predict_row(network, encoded)
-            else:
-                total += network._predict(encoded, execution)
+            total += network._predict(encoded, execution)
         return self._outputs.said(total / len(self.networks_))
 
     @property

@@ -212,7 +212,10 @@ class TabularRegressor(RegressorMixin, Tabular):
         TypeError, ValueError
             For another table than that of `fit`.
         """
-        return self._shaped(self._said(X))
+        return self._answer("predict", self._said(X))
+
+    def _answer(self, method: str, said: NDArray) -> NDArray:
+        return self._shaped(said)
 
     def score(self, X, y, sample_weight=None) -> float:
         """R squared; of several quantiles, D squared: see `MLPRegressor.score`.

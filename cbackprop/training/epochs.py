@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from cbackprop.functions.frozen import Trainable, with_frozen
 from cbackprop.functions.groups import n_kinds
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.functions.schedules import Schedule
+from cbackprop.running.cost import SOME_FLOPS, Split, shape_of, split_among, threads_that_pay
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model, calls_python
 from cbackprop.running.regularization import NONE, Regularization, check_dropout
@@ -195,16 +197,23 @@ def passes(
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
     flops = step_flops * model.parameters.itemsize / 4
-    threads = execution.threads(flops, alone=calls_python(model))
+    shape = partial(shape_of, model.plan, X, state.itemsize, own_batch, state.shape[0])
+    threads = execution.threads(
+        flops,
+        per_thread=SOME_FLOPS / 2,
+        pays=lambda most: threads_that_pay(shape(), most),
+        alone=calls_python(model),
+    )
     clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
     given = model, X, data, optimizer, state, factors, batch_size, threads
     steps: Any
     if ranks.size > 1:
         steps = (OverRanks if ranks.sync_every == 1 else LocalSteps)(*given, ranks, sizes)
     else:
-        kind = _Divided if is_divided(model.plan, X, state.itemsize, batch_size) else _Whole
-        steps = kind(*given, regularization)
-    with Team(steps.n_threads) as team:
+        divided = is_divided(model.plan, X, state.itemsize, batch_size, threads)
+        steps = (_Divided if divided else _Whole)(*given, regularization)
+    split = split_among(shape(), steps.n_threads) if steps.n_threads > 1 else Split(1, 1)
+    with Team(*split) as team:
         for epoch in range(max_epochs):
             if rng is not None and order is not None:
                 shuffle_rows(rng, order, window)

@@ -55,7 +55,7 @@ def refused(arguments, capsys):
 # The command line.
 
 
-def test_help_explains_all_commands(capsys):
+def test_help_explains_the_commands(capsys):
     with pytest.raises(SystemExit) as exit:
         main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
@@ -63,6 +63,7 @@ def test_help_explains_all_commands(capsys):
     assert "demo Train a network on scikit-learn's handwritten digits" in text
     assert "info Print what a bug report needs" in text
     assert "plan Print how much of several machines is to be expected" in text
+    assert "play Open a page in the browser" in text
 
 
 def test_demos_help_gives_ranges_and_defaults(capsys):

@@ -193,7 +193,19 @@ def test_a_number_does_not_depend_on_where_its_tile_begins(n, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.usefixtures("vectors")
 def test_large_products_are_left_to_blas(dtype):
-    assert not assert_product_is_right(3, 1000, 1000, dtype)
+    assert not assert_product_is_right(300, 1000, 1000, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("m", [1, 11, 12, 17, 31])
+@pytest.mark.parametrize(
+    ("transpose_a", "transpose_b"), [(False, False), (True, False), (False, True)]
+)
+@pytest.mark.usefixtures("vectors")
+def test_few_rows_by_a_large_factor(m, transpose_a, transpose_b, dtype):
+    assert assert_product_is_right(
+        m, 601, 517, dtype, transpose_a=transpose_a, transpose_b=transpose_b
+    )
 
 
 @pytest.mark.usefixtures("restored_instructions")

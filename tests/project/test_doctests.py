@@ -27,7 +27,7 @@ def test_examples_in_docstrings_run(name):
 
 PAGES = Path(__file__).parents[2] / "docs"
 # scikit-learn 1.9 has callbacks; frames need narwhals.
-NEED = {"saving.md": "sklearn.callback", "tables.md": "narwhals"}
+NEED = {"saving.md": "sklearn.callback", "tables.md": "narwhals", "from-others.md": "narwhals"}
 
 
 @pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
@@ -35,10 +35,15 @@ NEED = {"saving.md": "sklearn.callback", "tables.md": "narwhals"}
     ("page", "examples"),
     [
         ("beyond.md", 50),
+        ("equations.md", 35),
+        ("from-others.md", 30),
         ("getting-started.md", 15),
         ("inside.md", 25),
+        ("parameters.md", 8),
         ("saving.md", 20),
+        ("serving.md", 15),
         ("tables.md", 40),
+        ("troubleshooting.md", 15),
     ],
 )
 def test_examples_in_the_pages_run(page, examples, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import runpy
 import sys
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -25,6 +26,23 @@ def run(monkeypatch, tmp_path):
     return run
 
 
+def covered(figure):
+    """The curves that go on behind a legend."""
+    from matplotlib.transforms import Bbox
+
+    legends = [*figure.legends, *filter(None, (ax.get_legend() for ax in figure.axes))]
+    found = []
+    for ax in figure.axes:
+        for line in ax.get_lines():
+            path = line.get_transform().transform_path(line.get_path())
+            for legend in legends:
+                # A curve is seen within its axes alone.
+                box = Bbox.intersection(legend.get_window_extent().padded(-1), ax.bbox)
+                if box is not None and path.intersects_bbox(box, filled=False):
+                    found.append(f"{line.get_label()} behind {legend.get_texts()[0].get_text()}")
+    return found
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """matplotlib without a screen: the number of figures at each `show`."""
@@ -36,7 +54,9 @@ def shown(monkeypatch):
 
     def show():
         for number in pyplot.get_fignums():
-            pyplot.figure(number).canvas.draw()
+            figure = pyplot.figure(number)
+            figure.canvas.draw()
+            assert covered(figure) == []
         figures.append(len(pyplot.get_fignums()))
         pyplot.close("all")
 
@@ -57,6 +77,7 @@ def test_the_examples_are_there():
     assert len(PLOTS) == 7
     assert (EXAMPLES / "book_mnist.py").exists()
     assert (EXAMPLES / "occupancy.py").exists()
+    assert (EXAMPLES / "service.py").exists()
 
 
 # The book's networks.
@@ -100,6 +121,16 @@ def test_without_a_file_the_images_come_from_openml(run, monkeypatch, capsys):
     monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
     run("book_mnist.py", "--quick", "--row", "entropy-30")
     assert "entropy-30" in capsys.readouterr().out
+
+
+def test_without_a_network_it_says_what_to_give_instead(run, monkeypatch):
+    def fetch_openml(name, **options):
+        raise URLError("Temporary failure in name resolution")
+
+    monkeypatch.setattr("sklearn.datasets.fetch_openml", fetch_openml)
+    with pytest.raises(SystemExit) as exit:
+        run("book_mnist.py", "--quick")
+    assert "give --data" in str(exit.value.code)
 
 
 # Occupancy.

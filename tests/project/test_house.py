@@ -1,6 +1,8 @@
 """The house: arrows point down, nothing goes in a circle, a newcomer can take it in at a look."""
 
 import ast
+import importlib
+import pickle
 import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -118,6 +120,22 @@ def test_old_paths_hand_on_names_and_do_nothing(face):
     tree = ast.parse(SOURCES[f"cbackprop.{face}"].read_text(encoding="utf-8"))
     kinds = {type(node) for node in tree.body}
     assert kinds <= {ast.Expr, ast.ImportFrom, ast.Assign}
+
+
+NAMED = [
+    (decorator.args[0].value, node.name)
+    for path in ROOT.rglob("*.py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.ClassDef)
+    for decorator in node.decorator_list
+    if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "public"
+]
+
+
+@pytest.mark.parametrize(("module", "name"), NAMED)
+def test_a_class_is_found_where_it_says_that_it_is(module, name):
+    cls = getattr(importlib.import_module(module), name)
+    assert pickle.loads(pickle.dumps(cls)) is cls
 
 
 def test_files_answer_one_question_each():

@@ -27,7 +27,7 @@ def sizes(monkeypatch):
     made = []
 
     class Counted(threads.Team):
-        def __init__(self, size):
+        def __init__(self, size, squad_size=1):
             made.append(size)
 
     for module in (sweeps, import_module("cbackprop.training.epochs")):

@@ -238,7 +238,15 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
     (void)b, (void)ldb, (void)keep, (void)c, (void)ldc, (void)finish, (void)with;
     return 0; /* BLAS has been written for this processor */
 }
+
+static int FN(is_tiled)(ptrdiff_t k, ptrdiff_t n)
+{
+    (void)k, (void)n;
+    return 0;
+}
 #endif
+
+#include "row.h"
 
 static const TABLE FN(table) = {
 #define ACTIVATION(CODE, name, ...) .activate[CODE] = FN(name), .derivative[CODE] = FN(name##_derivative),
@@ -258,6 +266,8 @@ static const TABLE FN(table) = {
     .gather = FN(gather),
     .ask_for = FN(ask_for),
     .product = FN(product),
+    .row_product = FN(row_product),
+    .is_tiled = FN(is_tiled),
     .sum_of_squares = FN(sum_of_squares),
     .sum_of_absolutes = FN(sum_of_absolutes),
     .clip = FN(clip),

@@ -27,10 +27,10 @@ static NOINLINE void FN(scale_kept)(const uint32_t *RESTRICT kept, T scale, T *R
 
 /* Of every row of a = f(z) (m, n) each unit is left out with probability `rate`, and the others are multiplied by
    1 / (1 - rate); `slopes` (m, n), if not NULL, becomes f'(z) likewise. It holds f'(z) before, or `derivative` makes it
-   of a. */
+   of a. The first row stands at `first` of its mini-batch, the first unit at `column` of its layer. */
 static void FN(drop)(T *a, T *slopes, ptrdiff_t m, ptrdiff_t n,
                      void (*derivative)(const T *from, T *delta, ptrdiff_t n, double parameter), double parameter,
-                     uint64_t key, ptrdiff_t first, double rate)
+                     uint64_t key, ptrdiff_t first, ptrdiff_t column, double rate)
 {
     const uint32_t threshold = (uint32_t)(rate * 4294967296.0);
     const T scale = (T)(1.0 / (1.0 - rate));
@@ -40,7 +40,7 @@ static void FN(drop)(T *a, T *slopes, ptrdiff_t m, ptrdiff_t n,
         for (ptrdiff_t start = 0; start < n; start += DROPPED) {
             const ptrdiff_t size = n - start < DROPPED ? n - start : DROPPED;
             T *units = a + i * n + start;
-            FN(keep)(of_row, (uint32_t)start, threshold, kept, size);
+            FN(keep)(of_row, (uint32_t)(column + start), threshold, kept, size);
             if (slopes != NULL) {
                 T *beside = slopes + i * n + start;
                 if (derivative != NULL) {

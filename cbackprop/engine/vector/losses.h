@@ -33,6 +33,18 @@ static NOINLINE void FN(softmax_tile)(T *RESTRICT tile, ptrdiff_t k, T *RESTRICT
         for (ptrdiff_t r = 0; r < LANES; r++) tile[c * LANES + r] /= total[r];
 }
 
+/* A row alone: to the bit what it is as a lane of a tile */
+static void FN(softmax_lane)(T *z, ptrdiff_t k, T *highest, T *total)
+{
+    T most = z[0], sum = 0;
+    for (ptrdiff_t j = 1; j < k; j++) most = z[j] > most ? z[j] : most;
+    for (ptrdiff_t j = 0; j < k; j++) z[j] -= most;
+    FN(exponential)(z, k);
+    for (ptrdiff_t j = 0; j < k; j++) sum += z[j];
+    for (ptrdiff_t j = 0; j < k; j++) z[j] /= sum;
+    *highest = most, *total = sum;
+}
+
 static void FN(softmax_row)(T *z, ptrdiff_t k, T *highest, T *total)
 {
     T most = z[0];
@@ -48,6 +60,10 @@ static void FN(softmax_row)(T *z, ptrdiff_t k, T *highest, T *total)
 static void FN(softmax_block)(T *z, ptrdiff_t m, ptrdiff_t k, T *highest, T *total)
 {
     T tile[TILE_COLUMNS * LANES];
+    if (k <= TILE_COLUMNS && m == 1) {
+        FN(softmax_lane)(z, k, highest, total);
+        return;
+    }
     if (k > TILE_COLUMNS) {
         for (ptrdiff_t i = 0; i < m; i++) FN(softmax_row)(z + i * k, k, highest + i, total + i);
         return;

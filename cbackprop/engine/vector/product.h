@@ -5,7 +5,9 @@
    a number of A multiplies them for each row of the tile. Every element of C is one sum, from first to last, so it does
    not depend on where a tile or a thread's share begins. Products of few columns are columns.h's. */
 
-#define SMALL_BYTES (960 * 1024) /* of B; BLAS is as quick from there on, and made for it */
+#define SMALL_BYTES (960 * 1024) /* of B; BLAS is as quick from there on, and made for it, */
+#define FEW_BYTES (256 * 1024)   /* but if C has no more: it copies much for little work; */
+#define MOST_BYTES (24 << 20)    /* of B, which such a product reads in strips */
 #define PANEL_ROWS 256           /* of a copied panel at most: a good part of a first-level cache */
 
 /* What all tiles of a panel have in common. A's element (i, l) stands at a[i a_row + l a_inner]: transposed or not is a
@@ -137,17 +139,37 @@ static void FN(product_of_panels)(const FN(Shape) *shape, ptrdiff_t k, T scale, 
 
 #include "columns.h"
 
+/* Whether a product with B (k, n) is small enough for tiles: B is, or C, and then B at least not huge. */
+static int FN(is_small)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
+{
+    const ptrdiff_t of_b = k * n * (ptrdiff_t)sizeof(T), of_c = m * n * (ptrdiff_t)sizeof(T);
+    return of_b <= SMALL_BYTES || (n >= 2 * WIDTH && of_b <= MOST_BYTES && of_c <= FEW_BYTES);
+}
+
+/* Whether rows of n numbers fill their vectors well: others are better off in BLAS. */
+static int FN(fills_vectors)(ptrdiff_t n)
+{
+    const ptrdiff_t vectors = FN(part)(n, WIDTH);
+    return n * 2 > WIDTH && !(ISA_BITS == 512 && vectors > 1 && n * 20 < vectors * WIDTH * 13);
+}
+
+/* Whether a product of one row with B (k, n), not transposed, is made by tiles. */
+static int FN(is_tiled)(ptrdiff_t k, ptrdiff_t n)
+{
+    return FN(is_small)(1, n, k) && FN(fills_vectors)(n);
+}
+
 /* C (m, n) = finish(scale op(A) op(B) + keep C), all row-major, op(A) (m, k), op(B) (k, n). Returns whether it was
    small enough for this to be the quickest way; if not, nothing was done. */
 static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,
                        ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,
                        const T *with)
 {
-    const ptrdiff_t vectors = FN(part)(n, WIDTH), bytes = k * n * (ptrdiff_t)sizeof(T);
-    FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= 32),   m,   n, k,
+    const ptrdiff_t bytes = k * n * (ptrdiff_t)sizeof(T);
+    FN(Shape) shape = {transpose_b, transpose_b || (bytes > COPY_BYTES && m >= (bytes > SMALL_BYTES ? 12 : 32)), m, n, k,
                        transpose_a ? 1 : lda, transpose_a ? lda : 1, ldb, ldc};
     if (m == 0) return 1;
-    if (bytes > SMALL_BYTES) return 0;
+    if (!FN(is_small)(m, n, k)) return 0;
     /* What is added to C is turned a number at a time: that pays where it would be BLAS's, measured with AVX2. */
     if (transpose_a && !transpose_b && n < WIDTH && m >= WIDTH && finish == NOTHING &&
         (keep == C(0.0) || (ISA_BITS == 256 && n * 2 <= WIDTH))) {
@@ -158,8 +180,7 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
     if (n * 2 <= WIDTH && !transpose_a)
         return FN(thin_product)(transpose_b, m, n, k, scale, a, lda, b, ldb, keep, c, ldc, finish, with);
 #endif
-    /* A row of C that fills its vectors badly is better off in BLAS. */
-    if (n * 2 <= WIDTH || (ISA_BITS == 512 && vectors > 1 && n * 20 < vectors * WIDTH * 13)) return 0;
+    if (!FN(fills_vectors)(n)) return 0;
     if (!shape.copied) {
         FN(product_of_panels)(&shape, k, scale, a, b, keep, c, finish, with);
         return 1;
@@ -178,6 +199,8 @@ static int FN(product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t 
 #undef AT
 #undef LOAD_VECTOR
 #undef SMALL_BYTES
+#undef FEW_BYTES
+#undef MOST_BYTES
 #undef PANEL_ROWS
 #undef NAME
 #undef FOUR

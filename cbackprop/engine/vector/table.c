@@ -141,5 +141,7 @@ int cbackprop_use_products(int on)
     products = on;
     cbackprop_float_kernels.product = (on ? variants[in_use].of_float : &table_plain_float)->product;
     cbackprop_double_kernels.product = (on ? variants[in_use].of_double : &table_plain_double)->product;
+    cbackprop_float_kernels.is_tiled = (on ? variants[in_use].of_float : &table_plain_float)->is_tiled;
+    cbackprop_double_kernels.is_tiled = (on ? variants[in_use].of_double : &table_plain_double)->is_tiled;
     return before;
 }

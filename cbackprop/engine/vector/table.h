@@ -18,7 +18,7 @@
            the row's number in its mini-batch, `first` + 0 ... m - 1 */                                                \
         void (*drop)(T *a, T *slopes, ptrdiff_t m, ptrdiff_t n,                                                        \
                      void (*derivative)(const T *from, T *delta, ptrdiff_t n, double parameter), double parameter,     \
-                     uint64_t key, ptrdiff_t first, double rate);                                                      \
+                     uint64_t key, ptrdiff_t first, ptrdiff_t column, double rate);                                    \
         /* z (m, n) becomes x + w (f(x) - x), x = z + b, f being `activate`; slopes (m, n), if not NULL, its derivative \
            by x, and excess (m, n) f(x) - x. `derivative` makes f'(x) of f(x); NULL where f keeps it */               \
         void (*blend)(T *z, const T *b, const T *w, T *slopes, T *excess, ptrdiff_t m, ptrdiff_t n,                    \
@@ -50,6 +50,10 @@
         int (*product)(int transpose_a, int transpose_b, ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, T scale, const T *a,   \
                        ptrdiff_t lda, const T *b, ptrdiff_t ldb, T keep, T *c, ptrdiff_t ldc, enum Finish finish,      \
                        const T *with);                                                                                 \
+        /* z (n) = x (k) W (k, n), with room in z for whole vectors of 64 bytes */                                     \
+        void (*row_product)(const T *x, const T *W, ptrdiff_t k, ptrdiff_t n, T *z);                                   \
+        /* whether `product` makes such a row, too, and then to the bit as this does */                                \
+        int (*is_tiled)(ptrdiff_t k, ptrdiff_t n);                                                                     \
         /* By EmbeddingKind: what the way forward looks up, made of the parameters; the piece's columns of out (m, ld) of   \
            x (m), ldx apart, with the place of each x noted; the gradient by the parameters, times scale, of delta (m, ld) \
            and these places. See vector/embeddings.h */                                                                \
