@@ -104,11 +104,9 @@ def microseconds(epoch, n_steps, repeats):
     return statistics.median(taken)
 
 
-def sleep_until(comm, done):
-    """Let the others sleep while rank 0 works: waiting in MPI would take a core."""
+def sleep_until_all(comm):
+    """As a barrier, but asleep: waiting in MPI would take a core from rank 0."""
     request = comm.Ibarrier()
-    if comm.Get_rank() == 0:
-        done()
     while not request.Test():
         time.sleep(0.01)
 
@@ -137,11 +135,7 @@ def main():
             comm.Barrier()
             if rank == 0:
                 alone[threads] = microseconds(*steps(name, None, threads), repeats)
-                comm.Ibarrier().Wait()
-            else:
-                request = comm.Ibarrier()
-                while not request.Test():
-                    time.sleep(0.02)
+            sleep_until_all(comm)
         if rank == 0:
             say(
                 f"| {name} | {together:,.0f} | {reduced:,.0f} | {alone[size]:,.0f} | {alone[1]:,.0f} |"
@@ -150,10 +144,8 @@ def main():
         say("\n| | in one compiled call | from Python |\n|---|---:|---:|")
         for name in ("B", "C"):
             plain = microseconds(*steps(name, None, 1), repeats)
-            called = microseconds(*steps(name, Ranks(Pretended(1)), 1), repeats)
             two = microseconds(*forced(name), repeats)
             say(f"| {name} | {plain:.1f} | {two:.1f} |")
-            del called
         say("\n| D, a rank's share of | 1 | 2 | 4 | 8 | 16 ranks |\n|---|---:|---:|---:|---:|---:|")
         shares = [
             microseconds(*steps("D", Ranks(Pretended(n)) if n > 1 else None, 1, n), repeats)
@@ -170,11 +162,7 @@ def main():
         say(
             "| estimated, with InfiniBand | " + " | ".join(f"{one:,.0f}" for one in expected) + " |"
         )
-        comm.Ibarrier().Wait()
-    else:
-        request = comm.Ibarrier()
-        while not request.Test():
-            time.sleep(0.02)
+    sleep_until_all(comm)
 
 
 def forced(name):
@@ -185,9 +173,6 @@ def forced(name):
             failure, mine, what = thing
             other = (failure, 0 if isinstance(mine, int) else mine, what)
             return [thing, other]
-
-        def Allreduce(self, mine, total):
-            np.copyto(total, mine)
 
     return steps(name, Ranks(One(2)), 1)
 
