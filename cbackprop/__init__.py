@@ -1,12 +1,15 @@
 """Multilayer perceptrons for NumPy arrays, trained in compiled code."""
 
+import sys as _sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+from cbackprop import files as _files
 from cbackprop._version import __version__
 from cbackprop.estimators import MLPClassifier, MLPRegressor
 from cbackprop.functions.optimizers import SGD, Adam, AdamW, RMSprop
 from cbackprop.network import Backprop, Network
+from cbackprop.running.rows import Rows
 from cbackprop.training.history import History
 
 if _TYPE_CHECKING:
@@ -26,6 +29,7 @@ __all__ = [
     "Network",
     "Progress",
     "RMSprop",
+    "Rows",
     "__version__",
     "load",
 ]
@@ -34,7 +38,9 @@ __all__ = [
 _LATER = {"Checkpoint": "callbacks", "Progress": "callbacks", "load": "files.saving"}
 
 
-_MODULES_LATER = ("presets", "tabular")
+_MODULES_LATER = ("dask", "presets", "tabular")
+# Where the error of model files was once, and is still found.
+_sys.modules[f"{__name__}.container"] = _files
 
 
 def __getattr__(name: str) -> object:

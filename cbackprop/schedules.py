@@ -1,5 +1,6 @@
 """Schedules of the learning rate, of decay and of dropout: for `SGD(schedule=...)` and its like."""
 
+from cbackprop.functions.large_batch import LargeBatch
 from cbackprop.functions.realmlp import CosineLog, FlatCosine
 from cbackprop.functions.schedules import (
     Constant,
@@ -19,6 +20,7 @@ __all__ = [
     "Exponential",
     "FlatCosine",
     "InverseScaling",
+    "LargeBatch",
     "OfTime",
     "OneCycle",
     "Schedule",

@@ -23,6 +23,7 @@ EXAMPLES = [
     "plot_reference.py",
     "plot_saturation.py",
     "plot_ways_to_descend.py",
+    "ranks.py",
     "service.py",
     "occupancy.py",
     "book_mnist.py",

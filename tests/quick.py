@@ -17,6 +17,7 @@ FILES = {
     "test_check_estimator.py",
     "test_checkpoints.py",
     "test_damaged_files.py",
+    "test_dask.py",
     "test_docstrings.py",
     "test_doctests.py",
     "test_ecosystem.py",
@@ -34,6 +35,7 @@ FILES = {
     "test_processes.py",
     "test_predictor_in_c.py",
     "test_properties.py",
+    "test_ranks.py",
     "test_repetition.py",
     "test_sklearn_suite.py",
     "test_table_benchmark.py",
@@ -43,6 +45,7 @@ FILES = {
 }
 # Cases that are enough, where a case takes long; of any more, one in ten unless none is enough.
 ENOUGH = {
+    "test_a_file_four_times_the_memory_is_fitted": 0,
     "test_a_fit_is_a_record_made_once": 0,
     "test_a_fresh_process_loads_what_another_has_saved": 0,
     "test_a_task_that_was_never_built_is_refused": 0,

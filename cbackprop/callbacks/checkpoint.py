@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cbackprop.callbacks.protocol import EPOCH, Callback, state_of
+from cbackprop.callbacks.rows_kept import kept_rows, part_of_rank
 from cbackprop.files import atomic
 from cbackprop.files.container import ModelFileError, Reader, reading, write
 from cbackprop.files.registry import (
@@ -21,7 +21,7 @@ from cbackprop.files.registry import (
     model_from,
     optimizer_from,
 )
-from cbackprop.files.values import from_json, random_state_from_json, random_state_to_json, to_json
+from cbackprop.files.values import from_json, random_state_from_json, to_json
 from cbackprop.functions.frozen import check_trainable, trained_parameters
 from cbackprop.training.origin import differences, origin_of, seed_of
 from cbackprop.training.record import FitState
@@ -47,6 +47,9 @@ class Checkpoint(Callback):
 
     A fit of `TabularClassifier` or `TabularRegressor` is kept with all its members; to go on from
     the file, it needs an integer as `random_state`, as the rows held out are drawn again.
+
+    Of processes that fit together (`comm`), each is given a Checkpoint of the same path: the first
+    one writes. To go on, all must see the file, and there must be as many.
 
     A resumed fit ends with the very numbers of one that was not interrupted, on the same machine
     with the same libraries and number of threads.
@@ -124,8 +127,10 @@ class Checkpoint(Callback):
             if state.origin is None:  # another checkpoint may have been here
                 state.origin = origin_of(estimator, state)
             _check_kept(estimator, state)
-        atomic.remove_litter(atomic.target_of(self.path))
-        if self.resume and os.path.exists(self.path):
+        if state.ranks.rank == 0:
+            atomic.remove_litter(atomic.target_of(self.path))
+        if self.resume and self._is_there(state):
+            goes_on = False
             try:
                 if state.keeper is not None:
                     state.keeper.resume(self.path)
@@ -135,7 +140,20 @@ class Checkpoint(Callback):
                 if self.on_mismatch == "error":
                     raise
             else:
+                goes_on = True
                 self._kept[id(estimator)] = state.epoch, state.done
+            state.ranks.agree(lambda: {"whether the checkpoint is of this fit": goes_on})
+
+    def _is_there(self, state: FitState) -> bool:
+        """Whether there is a file, which all ranks must see."""
+        there = state.ranks.gather(os.path.exists(self.path), "whether a Checkpoint is there")
+        if len(set(there)) > 1:
+            seen = ", ".join(str(rank) for rank, one in enumerate(there) if one)
+            raise FileNotFoundError(
+                f"a fit by several ranks goes on from a checkpoint that all see: {self.path} is "
+                f"there for rank {seen}, and not for the others"
+            )
+        return there[0]
 
     def on_fit_task_end(self, estimator: Any, context: Any) -> None:
         state, kept = state_of(estimator), self._kept.get(id(estimator))
@@ -143,7 +161,9 @@ class Checkpoint(Callback):
         if due and not state.interrupted and kept != (state.epoch, state.done):
             keeper = state.keeper
             content = content_of_fit(estimator, state) if keeper is None else keeper.content()
-            write(self.path, *content)
+            if state.ranks.rank == 0:
+                write(self.path, *content)
+            state.ranks.gather(None, "whether a Checkpoint is written")
             self._kept[id(estimator)] = state.epoch, state.done
 
     def teardown(self, estimator: Any, context: Any) -> None:
@@ -175,19 +195,14 @@ def content_of_fit(model: Any, state: FitState) -> Content:
     if is_network:
         assert state.optimizer is not None
         add_optimizer(state.optimizer, about, tensors)
-    fit: dict[str, Any] = {"epoch": state.epoch, "done": state.done, "n_rows": state.n_rows}
+    fit: dict[str, Any] = {"epoch": state.epoch, "done": state.done}
     fit["settings"], fit["origin"] = state.settings, state.origin
     fit["mask_seed"] = state.mask_seed
     whole = is_network or state.optimizer is None  # an estimator's curves say the rest
     fit["history"] = to_json(dict(state.history), "history") if whole else None
-    fit["random_state"] = None
-    if state.rng is not None:
-        fit["random_state"] = random_state_to_json(state.rng, "random_state")
-    index = np.int32 if state.n_rows < 2**31 else np.int64
-    for name, rows in (("order", state.order), ("held_out", state.held_out)):
-        fit[name] = None if rows is None else int(rows.size)
-        if rows is not None:
-            tensors[f"fit.{name}"] = rows.astype(index)
+    of_rows, rows = kept_rows(state)
+    fit |= of_rows
+    tensors |= rows
     if state.evaluations is not None:
         assert state.start is not None
         fit["evaluations"] = len(state.evaluations)
@@ -229,7 +244,7 @@ def _check_same(about: dict[str, Any], model: Any, state: FitState) -> None:
         )
     pairs = [
         *pairs_of(compared(about.get("params", {})), compared(expected.get("params", {}))),
-        ("n_rows", about["fit"]["n_rows"], state.n_rows),
+        ("n_rows", about["fit"]["n_rows"], sum(state.ranks.gather(state.n_rows))),
         *pairs_of(about["fit"]["settings"], state.settings),
         *pairs_of(about["network"], expected["network"]),
     ]
@@ -274,7 +289,7 @@ def pairs_of(kept: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, Any, 
 def _resume(reader: Reader, model: Any, state: FitState) -> None:
     """Everything is read and checked before the fit is touched."""
     fit = reader.description["fit"]
-    rows = {name: _rows(reader, name, state) for name in ("order", "held_out")}
+    own = part_of_rank(reader, state)
     epoch, done, mask_seed = fit["epoch"], fit["done"], fit.get("mask_seed")
     if type(epoch) is not int or epoch < 0 or type(done) is not bool:
         raise ModelFileError(f"a fit cannot be in epoch {epoch!r}, nor done {done!r}")
@@ -284,7 +299,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     optimizer = None if state.optimizer is None else optimizer_from(reader)
     if type(optimizer) is not type(state.optimizer):
         raise ModelFileError(f"the checkpoint is of a fit by {optimizer!r}")
-    if (state.rng is None) != (fit["random_state"] is None):
+    if (state.rng is None) != (own["random_state"] is None):
         raise ModelFileError("the checkpoint is of a fit that shuffles, or not, other than this")
     if _is_network(model) or optimizer is None:
         history = _history(fit["history"], epoch)
@@ -296,7 +311,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
     averaged = tuple(reader.tensor("fit.averaged")) if fit.get("averaged") else ()
     _check_origin(fit["origin"], state)
     if state.rng is not None:
-        random_state_from_json(fit["random_state"], state.rng)
+        random_state_from_json(own["random_state"], state.rng)
     if _is_network(model):
         model.parameters = kept.parameters
         state.history.update(history)
@@ -308,7 +323,7 @@ def _resume(reader: Reader, model: Any, state: FitState) -> None:
         _begin_again(reader, model, state)
     else:
         state.optimizer.__dict__.update(vars(optimizer))
-    state.order, state.held_out = rows["order"], rows["held_out"]
+    state.order, state.held_out = own["order"], own["held_out"]
     state.mask_seed = mask_seed
     state.record = model._record(state, epochs=epoch, done=done, best=best, averaged=averaged)
 
@@ -328,19 +343,6 @@ def _n_trained(model: Any) -> int:
     trainable = check_trainable(model.trainable, len(network.plan))
     trained = trained_parameters(network.plan, trainable)
     return int(network.parameters.size if trained is None else trained.size)
-
-
-def _rows(reader: Reader, name: str, state: FitState) -> NDArray[np.intp] | None:
-    """The rows trained on or held out: as many as in the fit that begins."""
-    size, now = reader.description["fit"][name], getattr(state, name)
-    if size != (None if now is None else now.size):
-        raise ModelFileError(f"{name}: expected {now if now is None else now.size}, got {size}")
-    if size is None:
-        return None
-    rows = reader.tensor(f"fit.{name}").astype(np.intp)
-    if rows.size and not 0 <= rows.min() <= rows.max() < state.n_rows:
-        raise ModelFileError(f"{name} holds rows that there are not")
-    return rows
 
 
 def _history(kept: Any, epochs: int) -> dict[str, list]:

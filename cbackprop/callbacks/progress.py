@@ -32,6 +32,7 @@ class Progress(Callback):
     of the rows held out, if there are any. A fit that has stopped before its last epoch says why,
     and which epoch was the best. In a search every line begins with the candidate and the fold,
     and where one `Progress` follows several fits, with the number of the fit and the estimator.
+    Of processes that fit together (`comm`) the first one shows.
 
     Nothing but the standard library is needed. The line is drawn here, and not by tqdm or rich,
     as most of it would have to be written all the same: what is said of a fit, the lines where
@@ -70,7 +71,7 @@ class Progress(Callback):
         return {"show": self.show, "file": None, "_lines": {}, "_fits": 0}
 
     def setup(self, estimator: Any, context: Any) -> None:
-        write = self._writer()
+        write = None if state_of(estimator).ranks.rank else self._writer()
         self._fits += 1
         if write is not None:
             label = label_of(estimator, self._fits)

@@ -188,8 +188,11 @@ class Context:
 
     The attributes are those of scikit-learn's `CallbackContext`: ``task_name`` ("fit" or "epoch"),
     ``task_id`` (the epoch's number, from 0), ``max_subtasks`` (of a fit: its epochs at most),
-    ``parent``, ``estimator_name``, ``root_uuid`` and ``init_time``.
+    ``parent``, ``estimator_name``, ``root_uuid`` and ``init_time``. Of a fit by several processes
+    (`comm`) besides ``rank`` and ``n_ranks``: who this one is, from 0, of how many.
     """
+
+    rank, n_ranks = 0, 1
 
     sequential_subtasks = True
     source_estimator_name = source_task_name = None
@@ -208,6 +211,8 @@ class Context:
         self.task_name, self.task_id, self.max_subtasks = task_name, task_id, max_subtasks
         self.parent = parent
         self.root_uuid: uuid.UUID = uuid.uuid4() if parent is None else parent.root_uuid
+        if parent is not None:
+            self.rank, self.n_ranks = parent.rank, parent.n_ranks
         self.init_time = datetime.now(UTC)
         self._subtasks = 0
 
@@ -304,6 +309,7 @@ def listening(
     fitted = [model, *(vars(model)[name] for name in ["network_"] if name in vars(model))]
     arguments["estimator"] = model
     own = Context(type(model).__name__, callbacks, max_subtasks=state.max_epochs)
+    own.rank, own.n_ranks = state.ranks.rank, state.ranks.size
     roots: list = [own]
     ready = []
     try:  # from here on an interrupt leaves no fit behind

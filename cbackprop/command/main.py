@@ -1,4 +1,4 @@
-"""The command line: `demo` shows what it does, `info` where it runs, `play` how it learns."""
+"""The command line: `cbackprop demo`, and `info`, `play` and `plan`, which say what they do."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ DEMO = (
 INFO = (
     "Print what a bug report needs: versions, the processor, the BLAS libraries and their threads, "
     "the vector instructions in use, environment variables that matter."
+)
+PLAN = (
+    "Print how much of several machines is to be expected: their efficiency, by number and link, "
+    "for a network and a mini-batch, and the mini-batch from which a further one pays."
 )
 
 PLAY = (
@@ -62,6 +66,20 @@ def _info(arguments: argparse.Namespace) -> int:
     from cbackprop.command.info import info
 
     return info()
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from cbackprop.command.plan import NODES, plan
+
+    if len(arguments.layers) < 2:
+        arguments.refuse("--layers needs at least two sizes: inputs and outputs")
+    return plan(
+        arguments.layers,
+        arguments.batch,
+        arguments.nodes or NODES,
+        float(arguments.gigaflops),
+        arguments.sync_every,
+    )
 
 
 def _play(arguments: argparse.Namespace) -> int:
@@ -109,8 +127,41 @@ def _parser() -> argparse.ArgumentParser:
     _add_table(demo)
     demo.set_defaults(run=_demo, refuse=demo.error)
     commands.add_parser("info", help=INFO, description=INFO).set_defaults(run=_info)
+    _add_plan(commands.add_parser("plan", help=PLAN, description=PLAN))
     _add_play(commands.add_parser("play", help=PLAY, description=PLAY))
     return parser
+
+
+def _add_plan(plan: argparse.ArgumentParser) -> None:
+    large = 10**9
+    plan.add_argument(
+        "--layers",
+        type=_integer(1, large),
+        nargs="+",
+        metavar="N",
+        default=[100, 256, 256, 256, 10],
+        help="units of every layer, inputs first (default: 100 256 256 256 10)",
+    )
+    for name, default, what in (
+        ("--batch", 32_768, "rows of a mini-batch, of all nodes together"),
+        ("--gigaflops", 1200, "what a node computes in float32, in 10^9 operations a second"),
+        ("--sync-every", 1, "steps after which the nodes come together"),
+    ):
+        plan.add_argument(
+            name,
+            type=_integer(1, large),
+            default=default,
+            metavar="N",
+            help=f"{what} (default: {default})",
+        )
+    plan.add_argument(
+        "--nodes",
+        type=_integer(2, 10**6),
+        nargs="+",
+        metavar="N",
+        help="of how many (default: some up to 1000)",
+    )
+    plan.set_defaults(run=_plan, refuse=plan.error)
 
 
 def _add_play(play: argparse.ArgumentParser) -> None:

@@ -369,7 +369,7 @@ cdef class Task:
         cdef Py_ssize_t step, begin
         cdef double factor
         step, begin, factor = masks
-        if step < 0 or not 0 <= begin <= first:
+        if step < 0 or begin > first:   # before row 0 where other processes have the mini-batch's first rows
             raise ValueError(f"masks must be of a step >= 0 that begins at row {first} or before, got {(step, begin)}")
         check_rates(self.task.dropout, self.task.n_layers - 1, factor)
         return masks_of(&self.task, step, factor, first - begin)

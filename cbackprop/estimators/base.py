@@ -23,6 +23,7 @@ from cbackprop.callbacks.protocol import (
     not_within_itself,
 )
 from cbackprop.engine import run
+from cbackprop.estimators.agreement import as_one, told_to
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.hidden import HiddenFeatures
@@ -48,6 +49,8 @@ from cbackprop.functions.schedules import Schedule
 from cbackprop.network.network import Network
 from cbackprop.network.one_row import predict_row
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
+from cbackprop.running.ranks import ALONE
+from cbackprop.running.rows import mapped
 from cbackprop.training.history import History
 from cbackprop.training.record import FitState, Record
 from cbackprop.training.undo import all_or_nothing
@@ -81,8 +84,13 @@ class MLP(
     """What the two estimators share."""
 
     _targets: ClassVar[Targets]
-    # Callbacks are for the one call of fit: meta-estimators have nothing to route.
-    __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
+    # For the one call of fit: meta-estimators have nothing to route.
+    __metadata_request__fit: ClassVar[dict] = {
+        "callbacks": UNUSED,
+        "comm": UNUSED,
+        "sync_every": UNUSED,
+    }
+    __metadata_request__partial_fit: ClassVar[dict] = {"comm": UNUSED, "sync_every": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(run.ACTIVATIONS)), Activation, "array-like"],
@@ -178,6 +186,7 @@ class MLP(
 
     # Fitting.
 
+    @as_one
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -191,13 +200,16 @@ class MLP(
         sample_weight_val=None,
         groups=None,
         callbacks=None,
+        comm=None,
+        sync_every=1,
     ):
         """Fit the model to data.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            The input data. float32 is trained in float32, all else in float64.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
+            The input data. float32 is trained in float32, all else in float64. `cbackprop.Rows`,
+            which may be larger than memory, have the targets and weights, too: y is None then.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Class labels, or numbers for regression.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -215,6 +227,13 @@ class MLP(
             For this fit: objects with the hooks of `cbackprop.callbacks.Callback` (scikit-learn's
             protocol), or functions of the estimator and its `History`, called after every epoch;
             True stops. Callbacks set with `set_callbacks` (scikit-learn 1.9) are called, too.
+        comm : communicator, default=None
+            Fit together with the other processes of it, as mpi4py's ``MPI.COMM_WORLD``: see the
+            page "Past one machine". Each brings rows of its own; `batch_size`, classes, scores and
+            all that is recorded are of all rows, and so is the model that every process has then.
+        sync_every : int, default=1
+            For slow links: make so many steps on one's own rows before all processes take the mean
+            of their parameters; 1 makes every step together, and the model that of one process.
 
         Returns
         -------
@@ -234,10 +253,12 @@ class MLP(
         fitted in two threads at once.
         """
         callbacks = check_callbacks(callbacks)
-        given = Given(X, y, sample_weight, X_val, y_val, sample_weight_val, groups)
-        given.check(self)
-        with self._all_or_nothing(incremental=False) as undo:
-            return self._fit(given, undo, incremental=False, callbacks=callbacks)
+        ranks = ALONE if comm is None else comm
+        with mapped(X, y, sample_weight) as rows:
+            given = Given(*rows[:3], X_val, y_val, sample_weight_val, groups, rows.window)
+            given.check(self)
+            with self._all_or_nothing(incremental=False) as undo:
+                return self._fit(given, undo, ranks, incremental=False, callbacks=callbacks)
 
     def _check_solver(self):
         if self.solver not in ("sgd", "adam"):
@@ -259,9 +280,10 @@ class MLP(
             self, *mine, random_state=self.random_state, short=short, patient=incremental
         )
 
-    def _fit(self, given, undo, *, incremental, callbacks=(), classes=None):
+    def _fit(self, given, undo, ranks, *, incremental, callbacks=(), classes=None):
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""
-        before, execution = dict(vars(self)), Execution(self.n_jobs)
+        before, execution = dict(vars(self)), Execution(self.n_jobs, ranks)
+        ranks.agree(lambda: told_to(self, given, incremental, classes))
         try:
             network, data, prepared = self._prepare(given, execution, incremental, classes)
         except BaseException:
@@ -293,11 +315,18 @@ class MLP(
     def _prepare(self, given, execution, incremental, classes):
         """The network, the engine's data, and what mini-batches need besides (None for lbfgs)."""
         X, y, sample_weight = given[:3]
+        ranks = execution.ranks
+        random_state = ranks.seed(self.random_state)
         if incremental:
-            self._take_classes(y, classes)
+            self._take_classes(y, classes, random_state)
         hidden = _hidden_layer_sizes(self)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
+        if ranks.sync_every > 1 and self.solver == "lbfgs":
+            raise ValueError(
+                f"sync_every={ranks.sync_every} is for solver='sgd' and 'adam': 'lbfgs' makes no "
+                "steps on some rows"
+            )
         if averaging_of(self) is not None and self.solver == "lbfgs":
             raise ValueError(
                 "solver='lbfgs' does not average parameters, which ema_decay and swa_epochs ask "
@@ -308,13 +337,14 @@ class MLP(
         check_trainable(self.trainable, n_layers)
         check_given("X", X)
         check_given("y", y, numbers=not is_classifier(self))
-        X, y = self._targets.check(self, X, y, incremental, reset=first_pass)
-        sample_weight = rows_weigh(self, X, y, sample_weight, incremental=incremental)
-        rng = check_random_state(self.random_state)
+        X, y = self._targets.check(self, X, y, incremental, first_pass, ranks, random_state)
+        sample_weight = rows_weigh(self, X, y, sample_weight, incremental=incremental, ranks=ranks)
+        rng = check_random_state(random_state)
         if first_pass:
             # SciPy's L-BFGS works in float64 whatever it is given.
             dtype = np.float64 if self.solver == "lbfgs" else X.dtype
             network = self._start(X.shape[1], hidden, y, dtype, rng)
+            ranks.same_bits(network.parameters)
         else:
             network = self.network_.writable()
             self._go_on_with_loss(network)
@@ -325,7 +355,8 @@ class MLP(
         X, y = engine_rows(X, dtype), self._targets.for_engine(y, dtype)
         y = network.loss_function.spread(y, network.layer_sizes[-1])
         if sample_weight is not None:
-            sample_weight = check_sign(in_dtype("sample_weight", sample_weight, dtype))
+            sample_weight = in_dtype("sample_weight", sample_weight, dtype)
+            sample_weight = check_sign(sample_weight, elsewhere=ranks.size > 1)
         data = X, y, sample_weight
         regularization = regularization_of(self, len(network.plan) - 1)
         prepared = None
@@ -343,7 +374,7 @@ class MLP(
             )
         return network, data, prepared
 
-    def _take_classes(self, y, classes) -> None:
+    def _take_classes(self, y, classes, random_state) -> None:
         """Those of the first partial fit of a classifier."""
 
     def _start(self, n_features, hidden, y, dtype, rng) -> Network:

@@ -20,6 +20,7 @@ from sklearn.utils.multiclass import (
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.callbacks.protocol import not_within_itself
+from cbackprop.estimators.agreement import as_one
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import ClassifierOfWeights
@@ -28,6 +29,7 @@ from cbackprop.estimators.judging import Given
 from cbackprop.estimators.probabilities import Probabilities
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
+from cbackprop.running.ranks import ALONE
 from cbackprop.validation.naming import named, public
 
 
@@ -367,9 +369,10 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         return super().score(X, self._targets.true(self, y), sample_weight=sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
+    @as_one
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
+    def partial_fit(self, X, y, sample_weight=None, classes=None, *, comm=None, sync_every=1):
         """One epoch over the given data, going on from the parameters at hand.
 
         Parameters
@@ -383,6 +386,10 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         classes : array-like of shape (n_classes,), default=None
             All classes there will be; needed in the first call. With new_classes='add' those that
             are known by now; later calls may name more.
+        comm : communicator, default=None
+            Make this epoch together with the other processes of it, as in `fit`.
+        sync_every : int, default=1
+            As in `fit`.
 
         Returns
         -------
@@ -398,11 +405,13 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True) as undo:
-            return self._fit(Given(X, y, sample_weight), undo, incremental=True, classes=classes)
+            ranks = ALONE if comm is None else comm
+            given = Given(X, y, sample_weight)
+            return self._fit(given, undo, ranks, incremental=True, classes=classes)
 
-    def _take_classes(self, y, classes):
+    def _take_classes(self, y, classes, random_state):
         if self.new_classes == "add" and classes is not None and hasattr(self, "classes_"):
-            grow(self, unique_labels(classes))
+            grow(self, unique_labels(classes), random_state)
             return
         if _check_partial_fit_first_call(self, classes):
             given = plain_indicator(y)

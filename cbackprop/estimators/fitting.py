@@ -36,6 +36,7 @@ from cbackprop.functions.frozen import check_trainable
 from cbackprop.functions.optimizers import SGD, Adam, Optimizer
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
+from cbackprop.running.ranks import ALONE
 from cbackprop.running.regularization import Regularization, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
@@ -73,27 +74,34 @@ def prepare_stochastic(
     incremental: bool,
 ) -> Prepared:
     """What a step is, and the fit as it begins."""
-    X, y, _ = data
+    (X, y, _), ranks = data, execution.ranks
     if not incremental or not hasattr(estimator, "_optimizer"):
         estimator._optimizer, estimator._schedule = new_optimizer(estimator)
     if incremental:
         _check_without_end(estimator)
-    validation = given_rows(estimator, given, network, y)
-    rows, held_out = split(estimator, data, given, rng)
+    validation = given_rows(estimator, given, network, y, ranks)
+    own = ranks.generator(rng)
+    rows, held_out = split(estimator, data, given, own, ranks)
     _take_mask_seed(estimator, regularization, rng, incremental)
+    ranks.move_on(rng)
     if rows is None and estimator.shuffle:
         rows = np.arange(X.shape[0])
-    batch_size = _batch_size(estimator, X.shape[0] if rows is None else rows.size)
+    n_own = X.shape[0] if rows is None else rows.size
+    n_rows = sum(ranks.gather(n_own))
+    batch_size = _batch_size(estimator, n_rows)
     if not incremental or not hasattr(estimator, "_loss_before"):
-        some = np.arange(batch_size) if rows is None else rows[:batch_size]
-        first = Sweep(network, X, y=y, rows=some, sklearns_loss=True, execution=execution)
+        n_first = min(-(-batch_size // ranks.size), n_own)
+        some = np.arange(n_first) if rows is None else rows[:n_first]
+        first = Sweep(
+            network, X, y=y, rows=some, sklearns_loss=True, execution=execution, ranks=ranks
+        )
         estimator._loss_before = finite(first.loss())
     taken = begin_curves(estimator)
     state = FitState(
         history=curves(estimator),
         max_epochs=1 if incremental else estimator.max_iter,
         optimizer=estimator._optimizer,
-        rng=rng if estimator.shuffle else None,
+        rng=own if estimator.shuffle else None,
         order=rows,
         held_out=held_out,
         n_rows=X.shape[0],
@@ -103,6 +111,9 @@ def prepare_stochastic(
         evaluation_data=None if validation is None else validation.of_engine,
         averaging=None if incremental else averaging_of(estimator),
         has_end=not incremental,
+        ranks=ranks,
+        window=given.window,
+        rows_of_all=None if ranks is ALONE else n_rows,
     )
     state.record = record_of(estimator, state)._replace(best_epoch=None)
     if estimator.early_stopping and first_pass:
@@ -170,7 +181,8 @@ def fit_stochastic(
                     sklearns_loss=True,
                     trainable=check_trainable(estimator.trainable, len(network.plan)),
                 )
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
+                execution.ranks.tell(interrupt)
                 state.interrupted = True
                 # Forget what the interrupted end of an epoch has written down.
                 state.history.cut(state.record.lengths)
@@ -258,6 +270,7 @@ def fit_lbfgs(
         history=History(cost=[], seconds=[]),
         max_epochs=estimator.max_iter,
         n_rows=X.shape[0],
+        ranks=execution.ranks,
         data=data,
         start=network.parameters.copy(),
     )
@@ -275,7 +288,7 @@ def fit_lbfgs(
             state.record = state.note(epochs=state.epoch + 1, loss=np.float64(loss))
             estimator.loss_, estimator.n_iter_ = state.record.loss, state.epoch
             told.epoch_begins()
-            if told.epoch_ended():
+            if any(execution.ranks.gather(told.epoch_ended(), "whether a callback stops")):
                 state.record = state.note(done=True)
             began = perf_counter()
             return state.done
@@ -310,7 +323,14 @@ def fit_lbfgs(
     remember_seconds(estimator, state.history)
     scale = loss_scale(estimator)
     if scale != 1.0:
-        sweep = Sweep(network, X, y=y, sample_weight=sample_weight, execution=execution)
+        sweep = Sweep(
+            network,
+            X,
+            y=y,
+            sample_weight=sample_weight,
+            execution=execution,
+            ranks=execution.ranks,
+        )
         estimator.loss_ += (scale - 1.0) * sweep.loss()
 
 

@@ -18,7 +18,7 @@ from cbackprop.network.network import Network
 ORDERED = "biuf", "UO"  # kinds of labels that can stand in one order
 
 
-def grow(estimator: Any, labels: Any) -> None:
+def grow(estimator: Any, labels: Any, random_state: Any) -> None:
     """Let a classifier know these classes, too.
 
     For the classes known before, the last layer keeps weights, biases and the optimizer's state;
@@ -44,7 +44,7 @@ def grow(estimator: Any, labels: Any) -> None:
     wider = object.__new__(Network)
     sizes = [*network.layer_sizes[:-1], last.n_outputs]
     wider._configure(sizes, network.activation, estimator.out_activation_, loss, network.init)
-    wider._own(last.parameters(network, check_random_state(estimator.random_state)))
+    wider._own(last.parameters(network, check_random_state(random_state)))
     estimator.network_ = wider
     optimizer = vars(estimator).get("_optimizer")
     if optimizer is not None and optimizer.state is not None:

@@ -20,6 +20,7 @@ from cbackprop.callbacks.protocol import fitted_copy
 from cbackprop.estimators.weights import rows_weigh
 from cbackprop.network import Network
 from cbackprop.running.execution import Execution
+from cbackprop.running.ranks import Alone
 from cbackprop.running.sweeps import Sweep
 from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import check_parts, engine_rows, in_dtype
@@ -35,6 +36,7 @@ class Given(NamedTuple):
     y_val: Any = None
     sample_weight_val: Any = None
     groups: Any = None
+    window: int | None = None  # of rows that are shuffled together
 
     def check(self, estimator: Any) -> None:
         """Validation rows come with their targets, and only where they are looked at.
@@ -92,7 +94,9 @@ class Validation(NamedTuple):
         return some[:2] if self.sample_weight is None else some
 
 
-def given_rows(estimator: Any, given: Given, network: Network, y_fit: NDArray) -> Validation | None:
+def given_rows(
+    estimator: Any, given: Given, network: Network, y_fit: NDArray, ranks: Alone
+) -> Validation | None:
     """One's own validation rows, checked: None if there are none. Classes weigh as in the fit."""
     if given.X_val is None:
         return None
@@ -102,11 +106,11 @@ def given_rows(estimator: Any, given: Given, network: Network, y_fit: NDArray) -
     try:
         check_consistent_length(given.X_val, given.y_val)
         X, y = targets.check_more(estimator, given.X_val, given.y_val)
-        weight = rows_weigh(estimator, X, y, weight, incremental=False, counted=y_fit)
+        weight = rows_weigh(estimator, X, y, weight, incremental=False, counted=y_fit, ranks=ranks)
     except (ValueError, TypeError) as error:
         error.add_note("This is about X_val, y_val and sample_weight_val.")
         raise
-    if weight is not None and not weight.any():
+    if weight is not None and not ranks.sum(float(weight.any())):
         raise ValueError("sample_weight_val must not be zero for every row")
     n_outputs, dtype = network.layer_sizes[-1], network.dtype
     X, y = engine_rows(X, dtype), targets.for_engine(y, dtype)
@@ -120,18 +124,37 @@ def given_rows(estimator: Any, given: Given, network: Network, y_fit: NDArray) -
 
 
 def split(
-    estimator: Any, data: tuple[Any, NDArray, NDArray | None], given: Given, rng: Any
+    estimator: Any, data: tuple[Any, NDArray, NDArray | None], given: Given, rng: Any, ranks: Alone
 ) -> tuple[NDArray | None, NDArray | None]:
     """Rows to train on (None for all) and those of early stopping (None without a split)."""
     X, y, sample_weight = data
     if not estimator.early_stopping or given.X_val is not None:
         return None, None
     if isinstance(estimator.validation_fraction, Real):
-        parts = _by_fraction(estimator, X, y, rng)
+        by_fraction = _by_fraction if ranks.size == 1 else _share_by_fraction
+        parts = by_fraction(estimator, X, y, rng)
+        if not sum(ranks.gather(parts[1].size)):
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' "
+                "or the size of your dataset."
+            )
     else:
         parts = _by_splitter(estimator.validation_fraction, X.shape[0], given)
-    check_parts(sample_weight, *parts)
+    if ranks.size == 1:
+        check_parts(sample_weight, *parts)
     return parts
+
+
+def _share_by_fraction(estimator: Any, X: Any, y: NDArray, rng: Any) -> tuple[NDArray, NDArray]:
+    """Those of one of several ranks, which may have too few rows to stratify, or to hold out."""
+    n = X.shape[0]
+    labels = y if is_classifier(estimator) and y.ndim == 1 else np.zeros(n, dtype=np.intp)
+    order = rng.permutation(n)
+    order = order[np.argsort(labels[order], kind="stable")]  # a class behind the other
+    n_held_out = min(int(np.ceil(estimator.validation_fraction * n)), n - 1)
+    places = (np.arange(n_held_out) * n) // max(1, n_held_out)
+    held_out = order[places]
+    return rng.permutation(np.delete(order, places)), rng.permutation(held_out)
 
 
 def _by_fraction(estimator: Any, X: Any, y: NDArray, rng: Any) -> tuple[NDArray, NDArray]:
@@ -214,13 +237,14 @@ def judge_of(
     ValueError
         For a scorer that does not work.
     """
-    scoring = estimator.scoring
+    scoring, ranks = estimator.scoring, execution.ranks
     if scoring is None:
         X, y, weight = rows[:3]
+        y, weight = ranks.stack(y), ranks.stack(weight)
 
         def score() -> float:
-            outputs = network._predict(X, execution)
-            return estimator._targets.score(estimator, outputs, y, weight)
+            outputs = ranks.stack(_outputs_for(network, X, execution))
+            return ranks.first(estimator._targets.score(estimator, outputs, y, weight))
 
         return score
     if scoring == "loss":
@@ -232,9 +256,17 @@ def judge_of(
             loss_scale=loss_scale,
             sklearns_loss=True,
             execution=execution,
+            ranks=ranks,
         )
         return lambda: -sweep.loss()
-    return _by_scorer(estimator, network, rows.given)
+    return _by_scorer(estimator, network, rows, ranks)
+
+
+def _outputs_for(network: Network, X: Any, execution: Execution) -> NDArray:
+    """Of several ranks, one may have no rows to validate with."""
+    if not X.shape[0]:
+        return np.empty((0, network.layer_sizes[-1]), dtype=network.dtype)
+    return network._predict(X, execution)
 
 
 def has_scorer(estimator: Any) -> bool:
@@ -242,15 +274,23 @@ def has_scorer(estimator: Any) -> bool:
     return estimator.scoring is not None and estimator.scoring != "loss"
 
 
-def _by_scorer(estimator: Any, network: Network, given: tuple[Any, ...]) -> Callable[[], float]:
+def _by_scorer(
+    estimator: Any, network: Network, validation: Validation, ranks: Alone
+) -> Callable[[], float]:
+    """A scorer's number; of several ranks, the mean of their scores by their rows' weight."""
     scorer = check_scoring(estimator, estimator.scoring)
-    calls = count()
+    calls, weight = count(), validation.sample_weight
+    share = float(len(validation.y) if weight is None else weight.sum(dtype=np.float64))
+    total = ranks.sum(share)
 
     def score() -> float:
         # A copy, so that nothing a scorer does reaches the fit.
         judged = fitted_copy(estimator, {"network_": network})
-        rows = "validation rows"
-        value = score_by(scorer, judged, *given, name=estimator.scoring, rows=rows)
+        rows, value = "validation rows", 0.0
+        if share or ranks.size == 1:
+            value = score_by(scorer, judged, *validation.given, name=estimator.scoring, rows=rows)
+        if ranks.size > 1:
+            value = ranks.sum(value * share / total)
         if next(calls) == 0 and value != value:
             raise _no_number(estimator.scoring, rows, value)
         return value

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from cbackprop.callbacks.protocol import not_within_itself
+from cbackprop.estimators.agreement import as_one
 from cbackprop.estimators.base import MLP
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import RegressorOfWeights
@@ -20,6 +21,7 @@ from cbackprop.estimators.judging import Given
 from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quantiles
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
+from cbackprop.running.ranks import ALONE
 from cbackprop.validation.naming import named, public
 
 
@@ -365,9 +367,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         return d2_of_quantiles(y, self.predict(X), quantiles, sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
+    @as_one
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(self, X, y, sample_weight=None, *, comm=None, sync_every=1):
         """One epoch over the given data, going on from the parameters at hand.
 
         Parameters
@@ -379,6 +382,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
             loss, and all positive for the gamma loss.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
+        comm : communicator, default=None
+            Make this epoch together with the other processes of it, as in `fit`.
+        sync_every : int, default=1
+            As in `fit`.
 
         Returns
         -------
@@ -394,4 +401,6 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
             With solver 'lbfgs'.
         """
         with self._all_or_nothing(incremental=True) as undo:
-            return self._fit(Given(X, y, sample_weight), undo, incremental=True)
+            ranks = ALONE if comm is None else comm
+            given = Given(X, y, sample_weight)
+            return self._fit(given, undo, ranks, incremental=True)

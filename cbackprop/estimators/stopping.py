@@ -185,6 +185,11 @@ class Stopping(Watch):
         self.candidate = network if state.averaging is None else network.copy()
         self.judge: Callable[[], float] | None = None  # how good it is for held-out rows
 
+    @property
+    def _speaks(self) -> bool:
+        """Of several ranks, the first."""
+        return bool(self.estimator.verbose) and self.state.ranks.rank == 0
+
     def trained(self, loss: float, seconds: float) -> Record:
         state, loss = self.state, np.float64(loss)  # scikit-learn's scalars are NumPy's
         assert state.optimizer is not None
@@ -204,7 +209,7 @@ class Stopping(Watch):
 
     def judged(self) -> Record:
         state = self.state
-        if self.estimator.verbose:  # the text takes longer than all the rest
+        if self._speaks:  # the text takes longer than all the rest
             print(f"Iteration {state.epoch}, loss = {state.record.loss:.8f}")
         if self.check_lost():
             show(self.estimator, state.record)
@@ -232,7 +237,7 @@ class Stopping(Watch):
         warn(f"{NOT_FINITE} {self.where()} {kept}", ConvergenceWarning)
 
     def _say(self, message: str) -> None:
-        if self.estimator.verbose:
+        if self._speaks:
             print(message)
 
     def _by_loss(self) -> dict[str, Any]:

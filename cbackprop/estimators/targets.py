@@ -14,9 +14,11 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
+from cbackprop.estimators.agreement import agree_on_rows, labels_of_all
 from cbackprop.estimators.growing import grow
 from cbackprop.estimators.options import loss_of
 from cbackprop.functions.losses import BinaryLogLoss, LogLoss, Loss, Quantile
+from cbackprop.running.ranks import ALONE, Alone
 from cbackprop.validation.checks import in_dtype
 from cbackprop.validation.columns import explained
 
@@ -84,8 +86,20 @@ class Targets(ABC):
         """The output's activation, and the loss."""
 
     @abstractmethod
-    def check(self, estimator: Any, X, y, incremental: bool, reset: bool):
-        """X and y, checked."""
+    def check(
+        self,
+        estimator: Any,
+        X,
+        y,
+        incremental: bool,
+        reset: bool,
+        ranks: Alone = ALONE,
+        random_state: Any = None,
+    ):
+        """X and y, checked, and agreed upon with the other ranks.
+
+        `random_state` draws what a model that grows needs.
+        """
 
     @abstractmethod
     def check_more(self, estimator: Any, X, y):
@@ -114,20 +128,22 @@ class Labels(Targets):
             return "softmax", LogLoss(smoothing)
         return "logistic", BinaryLogLoss(smoothing)
 
-    def check(self, estimator, X, y, incremental, reset):
+    def check(self, estimator, X, y, incremental, reset, ranks=ALONE, random_state=None):
         """Checked X, and y as labels' positions in classes_ (n,) or an indicator (n, n_classes)."""
         X, y = _checked(estimator, X, y, reset)
         y = plain_indicator(y)
+        agree_on_rows(estimator, X, y, ranks)
+        labels = labels_of_all(y, ranks)
         if not hasattr(estimator, "classes_") or (not estimator.warm_start and not incremental):
-            estimator._label_binarizer = LabelBinarizer().fit(y)
+            estimator._label_binarizer = LabelBinarizer().fit(labels)
             estimator.classes_ = estimator._label_binarizer.classes_
         else:
             self._check_kind(estimator, y)
-            classes = unique_labels(y)
+            classes = unique_labels(labels)
             given, known = set(classes.tolist()), set(estimator.classes_.tolist())
             one_of_several = self.is_multilabel(estimator) and y.ndim == 1
             if incremental and estimator.new_classes == "add" and not one_of_several:
-                grow(estimator, classes)
+                grow(estimator, classes, random_state)
             elif estimator.warm_start:
                 if given != known:
                     raise ValueError(
@@ -219,9 +235,11 @@ class Numbers(Targets):
         loss = loss_of(estimator)
         return loss.outputs[0], loss
 
-    def check(self, estimator, X, y, incremental, reset):
+    def check(self, estimator, X, y, incremental, reset, ranks=ALONE, random_state=None):
         """Checked X, and y (n,) or (n, n_outputs)."""
-        return self._checked_numbers(estimator, X, y, reset)
+        X, y = self._checked_numbers(estimator, X, y, reset)
+        agree_on_rows(estimator, X, y, ranks)
+        return X, y
 
     def check_more(self, estimator, X, y):
         return self._checked_numbers(estimator, X, y, reset=False)

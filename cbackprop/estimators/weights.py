@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import _check_sample_weight
 
+from cbackprop.running.ranks import ALONE, Alone
 from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import check_sign
 
@@ -25,6 +25,7 @@ def rows_weigh(
     *,
     incremental: bool,
     counted: NDArray | None = None,
+    ranks: Alone = ALONE,
 ) -> Any:
     """The weights of the rows (n,), or None if nobody asks for any.
 
@@ -39,30 +40,55 @@ def rows_weigh(
         Whether y may be a part of the data.
     counted : targets, optional
         In which 'balanced' counts the classes, in place of y.
+    ranks : Alone or Ranks
+        Whose rows are counted, and of whom one has a row that weighs something.
     """
+    weight = _weights(estimator, X, y, sample_weight, incremental, counted, ranks)
+    if weight is None:
+        return None
+    weight = check_sign(weight, elsewhere=ranks.size > 1)
+    if not ranks.sum(float(weight.any())):
+        raise ValueError("sample_weight must not be zero for every row of all ranks")
+    return weight
+
+
+def _weights(estimator, X, y, sample_weight, incremental, counted, ranks) -> Any:
     class_weight = getattr(estimator, "class_weight", None)
     if class_weight is None:
         if sample_weight is None:
             return None
         check_given("sample_weight", sample_weight)
-        return check_sign(_check_sample_weight(sample_weight, X))
+        return _checked(sample_weight, X, ranks)
     counted = y if counted is None else counted
-    weight = _of_classes(estimator, class_weight, y, counted, incremental)
+    weight = _of_classes(estimator, class_weight, y, counted, incremental, ranks)
     if sample_weight is not None:
         check_given("sample_weight", sample_weight)
         # In float64: rounded once, after the product, as a weight that is given as a whole.
-        given = check_sign(_check_sample_weight(sample_weight, X, dtype=np.float64))
+        given = _checked(sample_weight, X, ranks, dtype=np.float64)
+        given = check_sign(given, elsewhere=ranks.size > 1)
         weight = weight * given
-    if not weight.any():
+    if not ranks.sum(float(weight.any())):
         raise ValueError(
             "class_weight and sample_weight must leave a row that weighs something, got a product "
             "of zero for every row"
         )
-    return check_sign(weight)
+    return weight
+
+
+def _checked(sample_weight: Any, X: Any, ranks: Alone, **options: Any) -> NDArray:
+    """As scikit-learn checks it; all zero, where other ranks have rows."""
+    if ranks.size > 1 and not np.any(np.asarray(sample_weight)):
+        return 0.0 * _check_sample_weight(np.ones(np.shape(sample_weight)), X, **options)
+    return _check_sample_weight(sample_weight, X, **options)
 
 
 def _of_classes(
-    estimator: Any, class_weight: Any, y: NDArray, counted: NDArray, incremental: bool
+    estimator: Any,
+    class_weight: Any,
+    y: NDArray,
+    counted: NDArray,
+    incremental: bool,
+    ranks: Alone,
 ) -> NDArray:
     """The weight of each row by its class; of several labels, the product over them."""
     balanced = isinstance(class_weight, str)
@@ -79,12 +105,12 @@ def _of_classes(
         for label, own in enumerate(each):
             column, its_counted = (of.astype(np.intp) for of in (y[:, label], counted[:, label]))
             if balanced:
-                weight *= _balanced(its_counted, 2)[column]
+                weight *= _balanced(its_counted, 2, ranks)[column]
             else:
                 weight *= _by_class(own, np.array([0, 1]), column, f"class_weight[{label}]")
         return weight
     if balanced:
-        return _balanced(counted, len(estimator.classes_))[y]
+        return _balanced(counted, len(estimator.classes_), ranks)[y]
     if not isinstance(class_weight, Mapping):
         raise TypeError(
             "class_weight must be 'balanced' or a dict with a weight for a class, where a row has "
@@ -115,11 +141,15 @@ def _list_of(class_weight: Any, n_labels: int) -> list[Mapping]:
     return each
 
 
-def _balanced(positions: NDArray, n_classes: int) -> NDArray:
-    """Of each class; 1 of those that are not there: of two, a label may have but one."""
-    there = np.unique(positions)
+def _balanced(positions: NDArray, n_classes: int, ranks: Alone) -> NDArray:
+    """Of each class; 1 of those that are not there: of two, a label may have but one.
+
+    As scikit-learn's `compute_class_weight` has it.
+    """
+    counts = np.sum(ranks.gather(np.bincount(positions, minlength=n_classes)), axis=0)
+    there = counts > 0
     weights = np.ones(n_classes)
-    weights[there] = compute_class_weight("balanced", classes=there, y=positions)
+    weights[there] = counts.sum() / (there.sum() * counts[there].astype(np.float64))
     return weights
 
 

@@ -60,7 +60,7 @@ CODES = {name: code for code, name in DTYPES.items()}
 Declared = Mapping[str, tuple[DTypeLike, tuple[int, ...]]]
 
 
-@public("cbackprop.container")
+@public("cbackprop.files")
 class ModelFileError(ValueError):
     """A file that is not a whole model file of a version known here."""
 

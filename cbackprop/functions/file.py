@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from cbackprop.files.container import Declared, ModelFileError, Reader
 from cbackprop.files.registry import FLOATS, Description, is_count
 from cbackprop.files.values import from_json, to_json
-from cbackprop.functions import realmlp, schedules
+from cbackprop.functions import large_batch, realmlp, schedules
 from cbackprop.functions.groups import Group, Groups, LayerGroups
 from cbackprop.functions.schedules import OfTime, Schedule
 
 # Those that a file can hold: a function of one's own it cannot.
-KINDS = Schedule, *schedules.KINDS, *realmlp.KINDS
+KINDS = Schedule, *schedules.KINDS, *realmlp.KINDS, *large_batch.KINDS
 SCHEDULES = {kind.__name__: kind for kind in KINDS if kind is not OfTime}
 # Left out where they are None: earlier versions read the file, too.
 NEW = "schedule", "decay_schedule", "groups"

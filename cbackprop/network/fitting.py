@@ -17,6 +17,7 @@ from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
 from cbackprop.functions.schedules import Curve, Schedule, check_schedule
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
+from cbackprop.running.ranks import ALONE, Alone
 from cbackprop.running.regularization import Regularization, check_dropout, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
@@ -39,7 +40,7 @@ class Trainable(Model, Protocol):
 
     def _check_y(self, y, X) -> NDArray: ...
 
-    def _check_weight(self, sample_weight, X) -> NDArray | None: ...
+    def _check_weight(self, sample_weight, X, *, elsewhere: bool) -> NDArray | None: ...
 
     def _predict(self, X, execution: Execution) -> NDArray: ...
 
@@ -67,20 +68,50 @@ def fit(
     callbacks: Sequence[Any],
     trainable: Sequence[bool] | None,
     n_jobs: int | None,
+    ranks: Alone,
+    window: int | None,
 ) -> History:
     """Train in place; the arguments are those of `Network.fit`."""
     check_idle(network)
-    execution = Execution(n_jobs)
+    ranks.agree(
+        lambda: {
+            "the network": network,
+            "what one random_state draws alike, the network's parameters,": network.parameters,
+            "optimizer": optimizer,
+            "the optimizer's n_steps": 0 if optimizer is None else optimizer.n_steps,
+            "the optimizer's state": None if optimizer is None else optimizer.state,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "l2": l2,
+            "l1": l1,
+            "dropout": dropout,
+            "dropout_schedule": dropout_schedule,
+            "max_norm": max_norm,
+            "whether sample_weight is given": sample_weight is not None,
+            "whether evaluation_data is given": evaluation_data is not None,
+            "metrics": metrics,
+            "training_metrics": training_metrics,
+            "gradient_norms": gradient_norms,
+            "shuffle": shuffle,
+            "random_state": random_state,
+            "trainable": trainable,
+        }
+    )
+    execution = Execution(n_jobs, ranks)
     rows = network._check_X(X)
     targets = network._check_y(y, rows)
-    data = rows, targets, network._check_weight(sample_weight, rows)
+    weight = network._check_weight(sample_weight, rows, elsewhere=ranks.size > 1)
+    if weight is not None and not ranks.sum(float(weight.any())):
+        raise ValueError("sample_weight must not be zero for every row of all ranks")
+    data = rows, targets, weight
     check_integer("epochs", epochs, at_least=1)
+    n_rows = sum(ranks.gather(rows.shape[0]))
     if batch_size is None:
-        batch_size = rows.shape[0]
+        batch_size = n_rows
     check_integer("batch_size", batch_size, at_least=1)
     trained = check_trainable(trainable, len(network.plan))
     regularization = _regularization(
-        rows.shape[0],
+        n_rows,
         len(network.plan) - 1,
         l2=l2,
         l1=l1,
@@ -103,11 +134,12 @@ def fit(
         held_X, held_y = check_pair("evaluation_data", evaluation_data)
         held_rows = network._check_X(held_X)
         held_out = held_rows, network._check_y(held_y, held_rows)
+    random_state = ranks.seed(random_state)
     state = FitState(
         history=History.of(measured),
         max_epochs=int(epochs),
         optimizer=optimizer,
-        rng=check_random_state(random_state) if shuffle else None,
+        rng=ranks.generator(check_random_state(random_state)) if shuffle else None,
         order=np.arange(rows.shape[0]) if shuffle else None,
         n_rows=rows.shape[0],
         settings={
@@ -126,6 +158,9 @@ def fit(
         },
         data=data,
         evaluation_data=held_out,
+        ranks=ranks,
+        window=window,
+        rows_of_all=None if ranks is ALONE else n_rows,
     )
     state.record = state.note(loss_before=_loss_of_first(network, data, int(batch_size), execution))
     watch = Measures(
@@ -144,6 +179,7 @@ def fit(
         )
         if regularization.dropout:
             state.mask_seed = draw_seed(check_random_state(random_state))
+        ranks.move_on(check_random_state(random_state))
         listeners = together.enter_context(
             listening(network, state, check_callbacks(callbacks), X=X, y=y)
         )
@@ -155,7 +191,7 @@ def fit(
             watch,
             listeners,
             execution=execution,
-            batch_size=min(int(batch_size), state.n_rows),
+            batch_size=min(int(batch_size), n_rows),
             regularization=regularization,
             trainable=trained,
         )
@@ -204,10 +240,18 @@ def _settings_that_are_on(**settings: Any) -> dict[str, Any]:
 def _loss_of_first(network: Trainable, data, n_rows: int, execution: Execution) -> float:
     """The mean loss of the first rows: where training begins."""
     X, y, weight = data
-    rows = np.arange(min(n_rows, X.shape[0]))
-    if weight is not None and not weight[rows].any():
+    rows = np.arange(min(-(-n_rows // execution.ranks.size), X.shape[0]))
+    if weight is not None and not execution.ranks.sum(float(weight[rows].any())):
         return 0.0
-    sweep = Sweep(network, X, y=y, sample_weight=weight, rows=rows, execution=execution)
+    sweep = Sweep(
+        network,
+        X,
+        y=y,
+        sample_weight=weight,
+        rows=rows,
+        execution=execution,
+        ranks=execution.ranks,
+    )
     return finite(sweep.loss())
 
 
@@ -256,12 +300,15 @@ class Measures(Watch):
         return self.state.note(loss_before=loss_before)
 
     def _measure(self, X, y) -> dict[str, float]:
-        outputs = self.model._predict(X, self.execution) if self.metrics else None
-        return {
-            name: metric(y, outputs) for name, metric in self.metrics.items() if outputs is not None
-        }
+        if not self.metrics:
+            return {}
+        ranks = self.execution.ranks
+        outputs = ranks.stack(self.model._predict(X, self.execution))
+        y = ranks.stack(y)
+        return ranks.first({name: metric(y, outputs) for name, metric in self.metrics.items()})
 
     def _evaluation(self, X, y) -> dict[str, float]:
         evaluated = self._measure(X, y)
-        evaluated["cost"] = Sweep(self.model, X, y=y, execution=self.execution).loss()
+        sweep = Sweep(self.model, X, y=y, execution=self.execution, ranks=self.execution.ranks)
+        evaluated["cost"] = sweep.loss()
         return {f"evaluation_{name}": value for name, value in evaluated.items()}

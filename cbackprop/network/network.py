@@ -28,6 +28,8 @@ from cbackprop.network.one_row import predict_row
 from cbackprop.network.parameters import Parameters
 from cbackprop.network.summary import Summary
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
+from cbackprop.running.ranks import ranks_of
+from cbackprop.running.rows import Rows, mapped
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.history import History, Metric
 from cbackprop.training.record import FitState, Record
@@ -604,8 +606,8 @@ class Network(Savable, Forward, Parameters):
 
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: ArrayLike | Rows,
+        y: ArrayLike | None = None,
         *,
         optimizer: Optimizer | None = None,
         epochs: int = 30,
@@ -625,13 +627,16 @@ class Network(Savable, Forward, Parameters):
         callbacks: Sequence[Any] = (),
         trainable: Sequence[bool] | None = None,
         n_jobs: int | None = None,
+        comm: Any = None,
+        sync_every: int = 1,
     ) -> History:
         r"""Train in place by gradient descent: batch, mini-batch or stochastic.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, n_features)
-            Rows of finite numbers; taken as the network's dtype.
+        X : array-like or sparse matrix of shape (n, n_features), or Rows
+            Rows of finite numbers; taken as the network's dtype. `cbackprop.Rows`, which may be
+            larger than memory, have the targets and weights, too: y is None then.
         y : array-like of shape (n,) or (n, n_outputs)
             As for `loss`.
         optimizer : SGD, Adam, AdamW or RMSprop, default=SGD()
@@ -686,6 +691,13 @@ class Network(Savable, Forward, Parameters):
             clip_norm's length. None trains all.
         n_jobs : int or None, default=None
             Threads; None for as many as pay off.
+        comm : communicator, optional
+            Train together with the other processes of it, as mpi4py's ``MPI.COMM_WORLD``. Each
+            brings rows of its own; `batch_size`, `l2` and all that is recorded are of all rows.
+            See the page "Past one machine".
+        sync_every : int, default=1
+            For slow links: make so many steps on one's own rows before all processes take the mean
+            of their parameters; 1 makes every step together, and the model that of one process.
 
         Returns
         -------
@@ -742,29 +754,32 @@ class Network(Savable, Forward, Parameters):
         >>> history.best("evaluation_accuracy") > 0.9
         True
         """
-        return fit(
-            self,
-            X,
-            y,
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=batch_size,
-            l2=l2,
-            l1=l1,
-            dropout=dropout,
-            dropout_schedule=dropout_schedule,
-            max_norm=max_norm,
-            sample_weight=sample_weight,
-            evaluation_data=evaluation_data,
-            metrics=metrics,
-            training_metrics=training_metrics,
-            gradient_norms=gradient_norms,
-            shuffle=shuffle,
-            random_state=random_state,
-            callbacks=callbacks,
-            trainable=trainable,
-            n_jobs=n_jobs,
-        )
+        with ranks_of(comm, sync_every) as ranks, mapped(X, y, sample_weight) as rows:
+            return fit(
+                self,
+                rows.X,
+                rows.y,
+                optimizer=optimizer,
+                epochs=epochs,
+                batch_size=batch_size,
+                l2=l2,
+                l1=l1,
+                dropout=dropout,
+                dropout_schedule=dropout_schedule,
+                max_norm=max_norm,
+                sample_weight=rows.sample_weight,
+                evaluation_data=evaluation_data,
+                metrics=metrics,
+                training_metrics=training_metrics,
+                gradient_norms=gradient_norms,
+                shuffle=shuffle,
+                random_state=random_state,
+                callbacks=callbacks,
+                trainable=trainable,
+                n_jobs=n_jobs,
+                ranks=ranks,
+                window=rows.window,
+            )
 
     # Showing.
 
@@ -848,5 +863,5 @@ class Network(Savable, Forward, Parameters):
             y, X, n_outputs, self.output_activation, self.loss_function, self.dtype
         )
 
-    def _check_weight(self, sample_weight, X) -> NDArray | None:
-        return check_weight(sample_weight, X, self.dtype)
+    def _check_weight(self, sample_weight, X, *, elsewhere: bool = False) -> NDArray | None:
+        return check_weight(sample_weight, X, self.dtype, elsewhere=elsewhere)

@@ -1,10 +1,19 @@
-"""How a call works: on how many threads. Made at the top of a call, and passed down whole."""
+"""How a call works: on how many threads, and together with whom.
+
+Made at the top of a call, and passed down whole.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from cbackprop.running.threads import FLOPS_PER_THREAD, check_n_jobs, number_of_threads
+from cbackprop.running.ranks import ALONE, Alone
+from cbackprop.running.threads import (
+    FLOPS_PER_THREAD,
+    allowed_threads,
+    check_n_jobs,
+    number_of_threads,
+)
 
 
 class Execution:
@@ -14,6 +23,9 @@ class Execution:
     ----------
     n_jobs : int or None
         Threads: a number of them, -1 for all that BLAS may use, None for as many as pay off.
+    ranks : Alone or Ranks
+        The processes that make this call together. Those that share cores share them out, unless
+        `n_jobs` says how many threads each has.
 
     Raises
     ------
@@ -21,12 +33,12 @@ class Execution:
         If `n_jobs` is none of these.
     """
 
-    __slots__ = ("n_jobs",)
+    __slots__ = ("n_jobs", "ranks")
 
-    def __init__(self, n_jobs: int | None):
+    def __init__(self, n_jobs: int | None, ranks: Alone = ALONE):
         if n_jobs is not None:
             check_n_jobs(n_jobs)
-        self.n_jobs = n_jobs
+        self.n_jobs, self.ranks = n_jobs, ranks
 
     def threads(
         self,
@@ -47,7 +59,10 @@ class Execution:
                     f"{self.n_jobs}; one in C, a LowLevelCallable, by any number"
                 )
             return 1
-        return number_of_threads(self.n_jobs, flops, per_thread=per_thread, pays=pays)
+        threads = number_of_threads(self.n_jobs, flops, per_thread=per_thread, pays=pays)
+        if self.ranks.neighbours > 1 and self.n_jobs in (None, -1):
+            return max(1, min(threads, allowed_threads() // self.ranks.neighbours))
+        return threads
 
 
 AS_MANY_AS_PAY = Execution(None)  # of calls that have no `n_jobs`

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cbackprop.engine import run
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model, calls_python
+from cbackprop.running.ranks import ALONE, Alone
 from cbackprop.running.slices import FEWEST_ROWS, flops_per_row, rows_of_a_block, rows_of_a_sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
 
@@ -35,6 +36,8 @@ class Sweep:
         Rows that go through together; by default as many as suit the cache.
     execution : Execution
         On how many threads, each with a range of the rows and buffers of its own.
+    ranks : Alone or Ranks
+        Whose rows `loss` and `loss_and_gradient` are of: those of all, which all call.
     """
 
     def __init__(
@@ -51,7 +54,9 @@ class Sweep:
         seed: int = 0,
         block_rows: int | None = None,
         execution: Execution,
+        ranks: Alone = ALONE,
     ):
+        self.ranks = ranks
         self.n_rows = X.shape[0] if rows is None else rows.size
         self.plan, self.parameters = model.plan, model.parameters
         self.sample_weight, self.rows = sample_weight, rows
@@ -63,7 +68,7 @@ class Sweep:
             few = self.n_rows <= FEWEST_ROWS  # one block, however large the network
             block_rows = self.n_rows if few else rows_of_a_block(self.plan, X, passes)
         self.block_rows = max(1, min(block_rows, self.n_rows))
-        self.small = self.n_rows * per_row < SMALL_FLOPS
+        self.small, self.slice_rows = self.n_rows * per_row < SMALL_FLOPS, 0
         if not self.small and dense and self.n_rows * per_row < SOME_FLOPS:
             products = map(mul, self.plan["n_in"].tolist(), self.plan["n_out"].tolist())
             self.small = 2.0 * self.n_rows * max(products) < SMALL_FLOPS
@@ -89,7 +94,7 @@ class Sweep:
         self.embeds = "embeddings" in told  # so that A_0 is not X
         given = self.plan, model.output, self.parameters, X
         self.tasks = [run.Task(*given, capacity=self.block_rows, **told) for _ in range(n_threads)]
-        self._weight = self.total_weight(0, self.n_rows) if y is not None else 0.0
+        self._weight = ranks.sum(self.total_weight(0, self.n_rows)) if y is not None else 0.0
 
     @property
     def dtype(self) -> np.dtype:
@@ -112,9 +117,12 @@ class Sweep:
     ) -> float:
         """The sum of ``work(thread, first, last)`` over slices of the rows, all by default."""
         stop = self.n_rows if last is None else last
-        if self.small:
-            return work(0, first, stop)
+        if first == stop:  # one of several ranks may have none
+            return 0.0
         n = len(self.tasks)
+        alone = n == 1 and team is not None and stop - first <= self.slice_rows  # BLAS is held
+        if self.small or alone:
+            return work(0, first, stop)
         bounds = [first + (stop - first) * i // n for i in range(n + 1)]
 
         def call(barrier: run.Barrier, thread: int) -> float:
@@ -171,9 +179,10 @@ class Sweep:
         self, l2: float = 0.0, l2_batch: float = 0.0, l1: float = 0.0, l1_batch: float = 0.0
     ) -> float:
         """The mean loss and its penalties, as `Regularization` says them."""
-        data_loss = self._together(
+        own_loss = self._together(
             lambda thread, first, last: self.tasks[thread].loss(first, last, self._weight)
         )
+        data_loss = self.ranks.sum(own_loss)
         data_loss += 0.5 * self._share(l2, l2_batch) * self._squares(l2 or l2_batch)
         return data_loss + self._share(l1, l1_batch) * self._absolutes(l1 or l1_batch)
 
@@ -187,6 +196,7 @@ class Sweep:
     ) -> float:
         """`loss`, and its gradient into a vector laid out like the parameters."""
         data_loss = self.batch_gradient(gradient, 0, self.n_rows, self._weight)
+        data_loss = self.ranks.total(gradient, data_loss)
         decay, shrinkage = self._share(l2, l2_batch), self._share(l1, l1_batch)
         for begin, end in self._weight_ranges():
             weights = self.parameters[begin:end]

@@ -10,7 +10,7 @@ import numpy as np
 from cbackprop.files.container import ModelFileError, Reader, reading
 from cbackprop.files.registry import Content, content_of, declared_tensors, is_count
 from cbackprop.files.values import from_json, random_state_from_json, random_state_to_json, to_json
-from cbackprop.tabular.members import Member
+from cbackprop.tabular.members import Member, shared
 from cbackprop.training.origin import fingerprint
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class MembersKeeper:
             }
 
     def content(self) -> Content:
+        shared(self.members, self.state.ranks, [], whole=True)
         about, tensors = content_of(self.estimator)
         state, record = self.state, self.state.record
         about["tabular"]["fit"] = {

@@ -25,9 +25,12 @@ from cbackprop.callbacks.protocol import (
     not_within_itself,
     without_fit,
 )
-from cbackprop.estimators.judging import score_by
+from cbackprop.estimators.agreement import as_one, told_to
+from cbackprop.estimators.judging import Given, score_by
 from cbackprop.files.savable import Savable
+from cbackprop.running.differences import checksum_of
 from cbackprop.running.execution import Execution
+from cbackprop.running.ranks import ALONE
 from cbackprop.tabular.embeddings import embeddings_for
 from cbackprop.tabular.encoder import TableEncoder
 from cbackprop.tabular.fitting import train_again, train_members
@@ -52,8 +55,8 @@ AS_MUCH_AS_IT_TAKES = 1e15  # of work: every thread that may pays
 class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
     """What the two share."""
 
-    # Callbacks are for the one call of fit: meta-estimators have nothing to route.
-    __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED}
+    # For the one call of fit: meta-estimators have nothing to route.
+    __metadata_request__fit: ClassVar[dict] = {"callbacks": UNUSED, "comm": UNUSED}
     _parameter_constraints: ClassVar[dict] = {
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -76,9 +79,10 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
     }
     _task: ClassVar[str]  # "classes" or "numbers"
 
+    @as_one
     @not_within_itself
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, callbacks=()):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, callbacks=(), comm=None):
         """Fit the model to a table.
 
         Parameters
@@ -97,6 +101,10 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
             each epoch's loss, `cost`, and score, `evaluation_score`; the estimator predicts as its
             members do after that epoch. The epochs of `refit` are not told. Callbacks set with
             `set_callbacks` (scikit-learn 1.9) are called, too.
+        comm : communicator, default=None
+            Divide the members among the processes of it, as mpi4py's ``MPI.COMM_WORLD``: see the
+            page "Past one machine". Each is given the same table, and has the whole model then,
+            that of one process to the bit.
 
         Returns
         -------
@@ -116,10 +124,13 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
         """
         heard = check_callbacks(callbacks)
         with all_or_nothing(self, random_state=self.random_state, error=BaseException):
-            return self._fit(X, y, sample_weight, X_val, y_val, heard)
+            ranks = ALONE if comm is None else comm
+            return self._fit(X, y, sample_weight, X_val, y_val, heard, ranks)
 
-    def _fit(self, X, y, sample_weight, X_val, y_val, callbacks):
-        rng = check_random_state(self.random_state)
+    def _fit(self, X, y, sample_weight, X_val, y_val, callbacks, ranks):
+        given = Given(X, y, sample_weight, X_val, y_val)
+        ranks.agree(lambda: told_to(self, given))
+        rng = check_random_state(ranks.seed(self.random_state))
         if (X_val is None) != (y_val is None):
             missing = "y_val" if y_val is None else "X_val"
             raise ValueError(f"X_val and y_val go together, and {missing} was not passed")
@@ -127,7 +138,7 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
             raise ValueError(
                 "rows are held out fold by fold, or given as X_val and y_val, not both"
             )
-        execution = Execution(self.n_jobs)
+        execution = Execution(self.n_jobs, ranks)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
@@ -171,6 +182,13 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
                     raise ValueError("class_weight leaves no row of X_val a weight above 0")
                 weight = np.concatenate([weight, own], dtype=np.float32)
             parts = [(train, np.arange(n, encoded.shape[0]))]
+        ranks.agree(
+            lambda: {
+                "the table, of which every rank is to bring the same, by its checksum": checksum_of(
+                    vars(encoder), encoded, targets, weight
+                )
+            }
+        )
         self._outputs = outputs
         n_rows = parts[0][0].size
         settings = self._settings(outputs, n_rows)
@@ -196,6 +214,7 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
             self._judge(outputs, members[::of_a_part], of_a_part, targets, weight),
             callbacks,
             n_threads=min(len(members), threads()),
+            ranks=ranks,
             X=X,
             y=y,
             metadata=None if sample_weight is None else {"sample_weight": sample_weight},
@@ -204,7 +223,9 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
             self.oof_prediction_ = self._out_of_fold(outputs, members, len(targets))
         if self.refit and not state.interrupted:
             stacked = Stacked(X, X_val)
-            self._train_again(stacked, targets, weight, settings, rng, n_threads=threads())
+            self._train_again(
+                stacked, targets, weight, settings, rng, n_threads=threads(), ranks=ranks
+            )
         if self.encoder_ is encoder:  # of the first fit
             self._spreads = spreads_of(self.networks_, encoded)
         return self

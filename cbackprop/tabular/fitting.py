@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.callbacks.protocol import listening
+from cbackprop.running.ranks import Alone
 from cbackprop.tabular.checkpoints import MembersKeeper
 from cbackprop.tabular.members import Member, Rows, Settings, new_member, train_together
 from cbackprop.tabular.outputs import Outputs
@@ -25,6 +26,7 @@ def train_members(
     callbacks: list,
     *,
     n_threads: int,
+    ranks: Alone,
     **given: Any,
 ) -> FitState:
     """Train the members; whatever a callback looks at, the estimator is as the last epoch left it.
@@ -40,6 +42,8 @@ def train_members(
     callbacks : list
         Checked ones.
     n_threads : int
+    ranks : Alone or Ranks
+        Who divides the members among themselves.
     **given
         What scikit-learn's callbacks are told: X, y, metadata.
 
@@ -47,7 +51,7 @@ def train_members(
     -------
     FitState
     """
-    state = _fit_of(members)
+    state = _fit_of(members, ranks)
     state.keeper = MembersKeeper(estimator, members, state)
 
     def note() -> None:
@@ -61,7 +65,7 @@ def train_members(
     estimator.history_ = state.history
     note()
     told = {**given, "reconstruction_attributes": lambda: _as_it_is(members)}
-    heard = [*callbacks, *shown(estimator.verbose)]
+    heard = [*callbacks, *shown(estimator.verbose, ranks)]
     with listening(estimator, state, heard, **told) as listeners:
         train_together(
             members,
@@ -85,6 +89,7 @@ def train_again(
     rng: np.random.RandomState,
     *,
     n_threads: int,
+    ranks: Alone,
 ) -> list[Member] | None:
     """Members trained on all these rows to the epoch that was best; None after Ctrl-C.
 
@@ -94,12 +99,12 @@ def train_again(
         new_member(rows, outputs.n_outputs, settings, int(rng.randint(2**31 - 1)))
         for _ in range(estimator.n_members)
     ]
-    state = _fit_of(members, refit=True)
+    state = _fit_of(members, ranks, refit=True)
     state.max_epochs = estimator.best_epoch_
     # Of a stand-in: the estimator keeps what it has until all is done.
     stand_in = type(estimator)(n_members=estimator.n_members)
     try:
-        with listening(stand_in, state, shown(estimator.verbose)) as listeners:
+        with listening(stand_in, state, shown(estimator.verbose, ranks)) as listeners:
             train_together(
                 members,
                 None,
@@ -109,7 +114,8 @@ def train_again(
                 patient=True,
                 note=lambda: None,
             )
-    except KeyboardInterrupt:  # in the first epoch
+    except KeyboardInterrupt as interrupt:  # in the first epoch
+        ranks.tell(interrupt)
         state.interrupted = True
     if state.interrupted:
         warn(
@@ -120,7 +126,7 @@ def train_again(
     return members
 
 
-def _fit_of(members: list[Member], *, refit: bool = False) -> FitState:
+def _fit_of(members: list[Member], ranks: Alone, *, refit: bool = False) -> FitState:
     """A fit that begins."""
     first = members[0]
     what = f"{len(members)} member{'s' * (len(members) > 1)}"
@@ -130,6 +136,7 @@ def _fit_of(members: list[Member], *, refit: bool = False) -> FitState:
         optimizer=first.optimizer,
         n_rows=first.order.size,
         mask_seed=first.seed,
+        ranks=ranks,
         whose=f"{what} on all rows" if refit else what,
     )
 

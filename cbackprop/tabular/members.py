@@ -15,6 +15,7 @@ from cbackprop.functions.optimizers import AdamW
 from cbackprop.network.from_data import initialize_from
 from cbackprop.network.network import Network
 from cbackprop.running.execution import Execution
+from cbackprop.running.ranks import Alone
 from cbackprop.tabular.embeddings import Embeddings
 from cbackprop.tabular.recipes import Recipe
 from cbackprop.training.divergence import lost
@@ -162,29 +163,35 @@ def train_together(
     told : Told
         The callbacks.
     n_threads : int
-        How many members are trained at a time. It changes no bit.
+        How many members are trained at a time. It changes no bit. Of several ranks each trains
+        some of the members.
     patient : bool
         Whether all epochs are made, also where none has been better for long.
     note : callable
         Called after every epoch, before the callbacks: what they may look at.
     """
+    ranks = state.ranks
+    own = members[ranks.rank :: ranks.size]
+    n_threads = min(n_threads, len(own))
     pool = ThreadPoolExecutor(n_threads) if n_threads > 1 else None
     try:
         for _ in range(state.epochs_left):
             told.epoch_begins()
             began = perf_counter()
-            outputs = list(_together(pool, members))
+            outputs = shared(members, ranks, list(_together(pool, own)))
             seconds = perf_counter() - began
-            _write_down(members, state, seconds, None if judge is None else judge(outputs))
+            score = None if judge is None else ranks.first(judge(outputs))
+            _write_down(members, state, seconds, score)
             record = state.record
             if not patient and state.epoch > 2 * (record.best_epoch or 0) + 20:
                 state.record = state.note(done=True, why="score no better for long")
             note()
-            if told.epoch_ended():
+            if any(ranks.gather(told.epoch_ended(), "whether a callback stops")):
                 state.record = state.note(done=True)
             if state.done:
                 break
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
+        ranks.tell(interrupt)
         if state.record.best is None:
             raise
         state.interrupted = True
@@ -198,6 +205,30 @@ def train_together(
         member.network = member.network.copy()
         member.network.parameters = parameters
     note()
+
+
+def shared(
+    members: list[Member], ranks: Alone, outputs: list[NDArray], *, whole: bool = False
+) -> list[NDArray]:
+    """The outputs of all members; every rank has then what the others have trained.
+
+    That is a member's loss and parameters, or, if it is to be `whole`, all that its next epoch
+    begins with.
+    """
+    if ranks.size == 1:
+        return outputs
+    names = ["optimizer", "rng", "order"] * whole + ["loss", "epoch"]
+    own = members[ranks.rank :: ranks.size]
+    mine = [({n: getattr(m, n) for n in names}, m.network.parameters) for m in own]
+    everyone = ranks.gather((mine, outputs), "members")
+    all_outputs: list[Any] = [None] * len(members)
+    for rank, (theirs, said) in enumerate(everyone):
+        all_outputs[rank :: ranks.size] = said or theirs
+        if rank != ranks.rank:
+            for member, (has, vector) in zip(members[rank :: ranks.size], theirs, strict=True):
+                vars(member).update(has)
+                member.network.parameters = vector
+    return all_outputs
 
 
 def _write_down(

@@ -8,11 +8,12 @@ from typing import Any
 
 from cbackprop.callbacks.progress import Progress, clock, in_notebook
 from cbackprop.callbacks.protocol import EPOCH, Callback, state_of
+from cbackprop.running.ranks import Alone
 
 
-def shown(verbose: Any) -> list[Callback]:
+def shown(verbose: Any, ranks: Alone) -> list[Callback]:
     """The callback that shows a fit: by a line drawn over where there can be one."""
-    if not verbose:
+    if not verbose or ranks.rank:
         return []
     if in_notebook():
         return [Progress(show=True)]

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.engine import run
-from cbackprop.engine.shuffle import shuffle
 from cbackprop.functions.frozen import Trainable, with_frozen
 from cbackprop.functions.groups import n_kinds
 from cbackprop.functions.optimizers import Optimizer
@@ -22,7 +21,9 @@ from cbackprop.running.regularization import NONE, Regularization, check_dropout
 from cbackprop.running.slices import flops_per_row, is_divided, rows_of_training
 from cbackprop.running.sweeps import Sweep
 from cbackprop.running.threads import Team, blas_held_to_one_thread
+from cbackprop.training.over_ranks import LocalSteps, OverRanks
 from cbackprop.training.undo import Undo
+from cbackprop.training.windows import shuffle_rows
 
 # What updating a parameter costs for each of its state vectors, in a matrix product's operations.
 UPDATE_FLOPS = 10.0
@@ -160,15 +161,19 @@ def passes(
     undo: Undo | None = None,
     trainable: Trainable | None = None,
     drop_last: bool = False,
+    window: int | None = None,
 ) -> Generator[float, None, None]:
     """What `epochs` does, by a call that was told how to work.
 
     If `undo` waits with its copies, the one step of the one epoch is left to its end, where that
     can be done; else it is told to make them. Layers that are not `trainable` stay as they are.
+    Rows are shuffled within a `window`, if there is one.
     """
     if order is None and (rows is not None or rng is not None):
         order = np.array(np.arange(X.shape[0]) if rows is None else rows, dtype=np.intp)
-    n = X.shape[0] if order is None else order.size
+    ranks, own = execution.ranks, X.shape[0] if order is None else order.size
+    sizes = ranks.gather(own)
+    n = sum(sizes)
     if drop_last and n > batch_size:
         n -= n % batch_size
     state = optimizer._ready(model.parameters)
@@ -187,11 +192,12 @@ def passes(
     of_rule = regularization.of_rule
     of_dropout = regularization.dropout_schedule if regularization.dropout else None
     scheduled = optimizer.is_scheduled or of_dropout is not None
-    step_flops = 3.0 * batch_size * flops_per_row(model.plan, X)
+    own_batch = -(-batch_size * own // n)  # of a mini-batch, this process's rows
+    step_flops = 3.0 * own_batch * flops_per_row(model.plan, X)
     step_flops += UPDATE_FLOPS * state.size
     # A double takes the time of two floats.
     flops = step_flops * model.parameters.itemsize / 4
-    shape = partial(shape_of, model.plan, X, state.itemsize, batch_size, state.shape[0])
+    shape = partial(shape_of, model.plan, X, state.itemsize, own_batch, state.shape[0])
     threads = execution.threads(
         flops,
         per_thread=SOME_FLOPS / 2,
@@ -199,17 +205,21 @@ def passes(
         alone=calls_python(model),
     )
     clock = _Clock(n, batch_size, first_epoch, total_epochs, optimizer)
-    divided = is_divided(model.plan, X, state.itemsize, batch_size, threads)
-    kind = _Divided if divided else _Whole
-    steps = kind(model, X, data, optimizer, state, factors, batch_size, threads, regularization)
+    given = model, X, data, optimizer, state, factors, batch_size, threads
+    steps: Any
+    if ranks.size > 1:
+        steps = (OverRanks if ranks.sync_every == 1 else LocalSteps)(*given, ranks, sizes)
+    else:
+        divided = is_divided(model.plan, X, state.itemsize, batch_size, threads)
+        steps = (_Divided if divided else _Whole)(*given, regularization)
     split = split_among(shape(), steps.n_threads) if steps.n_threads > 1 else Split(1, 1)
     with Team(*split) as team:
         for epoch in range(max_epochs):
             if rng is not None and order is not None:
-                # In place: the swaps that sklearn.utils.shuffle makes, on the order before.
-                shuffle(rng, order)
+                shuffle_rows(rng, order, window)
             total, trained = 0.0, 0
             with blas_held_to_one_thread():
+                steps.epoch_begins()
                 if undo is not None and undo.is_waiting:
                     left = None
                     plain = factors is None and not scheduled
@@ -223,13 +233,18 @@ def passes(
                         undo.copy()
                     else:
                         total, trained = left, n
+                rule = None
                 for first in range(trained, n, steps.rows):
                     last = min(n, first + steps.rows)
-                    rule = optimizer._rule(**of_rule)
+                    if rule is None:
+                        rule = optimizer._rule(**of_rule)
+                    else:
+                        rule["step"] = optimizer.n_steps
                     numbers = optimizer._numbers(*clock.steps(epoch, first, last), of_dropout)
                     loss, seen = steps.train(team, rule, numbers, first, last)
                     total += loss
                     trained += seen
+                total = steps.epoch_ended(total)
             # Mini-batches without weight are not there: they do not thin the loss.
             yield total / max(trained, 1)
 
@@ -255,7 +270,17 @@ class _Clock:
         return begin + first // self.batch_size, stop, self.total
 
 
-class _Whole:
+class _Steps:
+    """What an epoch begins and ends with: nothing, in one process."""
+
+    def epoch_begins(self) -> None:
+        pass
+
+    def epoch_ended(self, total: float) -> float:
+        return total
+
+
+class _Whole(_Steps):
     """Slices of whole mini-batches, each trained on in one compiled call."""
 
     def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, regular):
@@ -306,7 +331,7 @@ class _Whole:
         return loss
 
 
-class _Divided:
+class _Divided(_Steps):
     """A mini-batch a slice, so large that its gradient is the sum over blocks of its rows."""
 
     def __init__(self, model, X, data, optimizer, state, factors, batch_size, n_threads, _):

@@ -96,7 +96,15 @@ def lengths_of_gradients(
     """The length of each layer's gradient over all rows, or these; that of penalties included."""
     X, y, weight = data
     gradient = np.empty_like(model.parameters)
-    sweep = Sweep(model, X, y=y, sample_weight=weight, rows=rows, execution=execution)
+    sweep = Sweep(
+        model,
+        X,
+        y=y,
+        sample_weight=weight,
+        rows=rows,
+        execution=execution,
+        ranks=execution.ranks,
+    )
     sweep.loss_and_gradient(gradient, **regularization.penalties)
     starts = [*model.plan["weights"].tolist(), gradient.size]
     return [float(np.linalg.norm(gradient[i:j])) for i, j in pairwise(starts)]
@@ -148,6 +156,7 @@ def run_epochs(
         order=state.order,
         sample_weight=sample_weight,
         mask_seed=state.mask_seed,
+        window=state.window,
         execution=execution,
         undo=undo,
         **settings,
@@ -161,8 +170,9 @@ def run_epochs(
             watch.is_safe = undo is not None and undo.is_due
             state.record = watch.trained(loss, perf_counter() - began)
             state.record = watch.judged()
-            if told.epoch_ended():
+            if any(execution.ranks.gather(told.epoch_ended(), "whether a callback stops")):
                 state.record = state.note(done=True)
+            execution.ranks.same_bits(model.parameters)  # whatever one rank's callbacks do
             if undo is not None:
                 undo.finish()
             if state.done:

@@ -57,8 +57,15 @@ def lbfgs(
     """
     vector = model.parameters
     accepted = vector.copy()
+    ranks = execution.ranks
     sweep = Sweep(
-        model, X, y=y, sample_weight=sample_weight, sklearns_loss=sklearns_loss, execution=execution
+        model,
+        X,
+        y=y,
+        sample_weight=sample_weight,
+        sklearns_loss=sklearns_loss,
+        execution=execution,
+        ranks=ranks,
     )
 
     trained: Any = trained_parameters(model.plan, trainable)
@@ -69,7 +76,7 @@ def lbfgs(
 
     def loss_and_gradient(point: NDArray) -> tuple[float, NDArray]:
         nonlocal loss
-        vector[trained] = point
+        vector[trained] = point = ranks.first(point)
         if known:
             loss, gradient = known.pop()
             return loss, gradient.copy()

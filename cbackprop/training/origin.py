@@ -54,7 +54,19 @@ def origin_of(model: Any, state: FitState) -> dict[str, str | None]:
             origin["optimizer"] = fingerprint(optimizer.state, np.array([optimizer.n_steps]))
     elif model.t_ or model.n_iter_:  # a warm start
         origin["start"] = fingerprint(model.network_.parameters)
-    return origin
+    return _of_all(state.ranks.gather(origin, "fingerprints"))
+
+
+def _of_all(origins: list[dict[str, str | None]]) -> dict[str, str | None]:
+    """One origin of all ranks': fingerprints of their fingerprints."""
+    if len(origins) == 1:
+        return origins[0]
+    return {
+        name: fingerprint(
+            *(np.frombuffer((origin[name] or "").encode(), np.uint8) for origin in origins)
+        )
+        for name in origins[0]
+    }
 
 
 def seed_of(random_state: Any) -> int | None:

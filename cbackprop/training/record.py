@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cbackprop.functions.optimizers import Optimizer
 from cbackprop.functions.schedules import Schedule
+from cbackprop.running.ranks import ALONE, Alone
 from cbackprop.training.averaging import Averaging
 from cbackprop.training.history import History
 
@@ -130,6 +131,12 @@ class FitState:
         Whose epochs they are, where several networks are trained side by side: "4 members".
     keeper : Keeper or None
         What keeps this fit in a checkpoint, where that is not one network's.
+    ranks : Alone or Ranks
+        Those that make this fit together.
+    window : int or None
+        Rows that are shuffled together; None: all.
+    rows_of_all : int or None
+        The rows of an epoch that all ranks have; None: as many as this process.
     """
 
     history: History
@@ -153,6 +160,9 @@ class FitState:
     interrupted: bool = False
     whose: str = ""
     keeper: Keeper | None = None
+    ranks: Alone = ALONE
+    window: int | None = None
+    rows_of_all: int | None = None
 
     @property
     def epoch(self) -> int:
@@ -178,7 +188,9 @@ class FitState:
 
     @property
     def epoch_rows(self) -> int:
-        """Rows of an epoch."""
+        """Rows of an epoch, those of all ranks."""
+        if self.rows_of_all is not None:
+            return self.rows_of_all
         return self.n_rows if self.order is None else self.order.size
 
     def note(self, **changes: Any) -> Record:

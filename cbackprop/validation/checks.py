@@ -252,8 +252,13 @@ def _check_labels(labels: NDArray, X: Any, n_outputs: int) -> NDArray:
 LEAST_WEIGHT, MOST_WEIGHT = 1e-37, 1e30  # float32 has their inverses, and their products
 
 
-def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
-    """sample_weight as finite numbers (n,), none negative and not all zero."""
+def check_weight(
+    sample_weight: Any, X: Any, dtype: np.dtype, *, elsewhere: bool = False
+) -> NDArray | None:
+    """sample_weight as finite numbers (n,), none negative and not all zero.
+
+    They may be zero here if there are rows `elsewhere`.
+    """
     if sample_weight is None:
         return None
     check_given("sample_weight", sample_weight)
@@ -261,15 +266,18 @@ def check_weight(sample_weight: Any, X: Any, dtype: np.dtype) -> NDArray | None:
     if weight.ndim != 1:
         raise ValueError(f"sample_weight must have 1 dimension, got {weight.ndim}")
     check_consistent_length(X, weight)
-    return _aligned(check_sign(weight))
+    return _aligned(check_sign(weight, elsewhere=elsewhere))
 
 
-def check_sign(weight: NDArray) -> NDArray:
+def check_sign(weight: NDArray, *, elsewhere: bool = False) -> NDArray:
     """Weights of rows none of which is negative, not all zero, and whose sum is finite.
 
-    In float32 those so small that they have no inverse are nothing beside the others.
+    In float32 those so small that they have no inverse are nothing beside the others. All may be
+    zero if there are rows `elsewhere`.
     """
     single, least = weight.dtype == np.float32, weight.min()
+    if elsewhere and not weight.any():
+        return weight
     if least < 0 or not weight.any():
         where = " in float32" if single and least == 0 else ""
         raise ValueError(

@@ -62,6 +62,7 @@ def test_help_explains_the_commands(capsys):
     assert exit.value.code == 0
     assert "demo Train a network on scikit-learn's handwritten digits" in text
     assert "info Print what a bug report needs" in text
+    assert "plan Print how much of several machines is to be expected" in text
     assert "play Open a page in the browser" in text
 
 

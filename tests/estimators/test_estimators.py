@@ -328,6 +328,9 @@ def test_public_methods_have_sklearns_signatures(kind):
             added = set()
             if name == "fit":
                 added = {"X_val", "y_val", "sample_weight_val", "groups", "callbacks"}
+                added |= {"comm", "sync_every"}
+            if name == "partial_fit":
+                added = {"comm", "sync_every"}
             if name == "set_fit_request":
                 added = {"X_val", "y_val", "sample_weight_val", "groups"}
             parameters = inspect.signature(ours).parameters

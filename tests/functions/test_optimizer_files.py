@@ -6,13 +6,13 @@ from methods import LAYERS, METHODS, trained
 
 import cbackprop
 from cbackprop import Adam, AdamW, Checkpoint, Network
-from cbackprop.container import ModelFileError
-from cbackprop.files import container, registry
+from cbackprop.files import ModelFileError, container, registry
 from cbackprop.schedules import (
     Constant,
     Cosine,
     Exponential,
     InverseScaling,
+    LargeBatch,
     OneCycle,
     Schedule,
     Steps,
@@ -23,6 +23,7 @@ SCHEDULES = [
     Cosine(0.1, restarts=2, growth=2.0, warmup=0.125),
     Exponential(0.5, warmup=0.1),
     InverseScaling(0.25),
+    LargeBatch(16.0, rule="linear", warmup=0.25, floor=0.5),
     OneCycle(0.4, start=0.5, end=0.25),
     Schedule(warmup=0.5),
     Steps((0.25, 0.75), 0.5, warmup=0.125),

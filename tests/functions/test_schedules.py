@@ -49,6 +49,14 @@ FORMULAS = {
     ),
     "cosine, restarts": (schedules.Cosine(0.1, restarts=1, growth=3.0), annealed),
     "one cycle": (schedules.OneCycle(0.25, start=0.2, end=0.01), one_cycle),
+    "large batch": (
+        schedules.LargeBatch(9, warmup=0.25),
+        lambda t: 1.0 + 2.0 * t / 0.25 if t < 0.25 else 3.0,
+    ),
+    "large batch, linear": (
+        schedules.LargeBatch(9, rule="linear", warmup=0.0, floor=0.1),
+        lambda t: 9 * (0.1 + 0.9 * np.cos(np.pi * t / 2) ** 2),
+    ),
     "a function": (schedules.OfTime(falls), falls),
     "a function, warm": (schedules.OfTime(falls, warmup=0.5), warm(0.5, falls)),
 }

@@ -11,7 +11,7 @@ import cbackprop.callbacks
 validate = pytest.importorskip("numpydoc.validate").validate
 
 MODULES = ("reference", "plots")
-MORE = ("callbacks.Callback", "container.ModelFileError", "history.accuracy")
+MORE = ("callbacks.Callback", "files.ModelFileError", "history.accuracy")
 MORE += ("mlflow.autolog", "onnx.initial_types", "onnx.register")
 MORE += ("optimizers.Group", "optimizers.LayerGroups")
 # Of numpydoc's checks those about what is said: no docstring, parameters that are missing, unknown,

@@ -18,6 +18,7 @@ FLOORS = [
     "onnx",
     "mlflow",
     "plots",
+    "dask",
     "tabular",
     "estimators",
     "network",
@@ -31,7 +32,7 @@ FLOORS = [
 ]
 APART = {"reference", "_version"}  # which import nothing of the package
 # Paths that users had before there were wings: each hands on names, and nothing else.
-FACES = {"activations", "container", "history", "losses", "optimizers", "presets"}
+FACES = {"activations", "history", "losses", "optimizers", "presets"}
 FACES |= {"schedules"}
 LONGEST = 450
 

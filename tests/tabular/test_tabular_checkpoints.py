@@ -8,7 +8,7 @@ from tiny_tables import LABELS, NUMBERS, X, assert_same_model, both, classifier,
 
 import cbackprop
 from cbackprop import Checkpoint
-from cbackprop.container import ModelFileError
+from cbackprop.files import ModelFileError
 from cbackprop.files.container import reading, write
 from cbackprop.files.registry import declared_tensors
 
