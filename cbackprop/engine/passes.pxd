@@ -92,7 +92,8 @@ cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first
 # Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks: rows of a squad,
 # of which each thread calls these. What stands in the end, Z_L or D_1, does so for the rows that are this thread's;
 # other D where they have met. With `masks`, not NULL, units are left out, and `backward` gets the same ones.
-cdef void forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
+# Returns whether it stands: not if the team was broken.
+cdef bint forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
                   const Masks* masks, const Squad* squad) noexcept nogil
 # Asks the memory for a part of rows first ... last of the task's order, if they are to be gathered.
 cdef void ask_for_rows(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t last, Py_ssize_t piece,

@@ -24,7 +24,9 @@ from cbackprop.engine.plan cimport (
 from cbackprop.engine.products cimport (
     backward_product, drop_columns, forward_product, gradient_product, plain_product,
 )
-from cbackprop.engine.regions cimport SOME_COLUMNS, SOME_ROWS, WHOLE, Region, meet_for, region_of, rows_of_member
+from cbackprop.engine.regions cimport (
+    BROKEN, SOME_COLUMNS, SOME_ROWS, WHOLE, Region, meet_for, region_of, rows_of_member,
+)
 from cbackprop.engine.team cimport meet
 
 
@@ -203,11 +205,11 @@ cdef void layer_forward(
                      task.dropout[index] * masks.factor)
 
 
-cdef void forward(
+cdef bint forward(
     const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const Masks* masks,
     const Squad* squad
 ) noexcept nogil:
-    """A_1 ... A_{L-1}, and Z_L where A_L will stand."""
+    """A_1 ... A_{L-1}, and Z_L where A_L will stand. Returns whether it does: not if the team was broken."""
     cdef Py_ssize_t index, n = task.n_features
     cdef Region mine, region
     cdef const floating* x
@@ -226,9 +228,10 @@ cdef void forward(
     for index in range(task.n_layers):
         region = region_of(task, squad, index, start, stop)
         stands = meet_for(task, squad, index, stands)
+        if stands == BROKEN:
+            return False
         layer_forward(task, workspace, first, index, region, masks)
-    if stands == SOME_COLUMNS:
-        meet(squad)
+    return stands != SOME_COLUMNS or meet(squad)
 
 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
@@ -356,10 +359,10 @@ cdef void backward(
     for index in range(task.n_layers - 2, lowest - 1, -1):
         region = region_of(task, squad, index, start, stop)
         stands = meet_for(task, squad, index, stands)
+        if stands == BROKEN:
+            return
         layer_backward(task, workspace, index, region, masks)
-    if task.front.n_pieces != 0:
-        if stands == SOME_COLUMNS:
-            meet(squad)
+    if task.front.n_pieces != 0 and (stands != SOME_COLUMNS or meet(squad)):
         mine = rows_of_member(squad, start, stop)
         backward_product(mine.stop - mine.start, n_in, n_in, n_out, 1.0,
                          deltas(task, workspace, 1) + mine.start * n_out, parameters + task.plan[0].weights, IDENTITY,

@@ -10,10 +10,11 @@ cdef enum:
 
 cdef enum:
     # What stands of a layer, as far as a thread knows, that its squad has made: everything; all of its own rows, at
-    # least; its own columns.
+    # least; its own columns. Or nothing: the team is broken, and nobody goes on.
     WHOLE
     SOME_ROWS
     SOME_COLUMNS
+    BROKEN
 
 
 cdef struct Region:
@@ -45,12 +46,8 @@ cdef inline bint by_columns(const Task* task, const Squad* squad, Py_ssize_t ind
 cdef inline int meet_for(const Task* task, const Squad* squad, Py_ssize_t index, int stands) noexcept nogil:
     """Before a layer is made of the one that stands, waits where that needs others' part of it. How it will stand."""
     if by_columns(task, squad, index):
-        if stands != WHOLE:
-            meet(squad)
-        return SOME_COLUMNS
-    if stands == SOME_COLUMNS:
-        meet(squad)
-    return SOME_ROWS
+        return SOME_COLUMNS if stands == WHOLE or meet(squad) else BROKEN
+    return SOME_ROWS if stands != SOME_COLUMNS or meet(squad) else BROKEN
 
 
 cdef inline Region region_of(

@@ -93,7 +93,8 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
     sound[0] = weight != 0.0
     if not sound[0]:
         return 0.0
-    forward(task, workspace, first, start, stop, left_out, &squad)
+    if not forward(task, workspace, first, start, stop, left_out, &squad):
+        return 0.0
     mine = rows_of_member(&squad, start, stop)
     loss = output_delta(task, workspace, first, mine.start, mine.stop)
     backward(task, workspace, start, stop, 0, left_out, &squad)

@@ -308,7 +308,8 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
             if task.dropout != NULL:
                 masks = masks_of(task, training.step - 1, numbers[2] if numbers != NULL else 1.0, 0)
                 left_out = &masks
-            forward(task, workspace, first, start, stop, left_out, &squad)
+            if not forward(task, workspace, first, start, stop, left_out, &squad):
+                return losses
             mine = rows_of_member(&squad, start, stop)
             loss = output_delta(task, workspace, first, mine.start, mine.stop)
             if task.own_loss != NULL and task.own_loss.failed:      # alone: Python's are not called in a team
