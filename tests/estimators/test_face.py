@@ -99,6 +99,7 @@ def test_named_methods_are_documented_and_pickled_as_before(kind):
     assert inspect.getdoc(kind.fit).startswith("Fit the model to data.")
     parameters = ["self", "X", "y", "sample_weight"]
     parameters += ["X_val", "y_val", "sample_weight_val", "groups", "callbacks"]
+    parameters += ["comm", "sync_every"]
     assert list(inspect.signature(kind.fit).parameters) == parameters
     assert pickle.loads(pickle.dumps(kind.fit)) is kind.fit
 
