@@ -174,8 +174,8 @@ cdef class RowPredictor:
     def take(self, X):
         """What is said of rows of finite float32 or float64 numbers, or of one row; None of anything else.
 
-            Of parameters that live only arrays (n, n_features_in_) of their dtype are taken, and what is said is to the
-        bit what `cbackprop.engine.run.Task` says; None, too, where that has BLAS make a large product.
+        Of parameters that live only arrays (n, n_features) of their dtype are taken, and what is said is to the bit
+        what `cbackprop.engine.run.Task` says; None, too, where that has BLAS make a large product.
         """
         return taken(self, X)
 

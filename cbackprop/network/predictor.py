@@ -59,7 +59,7 @@ class Predictor(RowPredictor):
         The network's outputs, which compiled code is given.
     dtype : dtype
         float32 or float64: the network's. Rows of the other dtype are converted.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         If the model was fitted to columns with names.
 
     Examples

@@ -33,7 +33,7 @@ class TablePredictor:
         The method of the model that it does for.
     n_features_in_ : int
         Columns of the table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         If the table of `fit` had names.
 
     Examples
