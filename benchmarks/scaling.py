@@ -17,7 +17,6 @@ import sys
 import measure
 import peers
 import workloads
-from steps import Trainer
 
 LIBRARIES = ("cbackprop", "PyTorch", "JAX")
 
@@ -29,7 +28,7 @@ class Worker:
         self.library, self.threads = library, threads
         variables = measure.environment(threads, False)
         given = {"library": library, "threads": threads, "most": most}
-        self.process = measure.Worker(f"steps:{Trainer.__name__}", variables, **given)
+        self.process = measure.Worker("steps:Trainer", variables, **given)
 
     def ready(self, name: str, dtype: str, seconds: float) -> dict[str, float]:
         """The library's forms of a workload, and the epochs that a measurement of each takes."""

@@ -3,7 +3,7 @@
 A step is modelled, not timed: the same call then works on the same threads every time, and gives
 the same bits. The constants were measured on two kinds of processor (benchmarks/README.md); that
 of `TRAFFIC` explains what 2 to 16 threads of one of them took for networks of 6,000 to 1,800,000
-parameters within a fifth.
+parameters within a quarter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STEP = 1e-6  # what a step costs beside all that
 TRAFFIC = 2.5e-10  # a byte that another core has written
 MEETING, MEMBER = 3e-6, 1e-6  # a barrier, and each thread that it waits for
 
-COLUMNS = 16  # of a layer: a member of a squad takes no fewer, as engine/passes.pyx has it
+COLUMNS = 16  # of a layer: a member of a squad takes no fewer, as engine/regions.pxd has it
 
 SOME_FLOPS = 4e6  # of a step: more than one thread is not thought of below this
 WORTH = 1.1  # fewer threads are taken if more would not be faster by this
