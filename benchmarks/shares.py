@@ -3,9 +3,10 @@
     python benchmarks/shares.py --threads 1,2,4,8,16 --workloads C,D,E
 
 The engine is built once more, into the user's cache folder, with a barrier (relay.h) at which the
-threads of a team run one after the other: each has the core for itself, with warm caches, and a
-clock that counts only its own turns. A step takes as long as its slowest shares, one after the
-other, and its barriers. What this cannot show is that on other cores they read what other cores
+threads of a team run one after the other, so that each has the core for itself, with warm caches.
+Of what a thread does between two barriers the median over the steps counts: a core of its own would
+not have this one's other work. A step takes as long as its slowest shares, one after the other, and
+its barriers. What this cannot show is that on other cores they read what other cores
 have written: `cbackprop.running.cost` has an estimate of that, which is in the column "with
 traffic". Linux, with a C compiler.
 """
@@ -25,6 +26,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+EVERYBODY = -1  # who is met, as relay.h writes it
 BUILT_FROM = ("cbackprop", "setup.py", "pyproject.toml", "README.md")
 
 
@@ -85,8 +87,8 @@ def take_turns(name: str, dtype: str, threads: int, squad: int, seconds: float) 
 
 def measured(
     name: str, dtype: str, threads: int, squad: int, seconds: float, where: Path
-) -> tuple[float, float, float]:
-    """Medians over the steps: the slowest shares' microseconds, those of all, and squads' waits."""
+) -> tuple[float, float, int]:
+    """Microseconds of the slowest shares of a step, of all of them; how often squads wait."""
     with tempfile.NamedTemporaryFile() as log:
         given = ["--turns", name, dtype, str(threads), str(squad), str(seconds)]
         variables = {**os.environ, "CBACKPROP_RELAY": log.name, "PYTHONPATH": str(where)}
@@ -94,15 +96,16 @@ def measured(
             [sys.executable, str(HERE / "shares.py"), *given],
             env=variables, check=True, capture_output=True, text=True,
         )  # fmt: skip
-        lines = np.fromfile(log.name).reshape(-1, 3)
-    for_all = round(len(lines) / int(said.stdout))
-    slowest, busy, meetings = np.diff(lines[::for_all], axis=0).T
-    whole = slowest > 0.0
-    return (
-        float(np.median(slowest[whole])),
-        float(np.median(busy[whole])),
-        float(np.median(meetings[whole])) - for_all,
-    )
+        lines = np.fromfile(log.name).reshape(-1, threads, 2)
+    meetings = round(len(lines) / int(said.stdout))  # of a step
+    steps = lines.reshape(-1, meetings, threads, 2)[1:]
+    turns, met = np.median(steps[..., 0], axis=0), steps[0, ..., 1]
+    clocks = np.zeros(threads)
+    for took, whom in zip(turns, met, strict=True):
+        clocks += took
+        for squad_number in np.unique(whom):
+            clocks[whom == squad_number] = clocks[whom == squad_number].max()
+    return float(clocks.max()), float(turns.sum()), int((met[:, 0] != EVERYBODY).sum())
 
 
 def main() -> None:

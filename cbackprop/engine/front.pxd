@@ -99,7 +99,7 @@ cdef inline void part_gradient(
     """The gradient of a part over m rows of the blocks, times scale."""
     cdef const Embedding* piece = &front.pieces[index]
     if index == front.n_pieces:
-        column_sums(<const floating*>front.unscaled, out, m, front.width, scale, 0.0)
+        column_sums(<const floating*>front.unscaled, out, m, front.width, front.width, scale, 0.0)
         return
     embed_gradient(piece, <const floating*>front.edges + piece.edges, parameters + piece.parameters,
                    <const floating*>front.places + index * front.capacity,

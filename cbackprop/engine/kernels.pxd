@@ -23,7 +23,7 @@ cdef extern from "vector/table.h":
                                  Py_ssize_t, const double*) noexcept nogil
         void (**update)(float*, const float*, float*, float*, Py_ssize_t, const Rule*,
                         const Step*) noexcept nogil
-        void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
+        void (*column_sums)(const float*, float*, Py_ssize_t, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*ask_for)(const float*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                         Py_ssize_t) noexcept nogil
@@ -65,7 +65,7 @@ cdef extern from "vector/table.h":
                                  Py_ssize_t, const double*) noexcept nogil
         void (**update)(double*, const double*, double*, double*, Py_ssize_t, const Rule*,
                         const Step*) noexcept nogil
-        void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
+        void (*column_sums)(const double*, double*, Py_ssize_t, Py_ssize_t, Py_ssize_t, double, double) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*ask_for)(const double*, const Py_ssize_t*, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                         Py_ssize_t) noexcept nogil

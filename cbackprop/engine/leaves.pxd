@@ -91,13 +91,13 @@ cdef inline void update(const Rule* rule, floating* w, const floating* gradient,
         of_double.update[rule.optimizer](w, gradient, first, second, n, rule, step)
 
 
-cdef inline void column_sums(const floating* d, floating* out, Py_ssize_t m, Py_ssize_t n, double scale,
-                             double keep) noexcept nogil:
-    """out (n) := keep out + scale (sum over the rows of D (m, n))."""
+cdef inline void column_sums(const floating* d, floating* out, Py_ssize_t m, Py_ssize_t n, Py_ssize_t ld,
+                             double scale, double keep) noexcept nogil:
+    """out (n) := keep out + scale (sum over the rows of D (m, n), which are ld apart)."""
     if floating is float:
-        of_float.column_sums(d, out, m, n, scale, keep)
+        of_float.column_sums(d, out, m, n, ld, scale, keep)
     else:
-        of_double.column_sums(d, out, m, n, scale, keep)
+        of_double.column_sums(d, out, m, n, ld, scale, keep)
 
 
 cdef inline void gather(const floating* X, const Py_ssize_t* rows, floating* out, Py_ssize_t m,

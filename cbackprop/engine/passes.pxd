@@ -108,8 +108,14 @@ cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first
 # Gradient of one part of the front, by its parameters, over m rows of the blocks, times scale.
 cdef void front_gradient(const Task* task, Py_ssize_t part, Py_ssize_t m, double scale, floating* out) noexcept nogil
 
-# Gradient of one layer over m rows of the blocks, for rows low ... high of [W; b] (row n_in is the biases') or of
-# [W; b; w]: out := keep * out + scale * (A^T D); keep_biases for the rows of biases and w.
-cdef void layer_gradient(const Task* task, Py_ssize_t layer, Py_ssize_t first, Py_ssize_t m, Py_ssize_t low,
-                         Py_ssize_t high, double scale, double keep, double keep_biases,
-                         floating* out) noexcept nogil
+# A part of a layer's [W; b], whose row n_in is the biases', or [W; b; w] where the activation is parametric.
+cdef struct Share:
+    Py_ssize_t low                  # rows low ... high
+    Py_ssize_t high
+    Py_ssize_t left                 # columns left ... right, all of them of a layer that sparse rows come to
+    Py_ssize_t right
+
+# Gradient of a part of a layer over m rows of the blocks: out := keep * out + scale * (A^T D), keep_biases for the
+# rows of biases and w.
+cdef void layer_gradient(const Task* task, Py_ssize_t layer, Py_ssize_t first, Py_ssize_t m, Share share, double scale,
+                         double keep, double keep_biases, floating* out) noexcept nogil

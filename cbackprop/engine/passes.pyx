@@ -416,24 +416,25 @@ cdef void sparse_gradient(
 
 
 cdef void layer_gradient(
-    const Task* task, Py_ssize_t layer, Py_ssize_t first, Py_ssize_t m, Py_ssize_t low, Py_ssize_t high,
-    double scale, double keep, double keep_biases, floating* out
+    const Task* task, Py_ssize_t layer, Py_ssize_t first, Py_ssize_t m, Share share, double scale, double keep,
+    double keep_biases, floating* out
 ) noexcept nogil:
     """(BP4) and (BP3) into a vector laid out like the parameters."""
-    cdef Py_ssize_t n_in = task.plan[layer].n_in, n_out = task.plan[layer].n_out
-    cdef Py_ssize_t stop = high if high < n_in else n_in
+    cdef Py_ssize_t n_in = task.plan[layer].n_in, n_out = task.plan[layer].n_out, n = share.right - share.left
+    cdef Py_ssize_t stop = share.high if share.high < n_in else n_in
     cdef floating* workspace = <floating*>task.workspace
-    cdef const floating* delta = deltas(task, workspace, layer + 1)
+    cdef const floating* delta = deltas(task, workspace, layer + 1) + share.left
     cdef const floating* a
-    cdef floating* W = out + task.plan[layer].weights
-    if low < stop:
+    cdef floating* W = out + task.plan[layer].weights + share.left
+    cdef floating* b = out + task.plan[layer].biases + share.left
+    if share.low < stop:
         if layer == 0 and task.index_size != 0:
-            sparse_gradient(task, first, m, low, stop, scale, keep, delta, W)
+            sparse_gradient(task, first, m, share.low, stop, scale, keep, delta, W)
         else:
             a = inputs(task, workspace, first) if layer == 0 else activations(task, workspace, layer)
-            gradient_product(stop - low, n_out, m, scale, a + low, n_in, delta, keep, W + low * n_out)
-    if low <= n_in < high:
-        leaves.column_sums(delta, out + task.plan[layer].biases, m, n_out, scale, keep_biases)
-    if high > n_in + 1:
-        leaves.column_sums(excess(task, workspace, layer + 1), out + task.plan[layer].biases + n_out, m, n_out, scale,
-                           keep_biases)
+            gradient_product(stop - share.low, n, n_out, m, scale, a + share.low, n_in, delta, keep,
+                             W + share.low * n_out)
+    if share.low <= n_in < share.high:
+        leaves.column_sums(delta, b, m, n, n_out, scale, keep_biases)
+    if share.high > n_in + 1:
+        leaves.column_sums(excess(task, workspace, layer + 1) + share.left, b + n_out, m, n, n_out, scale, keep_biases)

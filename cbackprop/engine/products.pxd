@@ -89,10 +89,10 @@ cdef inline void backward_product(
 
 
 cdef inline void gradient_product(
-    Py_ssize_t n_in, Py_ssize_t n_out, Py_ssize_t m, double scale, const floating* a, Py_ssize_t lda,
+    Py_ssize_t n_in, Py_ssize_t n, Py_ssize_t ld, Py_ssize_t m, double scale, const floating* a, Py_ssize_t lda,
     const floating* delta, double keep, floating* out,
 ) noexcept nogil:
-    """G (n_in, n_out) := scale A^T D + keep G."""
-    if not small_product(True, False, n_in, n_out, m, scale, a, lda, delta, n_out, keep, out, n_out,
-                         NOTHING, <const floating*>NULL):
-        blas_product(True, False, n_in, n_out, m, scale, a, lda, delta, n_out, keep, out, n_out)
+    """G (n_in, n) := scale A^T D + keep G: n columns of a layer that has ld."""
+    if not small_product(True, False, n_in, n, m, scale, a, lda, delta, ld, keep, out, ld, NOTHING,
+                         <const floating*>NULL):
+        blas_product(True, False, n_in, n, m, scale, a, lda, delta, ld, keep, out, ld)

@@ -37,7 +37,8 @@ cdef inline Region rows_of_member(const Squad* squad, Py_ssize_t start, Py_ssize
 cdef inline bint by_columns(const Task* task, const Squad* squad, Py_ssize_t index) noexcept nogil:
     """Whether each thread of a squad makes some columns of A or D of a layer, of all their rows, and not all of some.
 
-    It reads less of W then, and more rows. Sparse rows are gone through once, and few columns fill no vectors.
+    It reads less of W then, and more rows. Sparse rows are gone through once, and few columns fill no vectors. So it
+    is with the columns of W in the update.
     """
     return (squad.size > 1 and task.plan[index].n_out >= COLUMNS * squad.size and not has_blend(task, index)
             and (index > 0 or task.index_size == 0))
@@ -50,17 +51,22 @@ cdef inline int meet_for(const Task* task, const Squad* squad, Py_ssize_t index,
     return SOME_ROWS if stands != SOME_COLUMNS or meet(squad) else BROKEN
 
 
+cdef inline Py_ssize_t first_column(const Squad* squad, Py_ssize_t n, Py_ssize_t member) noexcept nogil:
+    """Where a member's part of n columns begins; behind its last is that of the next one."""
+    return n if member == squad.size else COLUMNS * part((n + COLUMNS - 1) // COLUMNS, member, squad.size)
+
+
 cdef inline Region region_of(
     const Task* task, const Squad* squad, Py_ssize_t index, Py_ssize_t start, Py_ssize_t stop
 ) noexcept nogil:
     """What a thread makes of a layer's A or D, when the squad has rows start ... stop of the blocks."""
-    cdef Py_ssize_t n = task.plan[index].n_out, pieces = (n + COLUMNS - 1) // COLUMNS
+    cdef Py_ssize_t n = task.plan[index].n_out
     cdef Region region
     if not by_columns(task, squad, index):
         region = rows_of_member(squad, start, stop)
         region.high = n
         return region
     region.start, region.stop = start, stop
-    region.low = COLUMNS * part(pieces, squad.member, squad.size)
-    region.high = COLUMNS * part(pieces, squad.member + 1, squad.size) if squad.member + 1 < squad.size else n
+    region.low = first_column(squad, n, squad.member)
+    region.high = first_column(squad, n, squad.member + 1)
     return region

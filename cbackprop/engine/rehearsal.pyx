@@ -10,37 +10,39 @@ from cbackprop.engine.leaves cimport all_finite
 from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of
 from cbackprop.engine.passes cimport (
-    Masks, backward, forward, index_at, layer_gradient, output_delta, total_weight,
+    Masks, Share, backward, forward, index_at, layer_gradient, output_delta, total_weight,
 )
 from cbackprop.engine.plan cimport OPTIMIZER_ROWS, Step
 from cbackprop.engine.regions cimport Region, rows_of_member
-from cbackprop.engine.shares cimport Share, rows_at_once, share_of, share_of_rows
-from cbackprop.engine.steps cimport Training, move, squares
+from cbackprop.engine.shares cimport biases_in, rows_at_once, run_of, share_of, some_rows, weights_in
+from cbackprop.engine.steps cimport Run, Training, move, squares
 from cbackprop.engine.team cimport Squad, part, squad_of, team_wait
 
 
 cdef bint stays_finite(
-    const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, const floating* parameters
+    const Training* training, Run run, const Step* step, const floating* parameters
 ) noexcept nogil:
-    """Whether `move` would leave n parameters from `at` finite: it is tried on copies, a cacheful at a time."""
+    """Whether `move` would leave these parameters finite: it is tried on copies, a cacheful at a time."""
     cdef floating[4 * 512] copies       # parameters, gradient, and the state's vectors, if there are as many
     cdef Training trial = training[0]
-    cdef Py_ssize_t size, vector, vectors = OPTIMIZER_ROWS[training.rule.optimizer].vectors
+    cdef Py_ssize_t i, at, n, size, vector, vectors = OPTIMIZER_ROWS[training.rule.optimizer].vectors
     trial.gradient = copies + 512
     trial.state = copies + 2 * 512
     trial.n_parameters = 512
-    while n > 0:
-        size = n if n < 512 else 512
-        memcpy(copies, parameters + at, size * sizeof(floating))
-        memcpy(copies + 512, <floating*>training.gradient + at, size * sizeof(floating))
-        for vector in range(vectors):
-            memcpy(copies + (2 + vector) * 512, <floating*>training.state + vector * training.n_parameters + at,
-                   size * sizeof(floating))
-        move(&trial, 0, size, step, copies)
-        if not all_finite(copies, size):
-            return False
-        at += size
-        n -= size
+    for i in range(run.count):
+        at, n = run.at + i * run.step, run.n
+        while n > 0:
+            size = n if n < 512 else 512
+            memcpy(copies, parameters + at, size * sizeof(floating))
+            memcpy(copies + 512, <floating*>training.gradient + at, size * sizeof(floating))
+            for vector in range(vectors):
+                memcpy(copies + (2 + vector) * 512, <floating*>training.state + vector * training.n_parameters + at,
+                       size * sizeof(floating))
+            move(&trial, run_of(0, size), step, copies)
+            if not all_finite(copies, size):
+                return False
+            at += size
+            n -= size
     return True
 
 
@@ -59,7 +61,7 @@ cdef Py_ssize_t rows_of_gradient(
         values += <Py_ssize_t>(index_at(task.indptr, task.index_size, row + 1)
                                - index_at(task.indptr, task.index_size, row))
     rows = 1 + (1 << 17) // n_out
-    most = share.weights // (16 * values)       # pieces: every one looks at all the values
+    most = weights_in(task, index, share).n // (16 * values)    # pieces: every one looks at all the values
     if most < 2:
         return 0
     if rows * most < share.high - share.low:
@@ -109,19 +111,19 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
         dropped = rows != 0
         of_layer = 0.0
         if not dropped:     # the same pieces as in `update_layer`: the same sums
-            rows = rows_at_once(task, training, index, m, sizeof(floating))
+            rows = rows_at_once(task, whole, index, m, sizeof(floating))
         elif l2 != 0.0:
-            of_layer = squares(parameters + whole.at, whole.weights)
+            of_layer = squares(parameters, weights_in(task, index, whole))
         while rest.low < rest.high:
-            share = share_of_rows(task, index, rest.low,
-                                  rest.low + rows if 0 < rows < rest.high - rest.low else rest.high)
-            trial.gradient = <floating*>training.gradient + (whole.at - share.at if dropped else 0)
-            layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
-                           <floating*>trial.gradient)
+            share = some_rows(rest, rest.low, rest.low + rows if 0 < rows < rest.high - rest.low else rest.high)
+            # Where it is dropped the pieces' gradients all stand where the first one's does.
+            trial.gradient = <floating*>training.gradient - (
+                (share.low - whole.low) * task.plan[index].n_out if dropped else 0)
+            layer_gradient(task, index, first, m, share, 1.0 / weight, 0.0, 0.0, <floating*>trial.gradient)
             if l2 != 0.0 and not dropped:
-                of_layer += squares(parameters + share.at, share.weights)
-            if not (stays_finite(&trial, share.at, share.weights, &step, parameters)
-                    and stays_finite(&trial, share.at + share.weights, share.biases, &of_biases, parameters)):
+                of_layer += squares(parameters, weights_in(task, index, share))
+            if not (stays_finite(&trial, weights_in(task, index, share), &step, parameters)
+                    and stays_finite(&trial, biases_in(task, index, share), &of_biases, parameters)):
                 sound[0] = False
             rest.low = share.high
         norm += of_layer
@@ -143,14 +145,12 @@ cdef void rehearsed_move(const Task* task, Training* training, floating* workspa
         whole = rest = share_of(task, training, index)
         rows = rows_of_gradient(task, index, first, m, whole)
         while rest.low < rest.high:
-            share = share_of_rows(task, index, rest.low,
-                                  rest.low + rows if 0 < rows < rest.high - rest.low else rest.high)
+            share = some_rows(rest, rest.low, rest.low + rows if 0 < rows < rest.high - rest.low else rest.high)
             if rows != 0:
-                piece.gradient = <floating*>training.gradient + (whole.at - share.at)
-                layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
-                               <floating*>piece.gradient)
-            move(&piece, share.at, share.weights, &step, parameters)
-            move(&piece, share.at + share.weights, share.biases, &of_biases, parameters)
+                piece.gradient = <floating*>training.gradient - (share.low - whole.low) * task.plan[index].n_out
+                layer_gradient(task, index, first, m, share, 1.0 / weight, 0.0, 0.0, <floating*>piece.gradient)
+            move(&piece, weights_in(task, index, share), &step, parameters)
+            move(&piece, biases_in(task, index, share), &of_biases, parameters)
             rest.low = share.high
         piece.gradient = training.gradient
     team_wait(training.team)

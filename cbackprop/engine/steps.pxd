@@ -25,6 +25,14 @@ cdef struct Training:
     const double* groups            # (n_layers, n_kinds, 3): factors of rate, decay, epsilon; or NULL
     Py_ssize_t n_kinds              # of parameters: weights, biases, and what parametric activations have, if any
 
+
+cdef struct Run:
+    # Numbers of the vector: n from `at`, n from `at` + `step`, and so on, `count` times.
+    Py_ssize_t at
+    Py_ssize_t n
+    Py_ssize_t count
+    Py_ssize_t step
+
 # The sum over these mini-batches of the mean loss, penalties included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training) noexcept nogil
 # One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the penalties.
@@ -36,7 +44,5 @@ cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t las
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil
 
 # What a step is made of, for `rehearsal`, too.
-cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil
-cdef void move(
-    const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, floating* parameters
-) noexcept nogil
+cdef double squares(const floating* x, Run run) noexcept nogil
+cdef void move(const Training* training, Run run, const Step* step, floating* parameters) noexcept nogil

@@ -1,9 +1,9 @@
 """Training: mini-batch after mini-batch, alone or in a team; and the whole-data sweeps, a block of rows at a time.
 
 A step has two halves. In the first a thread takes a range of the mini-batch's rows through forward and backward. In
-the second it takes a range of the rows of every layer's [W; b], or [W; b; w] where the activation is parametric, a
-contiguous slice of the vector, computes the gradient there and moves the parameters; and of what stands before the
-first layer it takes some parts. A barrier stands behind each half; nothing is reduced, so a run is repeatable.
+the second it takes a share of every layer's [W; b], or [W; b; w] where the activation is parametric, some rows or a
+block, computes the gradient there and moves the parameters; and of what stands before the first layer it takes some
+parts. A barrier stands behind each half; nothing is reduced, so a run is repeatable.
 """
 
 from cython cimport floating
@@ -15,17 +15,19 @@ from cbackprop.engine.leaves cimport add_scaled, add_signs, clip, sum_of_squares
 from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group, step_of_part
 from cbackprop.engine.passes cimport (
-    Masks, activations, ask_for_rows, backward, finish, forward, front_gradient, layer_gradient, output_delta, prepare,
-    rows_of, total_weight,
+    Masks, Share, activations, ask_for_rows, backward, finish, forward, front_gradient, layer_gradient, output_delta, prepare,
+    total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
 from cbackprop.engine.regions cimport Region, rows_of_member
-from cbackprop.engine.shares cimport Share, rows_at_once, share_of, share_of_rows
+from cbackprop.engine.shares cimport (
+    all_in, biases_in, rows_at_once, rows_in, run_of, share_of, some_rows, weights_in, whole_layer,
+)
 from cbackprop.engine.team cimport Squad, alone, part, squad_of, team_enter, team_leave, team_wait
 from cbackprop.engine.weights cimport absolutes, bound_columns
 
 
-cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
+cdef double squares_of(const floating* x, Py_ssize_t n) noexcept nogil:
     cdef double total = sum_of_squares(x, n)
     cdef Py_ssize_t i
     if not isfinite(total):     # a square may be too large for float32 where its number is not
@@ -35,20 +37,57 @@ cdef double squares(const floating* x, Py_ssize_t n) noexcept nogil:
     return total
 
 
-cdef void move(
-    const Training* training, Py_ssize_t at, Py_ssize_t n, const Step* step, floating* parameters
-) noexcept nogil:
-    """The optimizer's step on n parameters from `at`, none if n is 0."""
+# What is done with the numbers of a vector that a run has, none if its n is 0.
+
+cdef double squares(const floating* x, Run run) noexcept nogil:
+    """The sum of their squares."""
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(run.count):
+        total += squares_of(x + run.at + i * run.step, run.n)
+    return total
+
+
+cdef void move(const Training* training, Run run, const Step* step, floating* parameters) noexcept nogil:
+    """The optimizer's step."""
     cdef floating* gradient = <floating*>training.gradient
     cdef floating* first = <floating*>training.state
     cdef floating* second = first + (
         training.n_parameters if OPTIMIZER_ROWS[training.rule.optimizer].vectors > 1 else 0)
-    update(training.rule, parameters + at, gradient + at, first + at, second + at, n, step)
+    cdef Py_ssize_t i, at
+    for i in range(run.count):
+        at = run.at + i * run.step
+        update(training.rule, parameters + at, gradient + at, first + at, second + at, run.n, step)
 
 
-cdef void add(double factor, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
+cdef void add(double factor, const floating* x, floating* y, Run run) noexcept nogil:
     """y += factor * x"""
-    add_scaled(<floating>factor, x, y, n)
+    cdef Py_ssize_t i, at
+    for i in range(run.count):
+        at = run.at + i * run.step
+        add_scaled(<floating>factor, x + at, y + at, run.n)
+
+
+cdef void add_sign(double factor, const floating* x, floating* y, Run run) noexcept nogil:
+    """y += factor * the sign of x"""
+    cdef Py_ssize_t i, at
+    for i in range(run.count):
+        at = run.at + i * run.step
+        add_signs(<floating>factor, x + at, y + at, run.n)
+
+
+cdef void bound(floating* x, Run run, double most) noexcept nogil:
+    """None is farther from 0 than `most`."""
+    cdef Py_ssize_t i
+    for i in range(run.count):
+        clip(x + run.at + i * run.step, run.n, most)
+
+
+cdef void multiply(floating* x, Run run, double factor) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(run.count):
+        for j in range(run.n):
+            x[run.at + i * run.step + j] *= <floating>factor
 
 
 cdef bint is_frozen(const Training* training, Py_ssize_t index) noexcept nogil:
@@ -62,11 +101,11 @@ cdef double update_layer(
 ) noexcept nogil:
     """This thread's share of one layer: gradient, then step. Returns the sum of squares of its weights before it."""
     cdef Share share = share_of(task, training, index)
-    cdef Py_ssize_t rows = rows_at_once(task, training, index, m, sizeof(floating))
+    cdef Py_ssize_t rows = rows_at_once(task, share, index, m, sizeof(floating))
     cdef Py_ssize_t low = share.low, high = share.high, piece, pieces, next_first, next_m
     cdef double norm = 0.0
     if is_frozen(training, index):
-        return squares(parameters + share.at, share.weights) if step.l2 != 0.0 else 0.0
+        return squares(parameters, weights_in(task, index, share)) if step.l2 != 0.0 else 0.0
     if rows == 0 or high - low <= rows:
         return update_share(task, training, index, share, first, m, weight, step, parameters)
     pieces = (high - low + rows - 1) // rows
@@ -78,7 +117,7 @@ cdef double update_layer(
             ask_for_rows(task, <floating*>task.workspace,
                          next_first + part(next_m, training.thread, training.n_threads),
                          next_first + part(next_m, training.thread + 1, training.n_threads), piece, pieces)
-        share = share_of_rows(task, index, low, low + rows if high - low > rows else high)
+        share = some_rows(share, low, low + rows if high - low > rows else high)
         norm += update_share(task, training, index, share, first, m, weight, step, parameters)
         low = share.high
     return norm
@@ -104,7 +143,7 @@ cdef void move_part(
     const Task* task, const Training* training, Py_ssize_t index, const Step* step, floating* parameters
 ) noexcept nogil:
     cdef Step own = step_of_part(training, step, task.n_layers + index)
-    move(training, part_begin(&task.front, index), part_size(&task.front, index), &own, parameters)
+    move(training, run_of(part_begin(&task.front, index), part_size(&task.front, index)), &own, parameters)
     prepare(task, parameters, index, index + 1)
 
 
@@ -118,15 +157,14 @@ cdef double update_share(
     cdef double norm = 0.0
     if training.groups == NULL:
         return update_rows(task, training, index, share, first, m, weight, step, parameters)
-    if share.weights != 0:
+    if share.low < n_in:
         own = step_of_group(training, step, index, 0)
         norm = update_rows(task, training, index,
-                           share_of_rows(task, index, share.low, share.high if share.high < n_in else n_in),
+                           some_rows(share, share.low, share.high if share.high < n_in else n_in),
                            first, m, weight, &own, parameters)
     for row in range(n_in if share.low < n_in else share.low, share.high):      # of biases, of a parametric activation
         own = step_of_group(training, step, index, 1 + row - n_in)
-        update_rows(task, training, index, share_of_rows(task, index, row, row + 1), first, m, weight, &own,
-                    parameters)
+        update_rows(task, training, index, some_rows(share, row, row + 1), first, m, weight, &own, parameters)
     return norm
 
 
@@ -137,38 +175,33 @@ cdef double update_rows(
     cdef floating* velocity = <floating*>training.state
     cdef double norm = 0.0, rate = step.rate, l2 = step.l2
     cdef bint at_once = step.l1 == 0.0      # with an L1 term the gradient stands first
+    cdef Run weights = weights_in(task, index, share), all_of_it = all_in(task, index, share)
     cdef Step of_biases
     if l2 != 0.0:
-        norm = squares(parameters + share.at, share.weights)
+        norm = squares(parameters, weights)
     if training.rule.optimizer == SGD and at_once:
         # W := (1 - eta l2) W - eta A^T D / weight is one gemm, with no gradient kept.
-        layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
+        layer_gradient(task, index, first, m, share, -rate / weight, 1.0 - rate * l2, 1.0, parameters)
         return norm
     if training.rule.optimizer == MOMENTUM and at_once:
         # V := mu V - eta A^T D / weight is one gemm, too; then V -= eta l2 W, and W += V.
-        layer_gradient(task, index, first, m, share.low, share.high, -rate / weight, training.rule.momentum,
-                       training.rule.momentum, velocity)
+        layer_gradient(task, index, first, m, share, -rate / weight, training.rule.momentum, training.rule.momentum,
+                       velocity)
         if l2 != 0.0:
-            add(-rate * l2, parameters + share.at, velocity + share.at, share.weights)
-        add(1.0, velocity + share.at, parameters + share.at, share.weights + share.biases)
+            add(-rate * l2, parameters, velocity, weights)
+        add(1.0, velocity, parameters, all_of_it)
         return norm
-    layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
+    layer_gradient(task, index, first, m, share, 1.0 / weight, 0.0, 0.0, <floating*>training.gradient)
     if not at_once:
-        add_signs(<floating>step.l1, parameters + share.at, <floating*>training.gradient + share.at, share.weights)
+        add_sign(step.l1, parameters, <floating*>training.gradient, weights)
     if l2 == 0.0:       # what has no penalty stands right behind the weights
-        move(training, share.at, share.weights + share.biases, step, parameters)
+        move(training, all_of_it, step, parameters)
     else:
         of_biases = step[0]
         of_biases.l2 = 0.0
-        move(training, share.at, share.weights, step, parameters)
-        move(training, share.at + share.weights, share.biases, &of_biases, parameters)
+        move(training, weights, step, parameters)
+        move(training, biases_in(task, index, share), &of_biases, parameters)
     return norm
-
-
-cdef void multiply(floating* x, Py_ssize_t n, double factor) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(n):
-        x[i] *= <floating>factor
 
 
 cdef double move_by_gradient(
@@ -181,34 +214,35 @@ cdef double move_by_gradient(
     """
     cdef floating* gradient = <floating*>training.gradient
     cdef Share share
+    cdef Run weights, of_part
     cdef Step own, decayed = step[0]
-    cdef Py_ssize_t index, thread, at, size, n_in, row
+    cdef Py_ssize_t index, thread, n_in, row
     cdef Py_ssize_t begin = first_part(task, training, training.thread)
     cdef Py_ssize_t end = first_part(task, training, training.thread + 1)
     cdef double norm = 0.0, length = 0.0, scale = 1.0, l2 = step.l2
     decayed.l2 = 0.0        # it is in the gradient by then
     for index in range(task.n_layers):
         share = share_of(task, training, index)
+        weights = weights_in(task, index, share)
         if l2 != 0.0:
-            norm += squares(parameters + share.at, share.weights)
+            norm += squares(parameters, weights)
         if is_frozen(training, index):
             continue
         if l2 != 0.0:
-            add(l2, parameters + share.at, gradient + share.at, share.weights)
+            add(l2, parameters, gradient, weights)
         if step.l1 != 0.0:
-            add_signs(<floating>step.l1, parameters + share.at, gradient + share.at, share.weights)
+            add_sign(step.l1, parameters, gradient, weights)
         if training.rule.clip_value > 0.0:
-            clip(gradient + share.at, share.weights, training.rule.clip_value)
-            clip(gradient + share.at + share.weights, share.biases, training.rule.clip_value)
+            bound(gradient, all_in(task, index, share), training.rule.clip_value)
         if training.rule.clip_norm > 0.0:
-            length += squares(gradient + share.at, share.weights)
-            length += squares(gradient + share.at + share.weights, share.biases)
+            length += squares(gradient, weights)
+            length += squares(gradient, biases_in(task, index, share))
     for index in range(begin, end):
-        at, size = part_begin(&task.front, index), part_size(&task.front, index)
+        of_part = run_of(part_begin(&task.front, index), part_size(&task.front, index))
         if training.rule.clip_value > 0.0:
-            clip(gradient + at, size, training.rule.clip_value)
+            bound(gradient, of_part, training.rule.clip_value)
         if training.rule.clip_norm > 0.0:
-            length += squares(gradient + at, size)
+            length += squares(gradient, of_part)
     if training.rule.clip_norm > 0.0:
         training.team.parts[training.thread] = length
         if not team_wait(training.team):
@@ -223,18 +257,16 @@ cdef double move_by_gradient(
             continue
         share = share_of(task, training, index)
         if scale != 1.0:
-            multiply(gradient + share.at, share.weights, scale)
-            multiply(gradient + share.at + share.weights, share.biases, scale)
+            multiply(gradient, all_in(task, index, share), scale)
         own = step_of_group(training, &decayed, index, 0)
-        move(training, share.at, share.weights, &own, parameters)
+        move(training, weights_in(task, index, share), &own, parameters)
         n_in = task.plan[index].n_in
         for row in range(n_in if share.low < n_in else share.low, share.high):
             own = step_of_group(training, &decayed, index, 1 + row - n_in)
-            move(training, task.plan[index].weights + row * task.plan[index].n_out, task.plan[index].n_out, &own,
-                 parameters)
+            move(training, rows_in(task, index, share, row, row + 1), &own, parameters)
     for index in range(begin, end):
         if scale != 1.0:
-            multiply(gradient + part_begin(&task.front, index), part_size(&task.front, index), scale)
+            multiply(gradient, run_of(part_begin(&task.front, index), part_size(&task.front, index)), scale)
         move_part(task, training, index, &decayed, parameters)
     return norm
 
@@ -244,7 +276,6 @@ cdef double update_clipped(
     double weight, const Step* step, floating* parameters
 ) noexcept nogil:
     """This thread's share of all layers, the gradient bounded before the step. Returns as `update_layer`."""
-    cdef Share share
     cdef Py_ssize_t index
     for index in range(first_part(task, training, training.thread), first_part(task, training, training.thread + 1)):
         front_gradient(task, index, m, 1.0 / weight,
@@ -252,8 +283,7 @@ cdef double update_clipped(
     for index in range(task.n_layers):
         if is_frozen(training, index):
             continue
-        share = share_of(task, training, index)
-        layer_gradient(task, index, first, m, share.low, share.high, 1.0 / weight, 0.0, 0.0,
+        layer_gradient(task, index, first, m, share_of(task, training, index), 1.0 / weight, 0.0, 0.0,
                        <floating*>training.gradient)
     return move_by_gradient(task, training, step, parameters)
 
@@ -346,7 +376,7 @@ cdef void add_part(const Task* task, Py_ssize_t index, Py_ssize_t m, double scal
     """A part's gradient over one block of several."""
     cdef floating* of_block = <floating*>task.front.scratch
     front_gradient(task, index, m, scale, of_block)
-    add(1.0, of_block, gradient + part_begin(&task.front, index), part_size(&task.front, index))
+    add_scaled(<floating>1.0, of_block, gradient + part_begin(&task.front, index), part_size(&task.front, index))
 
 
 cdef double sum_of_blocks(
@@ -370,7 +400,7 @@ cdef double sum_of_blocks(
         if gradient != NULL:
             backward(task, workspace, 0, m, 0, masks, &squad)
             for index in range(task.n_layers):
-                layer_gradient(task, index, first, m, 0, rows_of(task, index), 1.0 / weight, 1.0, 1.0, gradient)
+                layer_gradient(task, index, first, m, whole_layer(task, index), 1.0 / weight, 1.0, 1.0, gradient)
             for index in range(n_parts(&task.front)):
                 add_part(task, index, m, 1.0 / weight, gradient)
         if masks != NULL:

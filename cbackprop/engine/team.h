@@ -56,10 +56,10 @@ typedef struct {
     char apart_2[64];
     long spins;
     TeamMeeting *squads; /* of threads that wait for one another and for nobody else */
-#ifdef TEAM_RELAY /* benchmarks/shares.py: one thread at a time, and what a team would take */
+#ifdef TEAM_RELAY /* benchmarks/shares.py: one thread at a time, and how long each takes */
     struct {
-        double clock[TEAM_LARGEST], next[TEAM_LARGEST], began, busy, meetings;
-        long with[TEAM_LARGEST], registered, holder;
+        double turns[TEAM_LARGEST][2], began;
+        long registered, holder;
         sem_t go[TEAM_LARGEST];
     } relay;
 #endif

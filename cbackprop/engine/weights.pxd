@@ -4,19 +4,20 @@ from cython cimport floating
 
 from cbackprop.engine.leaves cimport shorten_columns, sum_of_absolutes
 from cbackprop.engine.passes cimport Task
-from cbackprop.engine.shares cimport Share, share_of
-from cbackprop.engine.steps cimport Training
+from cbackprop.engine.shares cimport share_of, weights_in
+from cbackprop.engine.steps cimport Run, Training
 from cbackprop.engine.team cimport part
 
 
 cdef inline double absolutes(const Task* task, const Training* training, const floating* parameters) noexcept nogil:
     """The sum of the weights' absolute values, of this thread's share of all layers."""
     cdef double total = 0.0
-    cdef Py_ssize_t index
-    cdef Share share
+    cdef Py_ssize_t index, i
+    cdef Run run
     for index in range(task.n_layers):
-        share = share_of(task, training, index)
-        total += sum_of_absolutes(parameters + share.at, share.weights)
+        run = weights_in(task, index, share_of(task, training, index))
+        for i in range(run.count):
+            total += sum_of_absolutes(parameters + run.at + i * run.step, run.n)
     return total
 
 

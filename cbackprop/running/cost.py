@@ -65,7 +65,8 @@ def seconds(shape: Shape, split: Split, *, traffic: float = TRAFFIC) -> float:
     """What a step takes.
 
     A squad of c among p threads has c / p of the rows; each of its threads makes all columns of a
-    layer for some of them, or, where the layer is wide enough, some columns for all of them.
+    layer for some of them, or, where the layer is wide enough, some columns for all of them. So it
+    is with the rows of W in the update.
     """
     p, c = split
     m, s = shape.batch_size, shape.itemsize
@@ -85,7 +86,7 @@ def seconds(shape: Shape, split: Split, *, traffic: float = TRAFFIC) -> float:
             total += product * (3.0 if index else 2.0)
             inputs = float(n_in) * s
         by_columns = c > 1 and n_out >= COLUMNS * c and not stored
-        part = c if by_columns else 1
+        columns = part = c if by_columns else 1
         # Forward: W, copied and from others; the squad's rows of A.
         total += weights / part * ((0.0 if stored else COPIED) + others)
         if by_columns:
@@ -100,8 +101,8 @@ def seconds(shape: Shape, split: Split, *, traffic: float = TRAFFIC) -> float:
             if by_rows_of_w:
                 meetings += 1
                 total += rows * n_out * s * shared
-        # Gradient: some columns of A, all D.
-        total += (COPIED + others) * m * n_out * s + others * m * inputs / p
+        # Gradient: of a block of W, so some columns of A, and of D.
+        total += (COPIED + others) * m * n_out * s / columns + others * m * inputs * columns / p
         total += 3.0 * UNIT * s / 4 * m * n_out / p
         total += UPDATED * (3 + 2 * shape.n_states) * weights / p
     if p > 1:

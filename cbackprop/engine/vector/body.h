@@ -177,21 +177,22 @@ static inline void FN(put)(T *out, T sum, double scale, double keep)
     *out = keep == 0.0 ? (T)scale * sum : (T)keep * *out + (T)scale * sum;
 }
 
-static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, ptrdiff_t n, double scale, double keep)
+static void FN(column_sums)(const T *RESTRICT d, T *RESTRICT out, ptrdiff_t m, ptrdiff_t n, ptrdiff_t ld, double scale,
+                            double keep)
 {
     T sums[2 * 64];
-    if (n >= 64 / 4) { /* wide: a block of columns at a time */
+    if (n >= 64 / 4 || n != ld) { /* wide: a block of columns at a time */
         for (ptrdiff_t first = 0; first < n; first += 64) {
             ptrdiff_t width = n - first < 64 ? n - first : 64;
             for (ptrdiff_t j = 0; j < width; j++) sums[j] = 0;
             ptrdiff_t i = 0;
             for (; i + 4 <= m; i += 4) { /* four rows at a time: a quarter of the traffic to the sums */
-                const T *four = d + i * n + first;
+                const T *four = d + i * ld + first;
                 for (ptrdiff_t j = 0; j < width; j++)
-                    sums[j] += (four[j] + four[n + j]) + (four[2 * n + j] + four[3 * n + j]);
+                    sums[j] += (four[j] + four[ld + j]) + (four[2 * ld + j] + four[3 * ld + j]);
             }
             for (; i < m; i++)
-                for (ptrdiff_t j = 0; j < width; j++) sums[j] += d[i * n + first + j];
+                for (ptrdiff_t j = 0; j < width; j++) sums[j] += d[i * ld + first + j];
             for (ptrdiff_t j = 0; j < width; j++) FN(put)(out + first + j, sums[j], scale, keep);
         }
     } else { /* narrow: several rows make one long one */

@@ -39,8 +39,8 @@
            with plain momentum, only where the gradient is clipped: the step is one gemm otherwise */                  \
         void (*update[N_OPTIMIZERS])(T *w, const T *gradient, T *first, T *second, ptrdiff_t n, const Rule *rule,      \
                                      const Step *step);                                                                \
-        /* out (n) = keep * out + scale * (sum over the rows of d (m, n)); with keep 0 out is not read */              \
-        void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, double scale, double keep);                  \
+        /* out (n) = keep * out + scale * (sum over d's m rows of n numbers, ld apart); with keep 0 out is not read */ \
+        void (*column_sums)(const T *d, T *out, ptrdiff_t m, ptrdiff_t n, ptrdiff_t ld, double scale, double keep);    \
         /* out (m, n) = the rows of X (., n) with these numbers */                                                      \
         void (*gather)(const T *X, const ptrdiff_t *rows, T *out, ptrdiff_t m, ptrdiff_t n);                           \
         /* has the memory fetch lines of 64 bytes, first ... last of each of these rows of X (., n), into the cache */    \
