@@ -11,5 +11,3 @@ cdef class UsersLoss:
     cdef object y
     cdef object derivatives
     cdef object weights
-    cdef public object error
-    cdef int check(self) except -1

@@ -53,10 +53,3 @@ cdef class UsersLoss:
         values, derivatives = self.function(self.z[:m].copy(), self.y[:m].copy(), weight)
         self.derivatives[:m] = derivatives
         return values.sum() if weight is None else values.dot(weight)
-
-    cdef int check(self) except -1:
-        """Raise what went wrong in the loops."""
-        if self.call.failed:
-            error, self.error, self.call.failed = self.error, None, False
-            raise error
-        return 0

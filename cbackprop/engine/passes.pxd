@@ -12,6 +12,11 @@ from cbackprop.engine.team cimport Squad
 # the task's dtype.
 ctypedef double (*RowLoss)(double* z, double* y, double weight, double* derivative, int k, void* data) noexcept nogil
 
+cdef struct Ending:
+    # What ends the loops before their work is done: an error in Python's code that they call, or an interrupt.
+    bint come
+    void* errors                    # a list, whose error is raised when the loops have returned
+
 cdef struct OwnLoss:
     RowLoss row                     # called for each row; or NULL, and
     void* python                    # a Python object is called for a block of rows, with their number
@@ -20,7 +25,6 @@ cdef struct OwnLoss:
     double* y                       # (capacity, k)
     double* derivatives             # (capacity, k)
     double* weights                 # (capacity,)
-    bint failed                     # the object keeps an error: the loops come to their end
 
 
 cdef struct Masks:
@@ -59,6 +63,7 @@ cdef struct Task:
     OwnLoss* own_loss               # in place of the row's; or NULL
     const double* dropout           # (n_layers - 1,), the hidden layers' rates; or NULL
     uint64_t seed                   # of what it leaves out
+    Ending* ending
 
 
 cdef inline bint has_blend(const Task* task, Py_ssize_t index) noexcept nogil:
@@ -92,7 +97,7 @@ cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first
 # Rows first + start ... first + stop of the task's order; they stand at start ... stop of the blocks: rows of a squad,
 # of which each thread calls these. What stands in the end, Z_L or D_1, does so for the rows that are this thread's;
 # other D where they have met. With `masks`, not NULL, units are left out, and `backward` gets the same ones.
-# Returns whether it stands: not if the team was broken.
+# Return whether it stands: not if the team was broken, nor if the loops are to end, which one thread finds out.
 cdef bint forward(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop,
                   const Masks* masks, const Squad* squad) noexcept nogil
 # Asks the memory for a part of rows first ... last of the task's order, if they are to be gathered.
@@ -101,8 +106,10 @@ cdef void ask_for_rows(const Task* task, floating* workspace, Py_ssize_t first, 
 cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop) noexcept nogil
 cdef double output_delta(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start,
                          Py_ssize_t stop) noexcept nogil
-cdef void backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest,
+cdef bint backward(const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest,
                    const Masks* masks, const Squad* squad) noexcept nogil
+# Behind that many multiplications: whether the loops are to end.
+cdef bint interrupted(const Task* task, const Squad* squad, double multiplications) noexcept nogil
 cdef double total_weight(const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t m) noexcept nogil
 
 # Gradient of one part of the front, by its parameters, over m rows of the blocks, times scale.

@@ -12,6 +12,7 @@ each other, so squads of threads run them side by side; within a squad a layer's
 where one needs what the others have made, they meet.
 """
 
+from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
@@ -205,11 +206,33 @@ cdef void layer_forward(
                      task.dropout[index] * masks.factor)
 
 
+cdef double LOOK = 4e8      # multiplications, some milliseconds: a look is less than a thousandth of that
+
+
+cdef bint look(Ending* ending) noexcept with gil:
+    """Whether a signal has come whose handler raises an error: Ctrl-C. Python asks in its main thread alone."""
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        (<list>ending.errors).append(error)
+        ending.come = True
+    return ending.come
+
+
+cdef bint interrupted(const Task* task, const Squad* squad, double multiplications) noexcept nogil:
+    return multiplications >= LOOK and squad.number == 0 and squad.member == 0 and look(task.ending)
+
+
+cdef inline bint stopped_behind(const Task* task, const Squad* squad, Region region, double width) noexcept nogil:
+    """`interrupted`, behind a product that makes a region by sums of so many products."""
+    return interrupted(task, squad, width * (region.stop - region.start) * (region.high - region.low))
+
+
 cdef bint forward(
     const Task* task, floating* workspace, Py_ssize_t first, Py_ssize_t start, Py_ssize_t stop, const Masks* masks,
     const Squad* squad
 ) noexcept nogil:
-    """A_1 ... A_{L-1}, and Z_L where A_L will stand. Returns whether it does: not if the team was broken."""
+    """A_1 ... A_{L-1}, and Z_L where A_L will stand. Returns whether it does."""
     cdef Py_ssize_t index, n = task.n_features
     cdef Region mine, region
     cdef const floating* x
@@ -231,6 +254,8 @@ cdef bint forward(
         if stands == BROKEN:
             return False
         layer_forward(task, workspace, first, index, region, masks)
+        if stopped_behind(task, squad, region, task.plan[index].n_in):
+            return False
     return stands != SOME_COLUMNS or meet(squad)
 
 
@@ -240,19 +265,18 @@ cdef void finish(const Task* task, floating* workspace, Py_ssize_t start, Py_ssi
     leaves.output(task.output, activations(task, workspace, task.n_layers) + start * k, stop - start, k)
 
 
-cdef double call_python(OwnLoss* own, Py_ssize_t m, bint weighted) noexcept with gil:
+cdef double call_python(OwnLoss* own, Ending* ending, Py_ssize_t m, bint weighted) noexcept with gil:
     """The sum of m rows' weighted losses. An error, also an interrupt, is kept for the one who called the loops."""
-    call = <object>own.python
     try:
-        return call.losses(m, weighted)
+        return (<object>own.python).losses(m, weighted)
     except BaseException as error:
-        call.error = error
-        own.failed = True
+        (<list>ending.errors).append(error)
+        ending.come = True
         return 0.0
 
 
 cdef double own_loss(
-    OwnLoss* own, const floating* z, floating* delta, const floating* y, const floating* weights, Py_ssize_t start,
+    OwnLoss* own, Ending* ending, const floating* z, floating* delta, const floating* y, const floating* weights, Py_ssize_t start,
     Py_ssize_t m, Py_ssize_t k
 ) noexcept nogil:
     """The user's loss of the output's rows, which stand from `start` on; as `output_delta`, of identity outputs."""
@@ -264,8 +288,8 @@ cdef double own_loss(
     for i in range(m):
         own.weights[start + i] = weights[i * k] if weights != NULL else 1.0
     if own.row == NULL:
-        if not own.failed:
-            total = call_python(own, m, weights != NULL)
+        if not ending.come:
+            total = call_python(own, ending, m, weights != NULL)
     else:
         for i in range(m):
             total += own.weights[start + i] * own.row(
@@ -312,7 +336,7 @@ cdef double output_delta(
             for j in range(k):
                 weights[i * k + j] = (<const floating*>task.sample_weight)[row]
     if task.own_loss != NULL:
-        return own_loss(task.own_loss, z, delta, y, weights, start, m, k)
+        return own_loss(task.own_loss, task.ending, z, delta, y, weights, start, m, k)
     return leaves.loss(task.output, task.sklearns_loss, z, delta, y, labels, weights, m, k, task.loss_parameters)
 
 
@@ -347,11 +371,14 @@ cdef void layer_backward(
         leaves.blend_backward(delta, made_of + at, excess(task, workspace, index + 1) + at, m * n)
 
 
-cdef void backward(
+cdef bint backward(
     const Task* task, floating* workspace, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t lowest, const Masks* masks,
     const Squad* squad
 ) noexcept nogil:
-    """D_{L-1} ... D_{lowest + 1} from D_L: those that the layers from index `lowest` on are trained with."""
+    """D_{L-1} ... D_{lowest + 1} from D_L: those that the layers from index `lowest` on are trained with.
+
+    Returns whether they stand.
+    """
     cdef Py_ssize_t index, n_in = task.plan[0].n_in, n_out = task.plan[0].n_out
     cdef Region mine, region
     cdef const floating* parameters = <const floating*>task.parameters
@@ -360,14 +387,19 @@ cdef void backward(
         region = region_of(task, squad, index, start, stop)
         stands = meet_for(task, squad, index, stands)
         if stands == BROKEN:
-            return
+            return False
         layer_backward(task, workspace, index, region, masks)
-    if task.front.n_pieces != 0 and (stands != SOME_COLUMNS or meet(squad)):
+        if stopped_behind(task, squad, region, task.plan[index + 1].n_out):
+            return False
+    if task.front.n_pieces != 0:
+        if stands == SOME_COLUMNS and not meet(squad):
+            return False
         mine = rows_of_member(squad, start, stop)
         backward_product(mine.stop - mine.start, n_in, n_in, n_out, 1.0,
                          deltas(task, workspace, 1) + mine.start * n_out, parameters + task.plan[0].weights, IDENTITY,
                          0.0, <const floating*>NULL, <floating*>task.front.deltas + mine.start * n_in)
         through_scaling(&task.front, parameters, mine.start, mine.stop - mine.start)
+    return True
 
 
 cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first, Py_ssize_t last) noexcept nogil:

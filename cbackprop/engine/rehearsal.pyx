@@ -99,8 +99,7 @@ cdef double rehearsal(const Task* task, Training* training, bint* sound, floatin
         return 0.0
     mine = rows_of_member(&squad, start, stop)
     loss = output_delta(task, workspace, first, mine.start, mine.stop)
-    backward(task, workspace, start, stop, 0, left_out, &squad)
-    if not team_wait(training.team):
+    if not backward(task, workspace, start, stop, 0, left_out, &squad) or not team_wait(training.team):
         return 0.0
     step = of_biases = next_step(training, weight)
     of_biases.l2 = 0.0

@@ -138,6 +138,8 @@ cdef class Task:
     cdef readonly Py_ssize_t n_trained      # rows of their mini-batches
     cdef bint trainable
     cdef UsersLoss own
+    cdef passes.Ending ending
+    cdef list errors        # what `ending` has of Python's
     cdef object front               # the arrays that the embeddings work in
 
     def __cinit__(self, plan, int output, parameters, X, *, y=None, sample_weight=None, rows=None,
@@ -179,6 +181,9 @@ cdef class Task:
             self.task.dropout = self._numbers("dropout", dropout, self.task.n_layers - 1)
             check_rates(self.task.dropout, self.task.n_layers - 1)
         self.task.seed = seed
+        self.errors = []
+        self.ending.errors = <void*>self.errors
+        self.task.ending = &self.ending
         self.task.loss_parameters = &OUTPUT_ROWS[output].standard
         each = OUTPUT_ROWS[output].parameters == PARAMETERS_EACH
         if loss_parameters is not None or each:
@@ -333,6 +338,7 @@ cdef class Task:
             raise ValueError(f"out must have shape {(stop - first, k)}, got {(target.length(0), target.length(1))}")
         with nogil:
             steps.predict(&self.task, first, stop, target.view.buf)
+        self._end()
 
     def loss(self, Py_ssize_t first, Py_ssize_t last, double weight, gradient=None, masks=None):
         """The weighted losses' sum over rows first ... last, divided by `weight`: the total weight of all rows.
@@ -361,8 +367,7 @@ cdef class Task:
             left_out = &held
         with nogil:
             loss = steps.loss_and_gradient(&self.task, first, last, weight, slope, left_out)
-        if self.own is not None:
-            self.own.check()
+        self._end()
         return loss
 
     cdef passes.Masks _masks(self, masks, Py_ssize_t first) except *:
@@ -406,8 +411,7 @@ cdef class Task:
             self.n_trained = training.rows
             self._count(&training, team, counter)
         del arrays, held        # not before: they hold the memory
-        if self.own is not None:
-            self.own.check()
+        self._end()
         return losses
 
     def rehearse(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Barrier team=None,
@@ -428,6 +432,7 @@ cdef class Task:
         if not sound:
             self.unsound = True
         del arrays
+        self._end()
         return losses
 
     def move(self, rule, gradient, state, Py_ssize_t first, Py_ssize_t last, Barrier team=None, Py_ssize_t thread=0,
@@ -529,6 +534,13 @@ cdef class Task:
         self.n_steps = training.step - training.rule.step
         if counter is not None and not team.broken:
             counter.n_steps = training.step
+        return 0
+
+    cdef int _end(self) except -1:
+        """Raise what has ended the loops."""
+        if self.ending.come:
+            self.ending.come = False
+            raise self.errors.pop()
         return 0
 
     cdef object _parameters(self):

@@ -15,8 +15,8 @@ from cbackprop.engine.leaves cimport add_scaled, add_signs, clip, sum_of_squares
 from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group, step_of_part
 from cbackprop.engine.passes cimport (
-    Masks, Share, activations, ask_for_rows, backward, finish, forward, front_gradient, layer_gradient, output_delta, prepare,
-    total_weight,
+    Masks, Share, activations, ask_for_rows, backward, finish, forward, front_gradient, interrupted, layer_gradient,
+    output_delta, prepare, total_weight,
 )
 from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
 from cbackprop.engine.regions cimport Region, rows_of_member
@@ -302,6 +302,13 @@ cdef double one_step(const Task* task, Training* training, double weight, floati
     return penalty
 
 
+cdef inline double without(Training* training, Py_ssize_t m, double losses) noexcept nogil:
+    """A mini-batch's step is not made."""
+    training.step -= 1
+    training.rows -= m
+    return losses
+
+
 cdef double mini_batches(const Task* task, Training* training, floating* workspace) noexcept nogil:
     cdef Py_ssize_t first = training.first, m, index
     cdef Py_ssize_t start, stop, lowest = 0
@@ -339,14 +346,13 @@ cdef double mini_batches(const Task* task, Training* training, floating* workspa
                 masks = masks_of(task, training.step - 1, numbers[2] if numbers != NULL else 1.0, 0)
                 left_out = &masks
             if not forward(task, workspace, first, start, stop, left_out, &squad):
-                return losses
+                return without(training, m, losses)
             mine = rows_of_member(&squad, start, stop)
             loss = output_delta(task, workspace, first, mine.start, mine.stop)
-            if task.own_loss != NULL and task.own_loss.failed:      # alone: Python's are not called in a team
-                training.step -= 1
-                training.rows -= m
-                return losses
-            backward(task, workspace, start, stop, lowest, left_out, &squad)
+            if task.own_loss != NULL and task.ending.come:      # alone: Python's are not called in a team
+                return without(training, m, losses)
+            if not backward(task, workspace, start, stop, lowest, left_out, &squad):
+                return without(training, m, losses)
             if not team_wait(training.team):
                 return losses
             step = step_of(training, numbers, weight, power_1, power_2)
@@ -393,14 +399,18 @@ cdef double sum_of_blocks(
         masks = &of_block
     while first < last:
         m = task.capacity if last - first > task.capacity else last - first
-        forward(task, workspace, first, 0, m, masks, &squad)
+        if not forward(task, workspace, first, 0, m, masks, &squad):
+            return loss
         loss += output_delta(task, workspace, first, 0, m)
-        if task.own_loss != NULL and task.own_loss.failed:
+        if task.own_loss != NULL and task.ending.come:
             return loss
         if gradient != NULL:
-            backward(task, workspace, 0, m, 0, masks, &squad)
+            if not backward(task, workspace, 0, m, 0, masks, &squad):
+                return loss
             for index in range(task.n_layers):
                 layer_gradient(task, index, first, m, whole_layer(task, index), 1.0 / weight, 1.0, 1.0, gradient)
+                if interrupted(task, &squad, <double>m * task.plan[index].n_in * task.plan[index].n_out):
+                    return loss
             for index in range(n_parts(&task.front)):
                 add_part(task, index, m, 1.0 / weight, gradient)
         if masks != NULL:
@@ -418,7 +428,8 @@ cdef void outputs(
     prepare(task, <floating*>task.parameters, 0, task.front.n_pieces)
     while done < last:
         m = task.capacity if last - done > task.capacity else last - done
-        forward(task, workspace, done, 0, m, NULL, &squad)
+        if not forward(task, workspace, done, 0, m, NULL, &squad):
+            return
         finish(task, workspace, 0, m)
         memcpy(out + (done - first) * k, activations(task, workspace, task.n_layers), m * k * sizeof(floating))
         done += m

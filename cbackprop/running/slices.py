@@ -11,9 +11,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 SECONDS = 0.05  # of a slice, by the estimates below
-BLOCK_SECONDS = 0.1  # of a block of rows, which is not divided
+LAYER_SECONDS = 0.25  # of a block's product with a layer: between two there is a look
 BLOCK_ROWS = 256  # rows that go through together: their activations stay in the cache
 STEP_SECONDS = 0.4  # of a step that is not divided
+UPDATE_SECONDS = 1.1  # of the half of a step in which there is no look, of a large network
 FEWEST_ROWS = 16  # of a block, however large the network: fewer would waste the time they save
 
 # What things take on a slow core, in seconds.
@@ -63,18 +64,26 @@ def rows_of_training(plan: NDArray, X: Any, itemsize: int, batch_size: int, n_st
 
 
 def is_divided(plan: NDArray, X: Any, itemsize: int, batch_size: int, threads: int) -> bool:
-    """Whether the rows of a mini-batch are too much to go through together, by so many threads."""
-    row = 3.0 * LARGE_MULTIPLICATION * flops_per_row(plan, X)
-    if threads == 1 or _bytes(plan, itemsize) < LARGE_BYTES:
-        row = _row_seconds(plan, X, itemsize, 3.0)
-    seconds = batch_size * row / threads
-    return seconds > STEP_SECONDS and batch_size > rows_of_a_block(plan, X, 3.0)
+    """Whether the rows of a mini-batch are too much to go through together, by so many threads.
+
+    It costs a small network nothing, and saves memory. A large one's gradient, which every block
+    of rows is added to, is itself much to read and write.
+    """
+    if batch_size <= rows_of_a_block(plan, X):
+        return False
+    if _bytes(plan, itemsize) < LARGE_BYTES:
+        return batch_size * _row_seconds(plan, X, itemsize, 3.0) / threads > STEP_SECONDS
+    row = LARGE_MULTIPLICATION * itemsize / 4 * flops_per_row(plan, X)
+    return batch_size * row / threads > UPDATE_SECONDS
 
 
-def rows_of_a_block(plan: NDArray, X: Any, passes: float) -> int:
+def rows_of_a_block(plan: NDArray, X: Any) -> int:
     """Rows that go through together in a sweep."""
-    row = passes * LARGE_MULTIPLICATION * flops_per_row(plan, X)
-    return min(BLOCK_ROWS, max(FEWEST_ROWS, int(BLOCK_SECONDS / row)))
+    products = 2.0 * plan["n_in"].astype(float) * plan["n_out"]
+    if hasattr(X, "indptr"):
+        products[0] = 2.0 * X.nnz / max(1, X.shape[0]) * plan["n_out"][0]
+    rows = LAYER_SECONDS / (LARGE_MULTIPLICATION * products.max())
+    return min(BLOCK_ROWS, max(FEWEST_ROWS, int(rows)))
 
 
 def rows_of_a_sweep(plan: NDArray, X: Any, itemsize: int, block_rows: int, passes: float) -> int:

@@ -66,7 +66,7 @@ class Sweep:
         per_row = passes * (2.0 * self.parameters.size if dense else flops_per_row(self.plan, X))
         if block_rows is None:
             few = self.n_rows <= FEWEST_ROWS  # one block, however large the network
-            block_rows = self.n_rows if few else rows_of_a_block(self.plan, X, passes)
+            block_rows = self.n_rows if few else rows_of_a_block(self.plan, X)
         self.block_rows = max(1, min(block_rows, self.n_rows))
         self.small, self.slice_rows = self.n_rows * per_row < SMALL_FLOPS, 0
         if not self.small and dense and self.n_rows * per_row < SOME_FLOPS:

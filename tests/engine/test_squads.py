@@ -1,12 +1,11 @@
 """Do threads that share rows, and divide columns, make the same steps as one thread?"""
 
-from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
 
-from cbackprop import SGD
+from cbackprop import SGD, Adam, AdamW, RMSprop
 from cbackprop.engine import kernels, run
 from cbackprop.running.threads import Team
 
@@ -25,8 +24,8 @@ def instructions(request):
     kernels.use(before)
 
 
-def trained(problem, rule, team, *, batch_size, dropout=None, epochs=2):
-    """Parameters after some epochs of SGD with momentum, and the losses: by a team of squads."""
+def trained(problem, rule, team, *, batch_size, dropout=None, epochs=2, vectors=1, groups=None):
+    """Parameters after some epochs, and the losses: by a team of squads."""
     network, dtype = problem.network, problem.X.dtype
     order = np.arange(len(problem.X))[::-1].copy()
     parameters = network.parameters.copy()
@@ -35,8 +34,13 @@ def trained(problem, rule, team, *, batch_size, dropout=None, epochs=2):
         network.plan, network.output, parameters, problem.X, y=problem.y, capacity=batch_size,
         sample_weight=problem.weight, seed=SEED, rows=order, **more,
     )  # fmt: skip
-    gradient, state = np.zeros(parameters.size, dtype), np.zeros((1, parameters.size), dtype)
-    call = partial(task.train, rule, gradient, state, 0, len(problem.X), batch_size)
+    gradient, state = np.zeros(parameters.size, dtype), np.zeros((vectors, parameters.size), dtype)
+
+    def call(barrier, thread):
+        return task.train(
+            rule, gradient, state, 0, len(problem.X), batch_size, barrier, thread, groups=groups
+        )
+
     with Team(*team) as threads:
         losses = [threads.together(call) for _ in range(epochs)]
     return parameters, losses
@@ -65,6 +69,43 @@ def test_squads_make_the_steps_of_one_thread(sizes, activation, dropout, dtype, 
         actual, same_losses = trained(problem, rule, team, **given)
         np.testing.assert_allclose(actual, expected, rtol=0, atol=bound * np.abs(expected).max())
         assert same_losses == pytest.approx(losses, rel=bound)
+
+
+UPDATES = {
+    "sgd": (SGD(1e-2), 0, {"l2": 0.02}),
+    "sgd, l1": (SGD(1e-2), 0, {"l1": 0.3}),
+    "momentum": (SGD(1e-3, 0.9), 1, {"l2_batch": 0.5}),
+    "nesterov": (SGD(1e-3, 0.9, nesterov=True), 1, {"max_norm": 0.4}),
+    "clipped": (SGD(1e-3, 0.9, clip_norm=0.1), 1, {"l2": 0.02, "l1": 0.1}),
+    "values clipped": (Adam(1e-3, epsilon=1e-2, clip_value=0.01), 2, {"max_norm": 0.4}),
+    "adam": (Adam(1e-3, epsilon=1e-2), 2, {"l2": 0.02}),
+    "adamw": (AdamW(1e-3, epsilon=1e-2, weight_decay=0.1), 2, {}),
+    "rmsprop": (RMSprop(1e-3, epsilon=1e-2), 1, {"l1": 0.1}),
+}
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("update", UPDATES)
+def test_every_update_of_a_block_is_that_of_one_thread(update, grouped, dtype, make_problem):
+    optimizer, vectors, regularization = UPDATES[update]
+    rule = optimizer._rule(**{"l2": 0.0, "l2_batch": 0.0, **regularization})
+    bound = 2e-4 if dtype == np.float32 else 1e-11
+    for sizes in NETWORKS:
+        problem = make_problem(sizes, 23, activation="tanh", dtype=dtype)
+        groups = None
+        if grouped:  # every layer's weights and biases go their own way, and the first one's stay
+            n = len(sizes) - 1
+            groups = np.linspace(0.5, 2.0, 6 * n).reshape(n, 2, 3)
+            groups[0] = 0.0
+        given = {"batch_size": 23, "vectors": vectors, "groups": groups}
+        expected, losses = trained(problem, rule, (1, 1), **given)
+        assert not np.array_equal(expected, problem.network.parameters)
+        for team in TEAMS:
+            actual, same_losses = trained(problem, rule, team, **given)
+            np.testing.assert_allclose(
+                actual, expected, rtol=0, atol=bound * np.abs(expected).max()
+            )
+            assert same_losses == pytest.approx(losses, rel=bound)
 
 
 @pytest.mark.parametrize("squad_size", [0, -1, 3, 5, 8])

@@ -67,13 +67,19 @@ def test_no_slice_of_mini_batches_takes_long(shape, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_an_interrupt_within_a_mini_batch_of_all_rows_is_answered_and_nothing_moves(n_jobs):
-    sizes, n, after = [784, 1024, 10], 20_000, 0.2
+@pytest.mark.parametrize(
+    ("sizes", "n", "divided"), [([784, 1024, 10], 20_000, True), ([600] * 7, 8000, False)]
+)
+def test_an_interrupt_within_a_mini_batch_of_all_rows_is_answered_and_nothing_moves(
+    sizes, n, divided, n_jobs
+):
+    after = 0.2
     rng = np.random.default_rng(0)
     X = rng.standard_normal((n, sizes[0]), dtype=np.float32)
     y = np.ones((n, sizes[-1]), dtype=np.float32)
     network, optimizer = Network(sizes, dtype=np.float32, random_state=0), Adam()
     before = network.parameters.copy()
+    assert slices.is_divided(network.plan, X, 4, n, n_jobs) == divided
     late = []
     for _ in range(3):  # other work on the machine may be in the way
         epochs = training.epochs(
@@ -100,18 +106,35 @@ def test_an_interrupt_within_a_mini_batch_of_all_rows_is_answered_and_nothing_mo
 @pytest.mark.parametrize("sizes", [(1, 1), (30, 200, 200, 3), (3000, 3000, 10)])
 def test_slices_of_a_sweep_are_whole_blocks(sizes, passes):
     network, X = Network(sizes), np.empty((1, sizes[0]))
-    block = slices.rows_of_a_block(network.plan, X, passes)
+    block = slices.rows_of_a_block(network.plan, X)
     rows = slices.rows_of_a_sweep(network.plan, X, 8, block, passes)
     assert slices.FEWEST_ROWS <= block <= slices.BLOCK_ROWS
     assert rows % block == 0 < rows
 
 
-def test_blocks_of_a_network_too_large_for_the_cache_are_smaller():
-    small, large = Network([50, 50]), Network([3000, 4000])
-    rows = [
-        slices.rows_of_a_block(n.plan, np.empty((1, n.layer_sizes[0])), 3.0) for n in (small, large)
-    ]
-    assert rows[1] < rows[0] == slices.BLOCK_ROWS
+@pytest.mark.parametrize(
+    ("widths", "whole"),
+    [((50, 50, 1), True), ((4000, 4000, 4000), True), ((4000, 40_000, 1), False)],
+)
+def test_blocks_for_a_layer_that_takes_long_are_smaller(widths, whole):
+    plan = np.zeros(2, dtype=Network([1, 1]).plan.dtype)
+    plan["n_in"], plan["n_out"] = widths[:-1], widths[1:]
+    rows = slices.rows_of_a_block(plan, np.empty((1, 1)))
+    assert rows == slices.BLOCK_ROWS if whole else slices.FEWEST_ROWS <= rows < slices.BLOCK_ROWS
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer's signal")
+def test_an_interrupt_within_a_layer_s_rows_ends_predictions():
+    network = Network([3000, 6000, 3000, 1], dtype=np.float32, random_state=0)
+    X = np.ones((4000, 3000), dtype=np.float32)
+    handler = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            network.predict(X)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
 
 
 def test_outputs_do_not_depend_on_where_a_sweep_is_cut(monkeypatch):
