@@ -84,13 +84,6 @@ cdef inline int64_t index_at(const void* indices, int size, int64_t position) no
     return (<const int64_t*>indices)[position]
 
 
-# The workspace's blocks, one behind the other, `capacity` rows each: gathered rows A_0 (only if rows are picked from a
-# dense X), activations A_1 ... A_L, deltas D_1 ... D_L, targets (k) and weights (k), and the derivatives f'(Z) of
-# those layers that keep them; those with dropout do, and those with a parametric activation, f(Z) - Z behind them.
-cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil
-cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
-cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil
-
 # What the front looks up, for its parts first ... last: before a pass, and after they have moved.
 cdef void prepare(const Task* task, const floating* parameters, Py_ssize_t first, Py_ssize_t last) noexcept nogil
 

@@ -20,7 +20,7 @@ from cbackprop.engine cimport leaves
 from cbackprop.engine.front cimport make_inputs, make_nodes, part_gradient, through_scaling
 from cbackprop.engine.masks cimport nth_key
 from cbackprop.engine.plan cimport (
-    ACTIVATION_ROWS, DERIVATIVE_KEPT, ELU, IDENTITY, OUTPUT_ROWS, RELU, TARGETS_LABELS,
+    ACTIVATION_ROWS, ELU, IDENTITY, OUTPUT_ROWS, RELU, TARGETS_LABELS,
 )
 from cbackprop.engine.products cimport (
     backward_product, drop_columns, forward_product, gradient_product, plain_product,
@@ -29,10 +29,7 @@ from cbackprop.engine.regions cimport (
     BROKEN, SOME_COLUMNS, SOME_ROWS, WHOLE, Region, meet_for, region_of, rows_of_member,
 )
 from cbackprop.engine.team cimport meet
-
-
-cdef inline bint gathered(const Task* task) noexcept nogil:
-    return task.rows != NULL and task.index_size == 0
+from cbackprop.engine.workspace cimport activations, deltas, drops, excess, gathered, kept, made_with_a
 
 
 cdef inline double slope_of(const Task* task, Py_ssize_t index) noexcept nogil:
@@ -40,76 +37,6 @@ cdef inline double slope_of(const Task* task, Py_ssize_t index) noexcept nogil:
     if task.slopes != NULL:
         return task.slopes[index]
     return ACTIVATION_ROWS[task.plan[index].activation].standard
-
-
-cdef inline bint made_with_a(const Task* task, Py_ssize_t index) noexcept nogil:
-    """Whether f gives its derivative, too, because a does not say enough."""
-    return ACTIVATION_ROWS[task.plan[index].activation].derivative == DERIVATIVE_KEPT
-
-
-cdef inline bint drops(const Task* task, Py_ssize_t index) noexcept nogil:
-    """Whether the layer has dropout."""
-    return task.dropout != NULL and index + 1 < task.n_layers and task.dropout[index] > 0.0
-
-
-cdef inline bint keeps_slopes(const Task* task, Py_ssize_t index) noexcept nogil:
-    """Whether the layer keeps its derivative beside A: a hidden one whose a, or what dropout leaves of it, says little.
-
-    Of relu's a it leaves enough: 0 where the derivative is, or was made, 0.
-    """
-    return index + 1 < task.n_layers and (
-        made_with_a(task, index) or has_blend(task, index)
-        or (drops(task, index) and task.plan[index].activation != RELU))
-
-
-cdef Py_ssize_t workspace_size(const Task* task, bint gathered, Py_ssize_t capacity) noexcept nogil:
-    """Elements of a workspace for `capacity` rows; prediction needs A alone."""
-    cdef Py_ssize_t columns = task.n_features if gathered else 0
-    cdef Py_ssize_t layer
-    for layer in range(task.n_layers):
-        columns += task.plan[layer].n_out * (2 if task.training else 1)
-        if task.training and keeps_slopes(task, layer):
-            columns += task.plan[layer].n_out * (1 + has_blend(task, layer))
-    if task.training:
-        columns += 2 * task.plan[task.n_layers - 1].n_out
-    return columns * capacity
-
-
-cdef floating* activations(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
-    """A_layer (capacity, n_out of the layer), layer 1 ... L; 0 is the gathered rows of X."""
-    cdef Py_ssize_t columns = 0, before
-    if layer > 0 and gathered(task):
-        columns = task.n_features
-    for before in range(layer - 1):
-        columns += task.plan[before].n_out
-    return workspace + columns * task.capacity
-
-
-cdef floating* deltas(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
-    """D_layer, the same shape as A_layer, layer 1 ... L; L + 1 is where the targets stand."""
-    cdef floating* block = activations(task, workspace, task.n_layers + 1)
-    cdef Py_ssize_t before
-    for before in range(layer - 1):
-        block += task.plan[before].n_out * task.capacity
-    return block
-
-
-cdef floating* kept(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
-    """f'(Z_layer), the same shape as A_layer, layer 1 ... L - 1; NULL where it is not kept."""
-    cdef floating* block
-    cdef Py_ssize_t before
-    if not task.training or not keeps_slopes(task, layer - 1):
-        return NULL
-    block = deltas(task, workspace, task.n_layers + 1) + 2 * task.plan[task.n_layers - 1].n_out * task.capacity
-    for before in range(layer - 1):
-        if keeps_slopes(task, before):
-            block += task.plan[before].n_out * (1 + has_blend(task, before)) * task.capacity
-    return block
-
-
-cdef floating* excess(const Task* task, floating* workspace, Py_ssize_t layer) noexcept nogil:
-    """f(Z_layer) - Z_layer, the same shape as A_layer, behind what `kept` gives: of a parametric activation."""
-    return kept(task, workspace, layer) + task.plan[layer - 1].n_out * task.capacity
 
 
 cdef const floating* inputs(const Task* task, floating* workspace, Py_ssize_t first) noexcept nogil:

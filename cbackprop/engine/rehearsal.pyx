@@ -14,8 +14,9 @@ from cbackprop.engine.passes cimport (
 )
 from cbackprop.engine.plan cimport OPTIMIZER_ROWS, Step
 from cbackprop.engine.regions cimport Region, rows_of_member
-from cbackprop.engine.shares cimport biases_in, rows_at_once, run_of, share_of, some_rows, weights_in
-from cbackprop.engine.steps cimport Run, Training, move, squares
+from cbackprop.engine.runs cimport Run, move, run_of, squares
+from cbackprop.engine.shares cimport biases_in, rows_at_once, share_of, some_rows, weights_in
+from cbackprop.engine.steps cimport Training
 from cbackprop.engine.team cimport Squad, part, squad_of, team_wait
 
 

@@ -27,6 +27,7 @@ from cbackprop.engine.plan cimport (
 from cbackprop.engine.own cimport UsersLoss
 from cbackprop.engine.rows cimport check_embeddings, check_plan
 from cbackprop.engine.team cimport TEAM_LARGEST, TeamBarrier, TeamMeeting, team_begin, team_break
+from cbackprop.engine.workspace cimport workspace_size
 
 from cbackprop.engine.block import all_finite
 from cbackprop.engine.rows import (
@@ -220,7 +221,7 @@ cdef class Task:
                     f"sample_weight must have as many elements as X has rows, {self.n_stored}, got {weight.length()}")
             self.task.sample_weight = weight.view.buf
             self.blocks.append(weight)
-        size = passes.workspace_size(&self.task, rows is not None and self.task.index_size == 0, 1)
+        size = workspace_size(&self.task, rows is not None and self.task.index_size == 0, 1)
         self.workspace = np.empty(int(size) * capacity, dtype=dtype)    # Python's integers: no overflow
         work = Block(self.workspace, "workspace", dtype, 1, True)
         self.task.workspace = work.view.buf

@@ -2,15 +2,9 @@
 
 from cbackprop.engine.passes cimport Share, Task, rows_of
 from cbackprop.engine.regions cimport by_columns, first_column
-from cbackprop.engine.steps cimport Run, Training
+from cbackprop.engine.runs cimport Run, run_of
+from cbackprop.engine.steps cimport Training
 from cbackprop.engine.team cimport Squad, part, squad_of
-
-
-cdef inline Run run_of(Py_ssize_t at, Py_ssize_t n) noexcept nogil:
-    """Numbers that stand one behind the other."""
-    cdef Run run
-    run.at, run.n, run.count, run.step = at, n, 1, n
-    return run
 
 
 cdef inline Run rows_in(

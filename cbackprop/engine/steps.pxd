@@ -26,13 +26,6 @@ cdef struct Training:
     Py_ssize_t n_kinds              # of parameters: weights, biases, and what parametric activations have, if any
 
 
-cdef struct Run:
-    # Numbers of the vector: n from `at`, n from `at` + `step`, and so on, `count` times.
-    Py_ssize_t at
-    Py_ssize_t n
-    Py_ssize_t count
-    Py_ssize_t step
-
 # The sum over these mini-batches of the mean loss, penalties included, times their rows: this thread's part of it.
 cdef double train(const Task* task, Training* training) noexcept nogil
 # One step of a mini-batch of this total weight, whose gradient stands. Returns this thread's part of the penalties.
@@ -42,7 +35,3 @@ cdef double step(const Task* task, Training* training, double weight) noexcept n
 cdef double loss_and_gradient(const Task* task, Py_ssize_t first, Py_ssize_t last, double weight, void* gradient,
                               const Masks* masks) noexcept nogil
 cdef void predict(const Task* task, Py_ssize_t first, Py_ssize_t last, void* out) noexcept nogil
-
-# What a step is made of, for `rehearsal`, too.
-cdef double squares(const floating* x, Run run) noexcept nogil
-cdef void move(const Training* training, Run run, const Step* step, floating* parameters) noexcept nogil

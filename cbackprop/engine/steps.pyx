@@ -7,87 +7,26 @@ parts. A barrier stands behind each half; nothing is reduced, so a run is repeat
 """
 
 from cython cimport floating
-from libc.math cimport isfinite, sqrt
+from libc.math cimport sqrt
 from libc.string cimport memcpy
 
 from cbackprop.engine.front cimport n_parts, part_begin, part_size
-from cbackprop.engine.leaves cimport add_scaled, add_signs, clip, sum_of_squares, update
+from cbackprop.engine.leaves cimport add_scaled
 from cbackprop.engine.masks cimport masks_of
 from cbackprop.engine.numbers cimport first_power, next_power, step_of, step_of_group, step_of_part
 from cbackprop.engine.passes cimport (
-    Masks, Share, activations, ask_for_rows, backward, finish, forward, front_gradient, interrupted, layer_gradient,
+    Masks, Share, ask_for_rows, backward, finish, forward, front_gradient, interrupted, layer_gradient,
     output_delta, prepare, total_weight,
 )
-from cbackprop.engine.plan cimport MOMENTUM, OPTIMIZER_ROWS, SGD, Step
+from cbackprop.engine.plan cimport MOMENTUM, SGD, Step
 from cbackprop.engine.regions cimport Region, rows_of_member
+from cbackprop.engine.runs cimport Run, add, add_sign, bound, move, multiply, run_of, squares
 from cbackprop.engine.shares cimport (
-    all_in, biases_in, rows_at_once, rows_in, run_of, share_of, some_rows, weights_in, whole_layer,
+    all_in, biases_in, rows_at_once, rows_in, share_of, some_rows, weights_in, whole_layer,
 )
 from cbackprop.engine.team cimport Squad, alone, part, squad_of, team_enter, team_leave, team_wait
 from cbackprop.engine.weights cimport absolutes, bound_columns
-
-
-cdef double squares_of(const floating* x, Py_ssize_t n) noexcept nogil:
-    cdef double total = sum_of_squares(x, n)
-    cdef Py_ssize_t i
-    if not isfinite(total):     # a square may be too large for float32 where its number is not
-        total = 0.0
-        for i in range(n):
-            total += <double>x[i] * <double>x[i]
-    return total
-
-
-# What is done with the numbers of a vector that a run has, none if its n is 0.
-
-cdef double squares(const floating* x, Run run) noexcept nogil:
-    """The sum of their squares."""
-    cdef double total = 0.0
-    cdef Py_ssize_t i
-    for i in range(run.count):
-        total += squares_of(x + run.at + i * run.step, run.n)
-    return total
-
-
-cdef void move(const Training* training, Run run, const Step* step, floating* parameters) noexcept nogil:
-    """The optimizer's step."""
-    cdef floating* gradient = <floating*>training.gradient
-    cdef floating* first = <floating*>training.state
-    cdef floating* second = first + (
-        training.n_parameters if OPTIMIZER_ROWS[training.rule.optimizer].vectors > 1 else 0)
-    cdef Py_ssize_t i, at
-    for i in range(run.count):
-        at = run.at + i * run.step
-        update(training.rule, parameters + at, gradient + at, first + at, second + at, run.n, step)
-
-
-cdef void add(double factor, const floating* x, floating* y, Run run) noexcept nogil:
-    """y += factor * x"""
-    cdef Py_ssize_t i, at
-    for i in range(run.count):
-        at = run.at + i * run.step
-        add_scaled(<floating>factor, x + at, y + at, run.n)
-
-
-cdef void add_sign(double factor, const floating* x, floating* y, Run run) noexcept nogil:
-    """y += factor * the sign of x"""
-    cdef Py_ssize_t i, at
-    for i in range(run.count):
-        at = run.at + i * run.step
-        add_signs(<floating>factor, x + at, y + at, run.n)
-
-
-cdef void bound(floating* x, Run run, double most) noexcept nogil:
-    """None is farther from 0 than `most`."""
-    cdef Py_ssize_t i
-    for i in range(run.count):
-        clip(x + run.at + i * run.step, run.n, most)
-
-
-cdef void multiply(floating* x, Run run, double factor) noexcept nogil:
-    cdef Py_ssize_t i, j
-    for i in range(run.count):
-        for j in range(run.n):
-            x[run.at + i * run.step + j] *= <floating>factor
+from cbackprop.engine.workspace cimport activations
 
 
 cdef bint is_frozen(const Training* training, Py_ssize_t index) noexcept nogil:

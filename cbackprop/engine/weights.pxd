@@ -4,8 +4,9 @@ from cython cimport floating
 
 from cbackprop.engine.leaves cimport shorten_columns, sum_of_absolutes
 from cbackprop.engine.passes cimport Task
+from cbackprop.engine.runs cimport Run
 from cbackprop.engine.shares cimport share_of, weights_in
-from cbackprop.engine.steps cimport Run, Training
+from cbackprop.engine.steps cimport Training
 from cbackprop.engine.team cimport part
 
 
