@@ -5,11 +5,13 @@ It speaks the DevTools protocol: https://chromedevtools.github.io/devtools-proto
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import select
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +33,9 @@ FLAGS = (
     "--disable-extensions",
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-sync",
+    "--disable-background-timer-throttling",  # a tab need not be in front to go on
+    "--disable-renderer-backgrounding",
     "--remote-debugging-pipe",
 )
 # Keys by what they are called here: the DevTools' key, code and the text typed, if any.
@@ -45,11 +50,21 @@ KEYS = {
 }
 
 
+@functools.cache
 def program():
-    """Where Chromium is, None if it is not here, or cannot be led by a pipe."""
+    """Where Chromium is, None if it is not here, does not start, or cannot be led by a pipe."""
     if fcntl is None:
         return None
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    return next(filter(_starts, filter(None, map(shutil.which, NAMES))), None)
+
+
+def _starts(path):
+    """Ubuntu's package of that name is a script that asks for another one."""
+    try:
+        asked = subprocess.run([path, "--version"], capture_output=True, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
 
 
 class Page:
