@@ -42,6 +42,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "formulas",
+    "cards",
     "drawing",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}

@@ -34,7 +34,7 @@ class Gradients:
     Attributes
     ----------
     loss : float
-        The cost C, or the loss C_x of one example.
+        The cost C, or the loss :math:`C_x` of one example.
     activations : list of L + 1 arrays (n, units), or (units,) for one example
         First X, last the outputs.
     deltas : list of L arrays (n, units), or (units,) for one example
@@ -66,12 +66,12 @@ def backprop_example(
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
     masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
-    """Compute the gradient of C_x, the loss of one example: the book's algorithm, in vectors.
+    r"""Compute the gradient of :math:`C_x`, one example's loss: the book's algorithm, in vectors.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     x : array (n_features,)
         The example.
     y : int, float or array (n_outputs,)
@@ -86,7 +86,7 @@ def backprop_example(
     Returns
     -------
     Gradients
-        Of C_x, without an L2 term.
+        Of :math:`C_x`, without an L2 term.
 
     Raises
     ------
@@ -129,12 +129,12 @@ def backprop_loop(
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
-    """Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
+    r"""Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     X : array (n, n_features)
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
@@ -212,12 +212,12 @@ def backprop(
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
-    """Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
+    r"""Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     X : array (n, n_features)
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
