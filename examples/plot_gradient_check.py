@@ -30,9 +30,9 @@ net = Network(
 # By numerical evaluation
 # -----------------------
 #
-# The two-sided difference :math:`(C(w + h) - C(w - h)) / 2h`, for one weight after another. The views
-# ``net.weights`` and the vector ``net.parameters`` are the network itself: what is written there
-# is what it computes with.
+# The two-sided difference :math:`(C(w + h) - C(w - h)) / 2h`, for one weight after another. The
+# views ``net.weights`` and the vector ``net.parameters`` are the network itself: it computes with
+# what is written there.
 
 
 def numerical_gradient(h, which):

@@ -108,8 +108,8 @@ for i, (activations, deltas) in enumerate(
     )
 
 # %%
-# And what has it come to?
-# ------------------------
+# And what came of it?
+# --------------------
 
 fig, ax = plt.subplots(layout="constrained")
 for activation, history in histories.items():

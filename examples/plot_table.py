@@ -92,8 +92,8 @@ plt.show()
 # What the columns do
 # -------------------
 #
-# What the model predicts as the area grows, as the year does, and both: the wave that the year makes
-# is there.
+# What the model predicts as the area grows, as the year does, and as both do: the wave that the
+# year makes is there.
 
 display = PartialDependenceDisplay.from_estimator(
     model, X_train.dropna(), ["area", "built", ("built", "area")], grid_resolution=30

@@ -21,9 +21,9 @@ SHORT_FRACTION = re.compile(r"\\frac\s*(\d)(\d)")
 APPLIED = re.compile(r"(<mo>&ApplyFunction;</mo>)(?!\s*(?:<mrow>\s*)?<mo[^>]*>[(])(\s*<)")  # log a
 BARS = re.compile(r'<mo(?: class="math\w+")?>([|‖])</mo>')  # of |x|: close to x
 FUNCTION = re.compile(r"(</m[in]>|[)]</mo>)(\s*<mi>[a-z]{2,}</mi>\s*<mo>&Apply)")  # y log a
-SIGN = re.compile(r"<mo>([+−=])</mo>")
+SIGN = re.compile("<mo>([+\u2212=])</mo>")
 # What is raised or lowered: a sign there has no room around it.
-SCRIPT = re.compile(r"<m(?:sup|sub|subsup)>\s*<(\w+)[^>]*>.*?</m(?:sup|sub|subsup)>", re.DOTALL)
+SCRIPT = re.compile(r"<m(?:sup|sub|subsup)>.*?</m(?:sup|sub|subsup)>", re.DOTALL)
 # The prime of f' belongs to f: no room around it, and no straight tick.
 PRIME = re.compile(r"<mo>'</mo>")
 
@@ -39,7 +39,7 @@ def mathml(tex, node, *, as_block):
     except (MathError, AttributeError) as error:  # the second where an & is amiss
         logger.warning("this formula cannot be set: %s: %s", tex, error, location=node)
         return f"<code>{escape(tex)}</code>"
-    element = PRIME.sub('<mo lspace="0" rspace="0">′</mo>', SCRIPT.sub(_tight, element))
+    element = PRIME.sub('<mo lspace="0" rspace="0">\N{PRIME}</mo>', SCRIPT.sub(_tight, element))
     element = FUNCTION.sub(r"\1<mspace width='0.17em'></mspace>\2", element)
     element = APPLIED.sub(r"\1<mspace width='0.17em'></mspace>\2", element)
     return BARS.sub(r'<mo lspace="0" rspace="0" stretchy="false">\1</mo>', element)
