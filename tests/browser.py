@@ -154,18 +154,19 @@ class Page:
         Path(path).write_bytes(base64.b64decode(shot["data"]))
 
     def too_wide(self):
-        """Elements that reach beyond the page or their box, as texts; tables, which scroll, may."""
+        """Elements that reach beyond the page or their box; but tables of numbers scroll."""
         return self.evaluate(TOO_WIDE)
 
 
-# What is wider than the window, or than its box, is cut; only tables scroll.
+# What is wider than the window, or than its box, is cut; only tables of numbers scroll.
 TOO_WIDE = """
 (() => {
   const width = document.documentElement.clientWidth, found = [];
   const scrolls = element => {
     for (let e = element; e && e !== document.body; e = e.parentElement) {
       const style = getComputedStyle(e);
-      if (e.matches(".table-wrapper, .sidebar-drawer, .toc-drawer, [hidden]") ||
+      if (e.matches(".sidebar-drawer, .toc-drawer, [hidden]") ||
+          e.matches(".table-wrapper:not(:has(table.cards))") ||
           style.position === "fixed" || style.clip !== "auto" || style.visibility === "hidden")
         return true;
     }

@@ -11,8 +11,8 @@ TABLE = re.compile(r'<table class="(docutils[^"]*)">(.*?)</table>', re.DOTALL)
 HEAD = re.compile(r"<thead>(.*?)</thead>", re.DOTALL)
 ROW = re.compile(r"<tr\b[^>]*>.*?</tr>", re.DOTALL)
 CELL = re.compile(r"<(t[dh])\b([^>]*)>(.*?)</\1>", re.DOTALL)
-LONG = 13  # letters of a column's cells, in the mean: more is text
-WIDE = 40  # letters of a row, that fit beside each other on a telephone
+LONG = 7  # letters in a column's cells, in the mean: more is text
+WIDE = 40  # signs of a row that fit beside each other on a telephone
 
 
 def text(html):
@@ -28,9 +28,9 @@ def marked(found):
     names = [text(cell[3]) for cell in CELL.finditer(head[1])]
     rows = [[text(cell[3]) for cell in CELL.finditer(row)] for row in ROW.findall(table)[1:]]
     columns = list(zip(*rows, strict=False))
-    means = [sum(map(len, column)) / len(column) for column in columns]
+    letters = [sum(map(str.isalpha, "".join(column))) / len(column) for column in columns]
     in_all = sum(max(map(len, column)) for column in columns)
-    kind = "cards" if in_all > WIDE and max(means[1:], default=0) > LONG else "numbers"
+    kind = "cards" if in_all > WIDE and max(letters[1:], default=0) > LONG else "numbers"
 
     def row(one):
         labels = iter(names)
@@ -38,7 +38,7 @@ def marked(found):
         def cell(of_row):
             tag, attributes, content = of_row.groups()
             label = next(labels, "")
-            said = f' data-label="{escape(label)}"' if label and content.strip() else ""
+            said = f' data-label="{escape(label)}"' if label and text(content) else ""
             return f"<{tag}{attributes}{said}>{content}</{tag}>"
 
         return CELL.sub(cell, one[0])

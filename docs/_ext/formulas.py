@@ -26,6 +26,7 @@ SIGN = re.compile("<mo>([+\u2212=])</mo>")
 SCRIPT = re.compile(r"<m(?:sup|sub|subsup)>.*?</m(?:sup|sub|subsup)>", re.DOTALL)
 # The prime of f' belongs to f: no room around it, and no straight tick.
 PRIME = re.compile(r"<mo>'</mo>")
+FOLLOWED = re.compile(r"(<math\b(?:(?!</math>).)*</math>)([,.;:?)]+)", re.DOTALL)
 
 
 def _tight(found):
@@ -58,7 +59,14 @@ def block(writer, node):
     raise SkipNode
 
 
+def keep(app, page, template, context, doctree):
+    """A comma or a full stop stays on the line of the formula before it."""
+    if "body" in context:
+        context["body"] = FOLLOWED.sub(r'<span class="formula">\1\2</span>', context["body"])
+
+
 def setup(app):
+    app.connect("html-page-context", keep)
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
     app.config.html_math_renderer = "mathml"
     return {"parallel_read_safe": True, "parallel_write_safe": True}
