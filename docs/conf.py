@@ -86,5 +86,14 @@ def _without_last_line(app, document):
         block.rawsource = text
 
 
+def _only_modules_with_a_page(app):
+    """The list of modules leads to their source: compiled ones have no page there."""
+    modules = getattr(app.env, "_viewcode_modules", {})
+    for name in [name for name, source in modules.items() if not source]:
+        del modules[name]
+    return []
+
+
 def setup(app):
     app.connect("doctree-read", _without_last_line)
+    app.connect("html-collect-pages", _only_modules_with_a_page, priority=400)  # before viewcode
