@@ -50,6 +50,11 @@ KEYS = {
 }
 
 
+def _environment():
+    """Without the sanitizers that tests may run under: they are not for Chromium."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
 @functools.cache
 def program():
     """Where Chromium is, None if it is not here, does not start, or cannot be led by a pipe."""
@@ -61,7 +66,13 @@ def program():
 def _starts(path):
     """Ubuntu's package of that name is a script that asks for another one."""
     try:
-        asked = subprocess.run([path, "--version"], capture_output=True, timeout=PATIENCE)
+        asked = subprocess.run(
+            [path, "--version"],
+            env=_environment(),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     return asked.returncode == 0
@@ -200,7 +211,7 @@ class Browser:
         self._process = os.posix_spawn(
             program(),
             [program(), *FLAGS, f"--user-data-dir={self._folder}"],
-            os.environ,
+            _environment(),
             file_actions=[
                 nowhere,
                 (os.POSIX_SPAWN_DUP2, 1, 2),
