@@ -143,7 +143,7 @@ class Network(Savable, Forward, Parameters):
     weights, biases : lists of ndarrays of shape (fan_in, fan_out) and (fan_out,)
         Views into `parameters`. Assigning an item writes into the vector.
     activation_weights : list of ndarrays of shape (fan_out,)
-        Likewise, of the hidden layers: those of a parametric activation, else none.
+        Likewise, one for each hidden layer where activations are parametric; else none.
     plan : structured ndarray of shape (n_layers,)
         A row a layer: n_in, n_out, where its weights and biases start, its activation's code.
 

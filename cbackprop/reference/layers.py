@@ -34,8 +34,8 @@ def forward(
         :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     X : array (n, n_features), or (n_features,) for one example
         Examples, a row each.
-    activation, output_activation : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation : options
+        Those that `cbackprop.reference` lists.
     activation_weights : list of L - 1 arrays (units,), optional
         Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
 
@@ -118,8 +118,8 @@ def cost(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     sample_weight : array (n,), optional
         With a positive sum.
     alpha, l1 : float, default 0.0

@@ -34,8 +34,8 @@ def numerical_gradient(
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     sample_weight : array (n,), optional
         With a positive sum.
     alpha, l1 : float, default 0.0
