@@ -94,6 +94,12 @@ def _only_modules_with_a_page(app):
     return []
 
 
+def _not_the_fields_of_a_tuple(app, what, name, member, skip, options):
+    """Their docstrings say "Alias for field number 1"; the class's own says what they are."""
+    return True if type(member).__name__ == "_tuplegetter" else None
+
+
 def setup(app):
     app.connect("doctree-read", _without_last_line)
+    app.connect("autodoc-skip-member", _not_the_fields_of_a_tuple)
     app.connect("html-collect-pages", _only_modules_with_a_page, priority=400)  # before viewcode
