@@ -42,6 +42,7 @@ extensions = [
     "myst_parser",
     "sphinx_gallery.gen_gallery",
     "formulas",
+    "cards",
     "drawing",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
@@ -85,5 +86,20 @@ def _without_last_line(app, document):
         block.rawsource = text
 
 
+def _only_modules_with_a_page(app):
+    """The list of modules leads to their source: compiled ones have no page there."""
+    modules = getattr(app.env, "_viewcode_modules", {})
+    for name in [name for name, source in modules.items() if not source]:
+        del modules[name]
+    return []
+
+
+def _not_the_fields_of_a_tuple(app, what, name, member, skip, options):
+    """Their docstrings say "Alias for field number 1"; the class's own says what they are."""
+    return True if type(member).__name__ == "_tuplegetter" else None
+
+
 def setup(app):
     app.connect("doctree-read", _without_last_line)
+    app.connect("autodoc-skip-member", _not_the_fields_of_a_tuple)
+    app.connect("html-collect-pages", _only_modules_with_a_page, priority=400)  # before viewcode

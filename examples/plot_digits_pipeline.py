@@ -42,7 +42,7 @@ print(f"{clf.n_iter_} epochs, test accuracy {pipeline.score(X_test, y_test):.3f}
 fig, (above, below) = plt.subplots(2, 1, figsize=(6.4, 6), sharex=True, layout="constrained")
 LossCurveDisplay.from_estimator(clf, ax=above)
 AccuracyCurveDisplay.from_estimator(clf, ax=below)
-above.set_xlabel("")
+above.set(xlabel="", title="an epoch is one look at all rows")
 plt.show()
 
 # %%
@@ -67,12 +67,13 @@ print(f"test accuracy {search.score(X_test, y_test):.3f}")
 # pixels at the edges are never inked, and the L2 term has made their weights small. A unit that is
 # blank all over has died: no image makes it active any more.
 
-WeightsDisplay.from_estimator(clf, units=20, columns=5)
+WeightsDisplay.from_estimator(clf, units=20, columns=5).figure_.suptitle("weights of 20 units")
 plt.show()
 
 # %%
 # Which digits are mistaken for which
 # -----------------------------------
 
-ConfusionMatrixDisplay.from_estimator(pipeline, X_test, y_test, colorbar=False)
+display = ConfusionMatrixDisplay.from_estimator(pipeline, X_test, y_test, colorbar=False)
+display.ax_.set_title("450 images that it was not trained on")
 plt.show()

@@ -30,9 +30,9 @@ net = Network(
 # By numerical evaluation
 # -----------------------
 #
-# The two-sided difference (C(w + h) - C(w - h)) / 2h, for one weight after the other. The views
-# ``net.weights`` and the vector ``net.parameters`` are the network itself: what is written there
-# is what it computes with.
+# The two-sided difference :math:`(C(w + h) - C(w - h)) / 2h`, for one weight after another. The
+# views ``net.weights`` and the vector ``net.parameters`` are the network itself: it computes with
+# what is written there.
 
 
 def numerical_gradient(h, which):
@@ -125,7 +125,7 @@ for label, method in (
 ):
     errors = [np.abs(method(h) - gradient[some]).max() for h in steps]
     ax.loglog(steps, errors, ".-", label=label)
-ax.set(xlabel="step h", ylabel="largest error of a component")
+ax.set(xlabel="step h", ylabel="largest error of a component", title="60 of the parameters")
 ax.invert_xaxis()
 ax.legend()
 plt.show()

@@ -59,7 +59,7 @@ for i, (activations, deltas, gradient) in enumerate(
 
 fig, ax = plt.subplots(layout="constrained")
 ax.boxplot([np.abs(deltas).ravel() for deltas in inside.deltas], showfliers=False)
-ax.set(xlabel="layer", ylabel="size of its deltas", yscale="log")
+ax.set(xlabel="layer", ylabel="size of its deltas", yscale="log", title="before training")
 plt.show()
 
 # %%
@@ -108,11 +108,11 @@ for i, (activations, deltas) in enumerate(
     )
 
 # %%
-# And what has it come to?
-# ------------------------
+# And what came of it?
+# --------------------
 
 fig, ax = plt.subplots(layout="constrained")
 for activation, history in histories.items():
     AccuracyCurveDisplay.from_history(history, ax=ax, name=activation)
-ax.set_ylabel("accuracy on the test images")
+ax.set(ylabel="accuracy on the test images", title="five layers, by their activation")
 plt.show()

@@ -84,7 +84,7 @@ plt.show()
 # The rate rises and falls four times, and with it the score of the rows that each member holds
 # out. The epoch with the best score is kept, the same one for all members.
 
-TrainingCurvesDisplay.from_estimator(model)
+TrainingCurvesDisplay.from_estimator(model).ax_.set_title("five members together")
 print(f"epoch {model.best_epoch_} of {model.n_epochs_}")
 plt.show()
 
@@ -92,18 +92,24 @@ plt.show()
 # What the columns do
 # -------------------
 #
-# The wave that the year makes is there, and shuffling a column says what it is worth.
+# What the model predicts as the area grows, as the year does, and as both do: the wave that the
+# year makes is there.
 
 display = PartialDependenceDisplay.from_estimator(
     model, X_train.dropna(), ["area", "built", ("built", "area")], grid_resolution=30
 )
 display.figure_.set_size_inches(9, 3)
 display.figure_.set_layout_engine("constrained")
+display.figure_.suptitle("predicted rent, all else as it is in the table")
 plt.show()
+
+# %%
+# What a column is worth, shuffling it says.
 
 worth = permutation_importance(model, X_test, y_test, n_repeats=5, random_state=0)
 order = np.argsort(worth.importances_mean)
 plt.figure(figsize=(6.4, 3), layout="constrained")
 plt.barh(flats.columns[order], worth.importances_mean[order], xerr=worth.importances_std[order])
 plt.xlabel("R squared lost where the column is shuffled")
+plt.title("the columns, by what they are worth")
 plt.show()

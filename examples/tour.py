@@ -52,7 +52,7 @@ print(f"{clf.n_iter_} epochs, test accuracy {model.score(X_test, y_test):.3f}")
 fig, (above, below) = plt.subplots(2, 1, figsize=(6.4, 6), sharex=True, layout="constrained")
 LossCurveDisplay.from_estimator(clf, ax=above)
 AccuracyCurveDisplay.from_estimator(clf, ax=below)
-above.set_xlabel("")
+above.set(xlabel="", title="one fit, epoch by epoch")
 plt.show()
 
 # %%

@@ -5,11 +5,13 @@ It speaks the DevTools protocol: https://chromedevtools.github.io/devtools-proto
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import select
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -31,6 +33,9 @@ FLAGS = (
     "--disable-extensions",
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-sync",
+    "--disable-background-timer-throttling",  # a tab need not be in front to go on
+    "--disable-renderer-backgrounding",
     "--remote-debugging-pipe",
 )
 # Keys by what they are called here: the DevTools' key, code and the text typed, if any.
@@ -45,11 +50,32 @@ KEYS = {
 }
 
 
+def _environment():
+    """Without the sanitizers that tests may run under: they are not for Chromium."""
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
+@functools.cache
 def program():
-    """Where Chromium is, None if it is not here, or cannot be led by a pipe."""
+    """Where Chromium is, None if it is not here, does not start, or cannot be led by a pipe."""
     if fcntl is None:
         return None
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    return next(filter(_starts, filter(None, map(shutil.which, NAMES))), None)
+
+
+def _starts(path):
+    """Ubuntu's package of that name is a script that asks for another one."""
+    try:
+        asked = subprocess.run(
+            [path, "--version"],
+            env=_environment(),
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
 
 
 class Page:
@@ -139,18 +165,19 @@ class Page:
         Path(path).write_bytes(base64.b64decode(shot["data"]))
 
     def too_wide(self):
-        """Elements that reach beyond the page or their box, as texts; tables, which scroll, may."""
+        """Elements that reach beyond the page or their box; but tables of numbers scroll."""
         return self.evaluate(TOO_WIDE)
 
 
-# What is wider than the window, or than its box, is cut; only tables scroll.
+# What is wider than the window, or than its box, is cut; only tables of numbers scroll.
 TOO_WIDE = """
 (() => {
   const width = document.documentElement.clientWidth, found = [];
   const scrolls = element => {
     for (let e = element; e && e !== document.body; e = e.parentElement) {
       const style = getComputedStyle(e);
-      if (e.matches(".table-wrapper, .sidebar-drawer, .toc-drawer, [hidden]") ||
+      if (e.matches(".sidebar-drawer, .toc-drawer, [hidden]") ||
+          e.matches(".table-wrapper:not(:has(table.cards))") ||
           style.position === "fixed" || style.clip !== "auto" || style.visibility === "hidden")
         return true;
     }
@@ -184,7 +211,7 @@ class Browser:
         self._process = os.posix_spawn(
             program(),
             [program(), *FLAGS, f"--user-data-dir={self._folder}"],
-            os.environ,
+            _environment(),
             file_actions=[
                 nowhere,
                 (os.POSIX_SPAWN_DUP2, 1, 2),

@@ -41,7 +41,7 @@ class Group(NamedTuple):
 
 @public("cbackprop.optimizers")
 class LayerGroups(NamedTuple):
-    """The groups of a layer whose activation is parametric: of its weights, biases, and of that.
+    """The groups of a layer with a parametric activation: its weights, its biases and that.
 
     Parameters
     ----------

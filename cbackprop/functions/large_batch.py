@@ -15,7 +15,7 @@ POWERS = {"sqrt": 0.5, "linear": 1.0}
 
 
 class LargeBatch(Schedule):
-    """For a mini-batch so many times as large as the one that the rate was found with.
+    """For a mini-batch several times as large as the one that the rate was found with.
 
     The factor rises evenly from 1 to ``sqrt(times)`` or `times` in the warm-up, and falls then
     along half a cosine to a share of that, or stays.

@@ -170,7 +170,7 @@ class Gamma(Loss):
 class BinaryLogLoss(Loss):
     r"""The log loss of logistic outputs, summed over them: the book's cross-entropy.
 
-    :math:`-\bigl(y \log a + (1 - y) \log(1 - a)\bigr)`.
+    :math:`-[y \log a + (1 - y) \log(1 - a)]`.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from cbackprop.validation.checks import check_integer, check_number
 class CosineLog(Schedule):
     r"""Up from 0 to 1 and down again in cycles, each twice as long as the one before.
 
-    :math:`\frac12 \bigl(1 - \cos(2 \pi \log_2(1 + (2^c - 1) t))\bigr)`, c being the cycles: the
+    :math:`\frac12 [1 - \cos(2 \pi \log_2(1 + (2^c - 1) t))]`, c being the cycles: the
     published coslog4 has four. The first step is made at a factor of 0, the last ones next to it.
 
     Parameters

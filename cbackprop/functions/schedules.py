@@ -155,7 +155,7 @@ class InverseScaling(Schedule):
 
 
 class Exponential(Schedule):
-    r"""The same share less in every step: :math:`\text{end}^t`.
+    r"""Smaller by the same share at every step: :math:`\text{end}^t`.
 
     Parameters
     ----------

@@ -94,7 +94,7 @@ class PiecewiseLinear:
 @public("cbackprop.network")
 @kept_by_fields
 class Periodic:
-    """A column of numbers as waves: the number, and ``h W + b`` with ``h = cos(2 pi x w + c)``.
+    r"""A column of numbers as waves: x, and :math:`h W + b` with :math:`h = \cos(2 \pi x w + c)`.
 
     All of w, c (`frequencies` numbers), W and b (for `width` - 1 outputs) are trained.
 
@@ -154,7 +154,7 @@ class Periodic:
 @public("cbackprop.network")
 @kept_by_fields
 class Category:
-    """A column of codes 0, 1, ... as rows of a table that is trained.
+    """A column of codes, whole numbers from 0 on, as rows of a table that is trained.
 
     Parameters
     ----------

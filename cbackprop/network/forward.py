@@ -52,9 +52,9 @@ class Forward:
         Returns
         -------
         list of L + 1 arrays (n, units of the layer)
-            A_0 = X, or what embeddings make of it, A_1, ..., A_L, as in `Backprop.activations`:
-            the last is what `predict` returns, and the last but one what the last hidden layer
-            makes of the rows.
+            :math:`A_0` = X, or what embeddings make of it, then those of layers 1 to L, as in
+            `Backprop.activations`: the last is what `predict` returns, and the one before it what
+            the last hidden layer makes of the rows.
 
         Raises
         ------

@@ -51,18 +51,20 @@ NO_FRONT = {"embeddings": None, "input_scaling": False}
 
 @public("cbackprop.network")
 class Backprop(NamedTuple):
-    """What one forward and backward pass computes. L layers, m rows; examples are rows.
+    r"""What one forward and backward pass computes. L layers, m rows; examples are rows.
 
     Attributes
     ----------
     loss : float
         The mean loss over the rows.
     activations : list of L + 1 arrays (m, units of the layer)
-        A_0 = X, or what embeddings make of it, A_1, ..., A_L; the last is the network's output.
+        :math:`A_0` = X, or what embeddings make of it, then those of layers 1 to L:
+        ``activations[l]`` is layer l's, the last one the network's output.
     deltas : list of L arrays (m, units of the layer)
-        D_1, ..., D_L: each row's dC_x/dz, times its sample weight; not divided by m.
+        Those of layers 1 to L, ``deltas[0]`` layer 1's: :math:`\partial C_x / \partial z` of each
+        row, times its sample weight; not divided by m.
     weight_gradients, bias_gradients : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        dC/dW_l and dC/db_l of the mean loss C.
+        :math:`\partial C / \partial W_l` and :math:`\partial C / \partial b_l` of the mean loss C.
 
     References
     ----------
@@ -94,7 +96,7 @@ class Backprop(NamedTuple):
 @named
 @saved_by(NetworkDescription)
 class Network(Savable, Forward, Parameters):
-    """A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
+    r"""A multilayer perceptron: one flat vector of parameters, and a plan that says what is where.
 
     Parameters
     ----------
@@ -126,8 +128,8 @@ class Network(Savable, Forward, Parameters):
     input_scaling : bool, default=False
         Whether each number that the first layer gets is multiplied by a factor that is trained.
     init : {'glorot_uniform', 'normal', 'scaled_normal'}, default='glorot_uniform'
-        As scikit-learn draws it; N(0, 1); or weights N(0, 1/fan_in). The last two have N(0, 1)
-        biases, as in Nielsen's book, chapters 1 and 3.
+        As scikit-learn draws it; weights from N(0, 1); or from a normal distribution with variance
+        1 / fan_in. The last two have biases from N(0, 1), as in Nielsen's book, chapters 1 and 3.
     dtype : float32 or float64, default=float64
         Of the parameters, and of all that is computed.
     random_state : int, RandomState instance or None, default=None
@@ -136,12 +138,12 @@ class Network(Savable, Forward, Parameters):
     Attributes
     ----------
     parameters : ndarray of shape (n_parameters,)
-        All weights and biases: W_1 (row by row), b_1, W_2, b_2, ... Assigning copies into it.
-        Behind b_1, b_2, ... come the activation weights, if there are any.
+        All weights and biases: :math:`W_1` (row by row), :math:`b_1, W_2, b_2, \ldots` Assigning
+        copies into it. Behind a layer's biases come its activation weights, if there are any.
     weights, biases : lists of ndarrays of shape (fan_in, fan_out) and (fan_out,)
         Views into `parameters`. Assigning an item writes into the vector.
     activation_weights : list of ndarrays of shape (fan_out,)
-        Likewise, of the hidden layers: those of a parametric activation, else none.
+        Likewise, one for each hidden layer where activations are parametric; else none.
     plan : structured ndarray of shape (n_layers,)
         A row a layer: n_in, n_out, where its weights and biases start, its activation's code.
 

@@ -9,7 +9,7 @@ backpropagation; `training` the optimizers; `dropout` the units left out; `embed
 stand before the first layer; `checks` what says that arguments do not fit.
 
 A network is two lists, one entry a layer: ``weights``, arrays (fan_in, fan_out), and ``biases``,
-arrays (fan_out,).  Examples are rows, so a layer is ``z = a W + b``; Nielsen's are columns, and
+arrays (fan_out,).  Examples are rows, so a layer is :math:`z = a W + b`; Nielsen's are columns, and
 his w is our W transposed.  These options are shared by all functions:
 
 ``activation``
@@ -23,7 +23,7 @@ his w is our W transposed.  These options are shared by all functions:
     One of these pairs, a being the output and y the target; losses are summed over outputs.
 
     =================== =================== ========================================================
-    output_activation   loss                C_x, the loss of one example
+    output_activation   loss                :math:`C_x`, the loss of one example
     =================== =================== ========================================================
     "identity"          "squared_error"     :math:`(a - y)^2 / 2`
     "logistic"          "squared_error"     :math:`(a - y)^2 / 2`, the book's quadratic cost
@@ -40,8 +40,8 @@ his w is our W transposed.  These options are shared by all functions:
     Of the loss, its standard ones by default: the share of label smoothing for the two log losses
     (0), delta for "huber" (1), q for "quantile" (0.5), or one for each output.
 ``sample_weight``, ``alpha`` and ``l1``
-    The weights w_x of the examples, ones by default, and the penalties, which spare the biases: the
-    cost is
+    The weights :math:`w_x` of the examples, ones by default, and the penalties, which spare the
+    biases: the cost is
 
     .. math::
 

@@ -12,9 +12,9 @@ def dropout_masks(
 ) -> Array:
     r"""What the activations of a hidden layer are multiplied by in a step.
 
-    A number from 0 to 2^32 is made of the seed and where a unit stands, as `splitmix64` (Steele,
-    Lea and Flood, 2014) and Wellons' `lowbias32` mix bits; where it is below :math:`2^{32}` rate
-    the unit is left out.  No draw depends on another.
+    A number from 0 to :math:`2^{32}` is made of the seed and where a unit stands, as `splitmix64`
+    (Steele, Lea and Flood, 2014) and Wellons' `lowbias32` mix bits; where it is below
+    :math:`2^{32}` rate the unit is left out.  No draw depends on another.
 
     Parameters
     ----------

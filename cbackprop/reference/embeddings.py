@@ -43,7 +43,7 @@ def encoding(x: Array, edges: ArrayLike) -> Array:
 
 
 def embed(X: ArrayLike, parameters: Sequence[Learnt], edges: Sequence[ArrayLike | None]) -> Array:
-    r"""Compute A_0, what the first layer gets, from X, column by column.
+    r"""Compute :math:`A_0`, what the first layer gets, from X, column by column.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def embed_gradient(
     edges: Sequence[ArrayLike | None],
     delta: ArrayLike,
 ) -> list[dict[str, Array]]:
-    """Compute the gradient by what embeddings learn from that by A_0.
+    """Compute the gradient by what embeddings learn from that by :math:`A_0`.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def embed_gradient(
     parameters, edges : list
         As for `embed`.
     delta : array (n, width)
-        The derivative of the cost by every number of A_0: :math:`D_1 W_1^T`, divided as the cost
-        is.
+        The derivative of the cost by every number of :math:`A_0`: :math:`D_1 W_1^T`, divided as the
+        cost is.
 
     Returns
     -------

@@ -13,7 +13,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 def logistic(z: Array) -> Array:
-    """Return 1 / (1 + exp(-z)) of every element, without overflow.
+    """Return :math:`1 / (1 + e^{-z})` of every element, without overflow.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def logistic(z: Array) -> Array:
 
 
 def softmax(z: Array) -> Array:
-    """Return exp(z) / sum(exp(z)) along the last axis, without overflow.
+    r"""Return :math:`e^{z_j} / \sum_k e^{z_k}` along the last axis, without overflow.
 
     Parameters
     ----------

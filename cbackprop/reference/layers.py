@@ -26,16 +26,16 @@ def forward(
     activation: Activation = "relu", output_activation: str = "identity",
     activation_weights: Arrays | None = None,
 ) -> list[Array]:  # fmt: skip
-    """Compute the activations of all layers, a = f(a W + b), first to last.
+    r"""Compute the activations of all layers, :math:`A_l = f(A_{l-1} W_l + b_l)`, first to last.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     X : array (n, n_features), or (n_features,) for one example
         Examples, a row each.
-    activation, output_activation : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation : options
+        Those that `cbackprop.reference` lists.
     activation_weights : list of L - 1 arrays (units,), optional
         Of parametric activations: with w, a unit's own, :math:`a = z + w (f(z) - z)`.
 
@@ -108,18 +108,18 @@ def cost(
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> float:  # fmt: skip
-    """Compute C, the number that training makes small.
+    r"""Compute C, the number that training makes small.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     X : array (n, n_features)
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     sample_weight : array (n,), optional
         With a positive sum.
     alpha, l1 : float, default 0.0
@@ -132,7 +132,7 @@ def cost(
     Returns
     -------
     float
-        The mean of C_x over the examples, and the L2 term.
+        The mean of :math:`C_x` over the examples, and the L2 term.
 
     Raises
     ------

@@ -34,7 +34,7 @@ class Gradients:
     Attributes
     ----------
     loss : float
-        The cost C, or the loss C_x of one example.
+        The cost C, or the loss :math:`C_x` of one example.
     activations : list of L + 1 arrays (n, units), or (units,) for one example
         First X, last the outputs.
     deltas : list of L arrays (n, units), or (units,) for one example
@@ -66,18 +66,18 @@ def backprop_example(
     output_activation: str, loss: str, loss_parameters: Sequence[float] = (),
     masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
-    """Compute the gradient of C_x, the loss of one example: the book's algorithm, in vectors.
+    r"""Compute the gradient of :math:`C_x`, one example's loss: the book's algorithm, in vectors.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     x : array (n_features,)
         The example.
     y : int, float or array (n_outputs,)
         Its label, for "softmax", or its target.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     masks : list of L - 1 arrays (units,), optional
         What dropout multiplies the hidden layers' activations by.
     activation_weights : list of L - 1 arrays (units,), optional
@@ -86,7 +86,7 @@ def backprop_example(
     Returns
     -------
     Gradients
-        Of C_x, without an L2 term.
+        Of :math:`C_x`, without an L2 term.
 
     Raises
     ------
@@ -129,18 +129,18 @@ def backprop_loop(
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
-    """Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
+    r"""Compute the gradient of the cost of a mini-batch: the book's loop over its examples.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     X : array (n, n_features)
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     sample_weight : array (n,), optional
         With a positive sum.
     alpha, l1 : float, default 0.0
@@ -212,18 +212,18 @@ def backprop(
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     masks: Masks = None, activation_weights: Arrays | None = None,
 ) -> Gradients:  # fmt: skip
-    """Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
+    r"""Compute the gradient of the cost of a mini-batch: the fully matrix-based approach.
 
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`.
     X : array (n, n_features)
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     sample_weight : array (n,), optional
         With a positive sum.
     alpha, l1 : float, default 0.0

@@ -21,7 +21,7 @@ def numerical_gradient(
     sample_weight: ArrayLike | None = None, alpha: float = 0.0, l1: float = 0.0,
     masks: Masks = None, activation_weights: Arrays | None = None, step: float = 1e-5,
 ) -> tuple[list[Array], ...]:  # fmt: skip
-    """Compute the gradient of `cost` by moving one parameter at a time by ``step`` to either side.
+    r"""Compute the gradient of `cost` by moving one parameter at a time by ``step`` to either side.
 
     Slow, and wrong where a kink is within a step; but it knows nothing of backpropagation, which
     makes it the judge.
@@ -29,13 +29,13 @@ def numerical_gradient(
     Parameters
     ----------
     weights, biases : lists of L arrays (fan_in, fan_out) and (fan_out,)
-        W_1 ... W_L and b_1 ... b_L; taken as float64.
+        :math:`W_1, \ldots, W_L` and :math:`b_1, \ldots, b_L`; taken as float64.
     X : array (n, n_features)
         Examples, a row each.
     y : array (n,) or (n, n_outputs)
         Integer labels (n,) for "softmax"; numbers otherwise, where (n,) is for one output.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     sample_weight : array (n,), optional
         With a positive sum.
     alpha, l1 : float, default 0.0

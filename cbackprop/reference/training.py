@@ -309,8 +309,8 @@ def train(
         The order of the rows in each epoch, to repeat the shuffles of another run.
     random_state : int or Generator, optional
         Draws the orders with `numpy.random.default_rng` where permutations are not given.
-    activation, output_activation, loss, loss_parameters : str, or as said there
-        See `cbackprop.reference`.
+    activation, output_activation, loss, loss_parameters : options
+        Those that `cbackprop.reference` lists.
     sample_weight : array (n,), optional
         With a positive sum.
     alpha, l1 : float, default 0.0

@@ -30,7 +30,7 @@ class Mapped(NamedTuple):
 
 @public("cbackprop")
 class Rows:
-    """Rows and their targets, block by block: `fit` takes them in the place of X and y.
+    """Rows and their targets, block by block: `fit` takes them in place of X and y.
 
     The blocks are read once, written to a temporary file in the precision of the fit, and mapped
     from there, so that the memory holds one block, the targets, and what the system keeps of

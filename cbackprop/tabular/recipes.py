@@ -49,7 +49,8 @@ class Recipe:
     clips : bool
         Whether numbers are predicted within the range of the targets trained on.
     decays_as_published : bool
-        Whether weights decay as W of z = x W / sqrt(n_in) would; else by 1 / sqrt(n_in) of that.
+        Whether weights decay as W of ``z = x W / sqrt(n_in)`` would; else by ``1 / sqrt(n_in)``
+        of that.
     """
 
     activation: OfTask

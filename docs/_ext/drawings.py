@@ -22,8 +22,8 @@ class Theme(NamedTuple):
 
 
 THEMES = {
-    "light": Theme("#22262b", "#9aa3ad", "#c2410c", "RdBu_r"),
-    "dark": Theme("#e6e8ea", "#6b747e", "#fb923c", "RdBu_r"),
+    "light": Theme("#22262b", "#68727d", "#c2410c", "RdBu_r"),
+    "dark": Theme("#e6e8ea", "#9aa3ad", "#fb923c", "RdBu_r"),
 }
 
 

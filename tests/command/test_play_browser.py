@@ -124,6 +124,20 @@ def test_activations_errors_and_gradients_are_shown(page, show):
     assert float(titles[-1].rpartition(" ")[2]) == pytest.approx(layer[0], rel=0.1)
 
 
+def test_errors_that_vanish_are_small_and_not_nothing(page):
+    after(page, click, page, "[data-try=vanishing]")
+    page.evaluate(
+        "(() => { const s = document.getElementById('show'); s.value = 'deltas';"
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+    shown = page.evaluate(
+        "[...document.querySelectorAll('#inside .number')].map(t => t.textContent)"
+    )
+    first = [float(number) for number in shown[2:10]]  # behind the two inputs, which have none
+    assert shown[:2] == ["", ""]
+    assert all(0 < abs(number) < 1e-3 for number in first)
+
+
 def test_everything_can_be_done_with_the_keyboard(page):
     page.evaluate("document.body.focus()")
     page.press("Tab")

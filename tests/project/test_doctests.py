@@ -30,22 +30,30 @@ PAGES = Path(__file__).parents[2] / "docs"
 NEED = {"saving.md": "sklearn.callback", "tables.md": "narwhals", "from-others.md": "narwhals"}
 
 
+# Pages, and how many examples each has at least.
+EXAMPLES = {
+    "beyond.md": 50,
+    "equations.md": 35,
+    "from-others.md": 30,
+    "getting-started.md": 15,
+    "inside.md": 25,
+    "machines.md": 4,
+    "parameters.md": 8,
+    "saving.md": 20,
+    "serving.md": 15,
+    "tables.md": 40,
+    "troubleshooting.md": 15,
+}
+
+
 @pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
-@pytest.mark.parametrize(
-    ("page", "examples"),
-    [
-        ("beyond.md", 50),
-        ("equations.md", 35),
-        ("from-others.md", 30),
-        ("getting-started.md", 15),
-        ("inside.md", 25),
-        ("parameters.md", 8),
-        ("saving.md", 20),
-        ("serving.md", 15),
-        ("tables.md", 40),
-        ("troubleshooting.md", 15),
-    ],
-)
+def test_no_page_with_examples_is_left_out():
+    with_some = {page.name for page in PAGES.glob("*.md") if ">>> " in page.read_text("utf-8")}
+    assert with_some == set(EXAMPLES)
+
+
+@pytest.mark.skipif(not PAGES.exists(), reason="only in a checkout")
+@pytest.mark.parametrize(("page", "examples"), EXAMPLES.items())
 def test_examples_in_the_pages_run(page, examples, tmp_path, monkeypatch):
     pytest.importorskip(NEED.get(page, "sklearn"))
     monkeypatch.chdir(tmp_path)

@@ -90,6 +90,31 @@ def test_every_formula_can_be_set(place, tex, monkeypatch):
     assert mathml(tex, None, as_block="&" in tex).startswith("<math")
 
 
+def test_primes_and_signs_in_exponents_are_set_as_in_a_book(monkeypatch):
+    pytest.importorskip("sphinx")
+    monkeypatch.syspath_prepend(str(PAGES / "_ext"))
+    from formulas import mathml
+
+    assert "\N{PRIME}" in mathml("f'(z)", None, as_block=False)
+    tight = '<mo lspace="0" rspace="0">+</mo>'
+    assert mathml("a^{l+1} + b", None, as_block=False).count(tight) == 1
+
+
+# As a formula of NumPy's it would stand between two backquotes.
+PLAIN = re.compile(r"(?<![\w`])(?:[A-Zaw]_[0-9lLx]|exp\(|sum\(|sqrt\(|d[A-Z]/d[A-Za-z])|\w\^\d")
+
+
+def test_formulas_of_docstrings_that_are_pages_are_set():
+    found = []
+    for name, text in docstrings():
+        if re.search(r"^ *(Parameters|Examples)\n *---", text, re.MULTILINE):
+            prose = re.sub(r"``.+?``|:math:`.+?`", "", text, flags=re.DOTALL)
+            blocks = r"^ *(>>>|\.\.\.) .*\n|^ *\.\. math::\n\n( .+\n)+"
+            prose = re.sub(blocks, "", prose, flags=re.MULTILINE)
+            found += [(name, line) for line in prose.splitlines() if PLAIN.search(line)]
+    assert found == []
+
+
 def test_there_are_formulas():
     assert len(IN_PAGES) > 60
     assert len(IN_DOCSTRINGS) > 40
@@ -111,6 +136,33 @@ def test_no_formula_stands_in_plain_letters(page):
     prose = WITHOUT_CODE.sub("", page.read_text("utf-8"))
     prose = re.sub(r"\$\$.+?\$\$|\$[^$\n]+\$", "", prose, flags=re.DOTALL)
     assert re.findall(r"\w\^[\w({]|sum_\w|\|\|\w|<- |[ᴸˡᵀ∂∇]|\w_\{", prose) == []
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.glob("*.md")), ids=lambda page: page.name)
+def test_programs_stand_between_fences(page):
+    text = re.sub(r"^(`{3,}).*?^\1$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"^>>>.*|^`{3,}.*", text, re.MULTILINE) == []
+
+
+# Tables.
+
+
+def test_rows_of_long_texts_are_cards_and_rows_of_numbers_are_not(monkeypatch):
+    monkeypatch.syspath_prepend(str(PAGES / "_ext"))
+    from cards import TABLE, marked
+
+    def table(*rows):
+        head, *body = ("".join(f"<td>{cell}</td>" for cell in row) for row in rows)
+        head = f"<thead><tr>{head.replace('td>', 'th>')}</tr></thead>"
+        body = "".join(f"<tr>{row}</tr>" for row in body)
+        return TABLE.sub(marked, f'<table class="docutils">{head}{body}</table>')
+
+    head = ("name", "what it <i>does</i>", "when")
+    texts = table(head, ("alpha", "draws all weights to 0", "if it learns by heart"))
+    assert 'class="docutils cards"' in texts
+    assert 'data-label="what it does"' in texts
+    numbers = table(head, ("alpha, or something with a very long name", "0.12", "3.45"))
+    assert 'class="docutils numbers"' in numbers
 
 
 # Drawings.

@@ -20,6 +20,9 @@ SECTIONS = {
     "`TableEncoder`": (TableEncoder,),
     "`Network`": (cbackprop.Network,),
     "`Network.fit`": (cbackprop.Network.fit,),
+    "`SGD`": (cbackprop.SGD,),
+    "`Adam` and `AdamW`": (cbackprop.Adam, cbackprop.AdamW),
+    "`RMSprop`": (cbackprop.RMSprop,),
 }
 DATA = {"self", "X", "y", "layer_sizes"}  # what there is no choice of
 

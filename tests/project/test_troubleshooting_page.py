@@ -64,16 +64,26 @@ def warnings_of_the_package():
                 yield words(node.value)
 
 
-def classes():
-    """The classes of errors that are raised."""
+def errors():
+    """Class and message of every error that is made, also by functions that make some to raise."""
     for tree in TREES:
         for node in ast.walk(tree):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-                name = ast.unparse(node.exc.func).rpartition(".")[2]
-                if name.endswith("Error") and name not in PRIVATE:
-                    yield name
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func).rpartition(".")[2]
+                if re.fullmatch(r"[A-Z]\w*Error", name) and name not in PRIVATE:
+                    yield name, words(node.args[0]) if node.args else ""
+    for path in sorted(PACKAGE.rglob("*.pyx")):
+        raised = r"raise (\w+Error)\((?:f?\"([^\"]*)\")?"
+        for name, text in re.findall(raised, path.read_text("utf-8")):
+            yield name, re.sub(r"\{.*?\}", "...", text)
 
 
+def classes():
+    """The classes of errors that are raised."""
+    return {name for name, _ in errors()}
+
+
+IN_CYTHON = [[path.read_text("utf-8")] for path in sorted(PACKAGE.rglob("*.pyx"))]
 TEXT = PAGE.read_text("utf-8") if PAGE.exists() else ""
 FLAT = " ".join(TEXT.split())
 HEADINGS = re.findall(r"^#{2,3} (.+)$", TEXT, re.MULTILINE)
@@ -100,6 +110,29 @@ def test_every_warning_stands_there_in_its_words(text):
     assert longest in FLAT
 
 
+# Not of a kind that has a rule, as "must be ..., got ..." has: each has its words on the page.
+OF_NO_KIND = (RuntimeError, AttributeError, KeyError, MemoryError, NotImplementedError)
+OF_NO_KIND = {*(each.__name__ for each in OF_NO_KIND), "OtherFitError"}
+# Python's own words; an error that is printed, not raised; another process's, as it comes.
+OTHERWISE = ("module ...", "in the middle of", "......: ...", "no memory for ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    sorted(
+        {
+            text
+            for name, text in errors()
+            if name in OF_NO_KIND and text and not text.startswith(OTHERWISE)
+        }
+    ),
+)
+def test_every_error_of_no_kind_stands_there_in_its_words(text):
+    first_sentence = re.split(r"(?<!\.)\. ", text)[0]
+    longest = max(re.split(r"\.\.\.|[:;,] ", first_sentence), key=len).strip()
+    assert longest in FLAT
+
+
 @pytest.mark.parametrize("quoted", QUOTED)
 def test_every_message_that_the_page_quotes_is_one_of_the_packages(quoted):
     if quoted.startswith(THEIRS):
@@ -109,7 +142,7 @@ def test_every_message_that_the_page_quotes_is_one_of_the_packages(quoted):
     # A message may be put together of several strings of one file.
     assert any(
         all(any(part in one for one in said) for part in parts)
-        for said in (list(strings(tree)) for tree in TREES)
+        for said in [*(list(strings(tree)) for tree in TREES), *IN_CYTHON]
     ), quoted
 
 

@@ -116,7 +116,7 @@ const last = each => each.curve[each.curve.length - 1];
 const short = number => Math.abs(number) >= 0.001 && Math.abs(number) < 1e5
   ? number.toPrecision(3) : number === 0 ? "0" : number.toExponential(1);
 const brief = number => number >= 0.01 && number < 1000 ? String(Number(number.toPrecision(2))) : number.toExponential(0);
-const tiny = number => Math.abs(number) < 0.005 ? "0" : Math.abs(number) < 9.95
+const tiny = number => number === 0 ? "0" : Math.abs(number) < 0.005 ? number.toExponential(0) : Math.abs(number) < 9.95
   ? number.toFixed(Math.abs(number) < 0.995 ? 2 : 1).replace("0.", ".") : number.toFixed(0);
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -298,10 +298,10 @@ function drawInside() {
     for (let i = 0; i < shown(l); i++) {
       const unit = element("circle", { cx: across(l), cy: down(l, i), r: 12, fill: tint(layer[i] / most),
                                        stroke: style("--soft") });
-      unit.append(element("title", {}, `layer ${l}, unit ${i}: ${short(layer[i])}`));
+      unit.append(element("title", {}, l ? `layer ${l}, unit ${i}: ${short(layer[i])}` : `input ${i}: ${short(each.activations[0][i])}`));
       const strong = Math.abs(layer[i]) / most > 0.55;
       parts.push(unit, element("text", { class: strong ? "number on" : "number", x: across(l), y: down(l, i) + 3,
-                                         "text-anchor": "middle" }, tiny(layer[i])));
+                                         "text-anchor": "middle" }, l || show === "activations" ? tiny(layer[i]) : ""));
     }
     const more = layer.length - shown(l);
     parts.push(element("text", { x: across(l), y: 14, "text-anchor": "middle" },
