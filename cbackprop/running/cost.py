@@ -29,7 +29,7 @@ MEETING, MEMBER = 3e-6, 1e-6  # a barrier, and each thread that it waits for
 COLUMNS = 16  # of a layer: a member of a squad takes no fewer, as engine/regions.pxd has it
 
 SOME_FLOPS = 4e6  # of a step: more than one thread is not thought of below this
-WORTH = 1.1  # fewer threads are taken if more would not be faster by this
+WORTH = 1.05  # fewer threads are taken if more would not be faster by this
 
 
 class Split(NamedTuple):
