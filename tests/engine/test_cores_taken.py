@@ -165,7 +165,7 @@ def test_who_is_interrupted_while_it_waits_has_taken_nothing():
 
 
 def test_who_waits_for_one_that_waits_goes_on():
-    """A call that makes another team's call, for which there are no cores, as long as it goes on."""
+    """A call that makes a call of another team, for which there are no cores while it goes on."""
     cores = crew.Cores(2)
 
     def inner(barrier, thread):

@@ -243,5 +243,8 @@ def test_every_library_that_can_be_held_is_held_and_given_back(api, libraries):
     ],
 )
 def test_scipys_own_library_is_the_one_that_is_asked(path, libraries):
-    libraries += [Library(3, path=path), Library(7, path="/site-packages/numpy.libs/libopenblas.so")]
+    libraries += [
+        Library(3, path=path),
+        Library(7, path="/site-packages/numpy.libs/libopenblas.so"),
+    ]
     assert allowed_threads() == 3
