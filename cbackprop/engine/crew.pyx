@@ -22,9 +22,6 @@ cdef object is_finalizing = sys.is_finalizing
 # An interrupt costs one try; an error that is there every time is raised in the end.
 cdef int TRIES = 100
 
-# Seconds that a team waits for cores while nobody gives any back; a call takes about a twentieth of one.
-cdef double PATIENCE = 1.0
-
 
 def _forked():
     global forks
@@ -95,115 +92,21 @@ cdef object acquire(lock, barrier, error):
                 error = interrupt
 
 
-cdef class Waiting:
-    """A team that waits for cores."""
-
-    cdef Py_ssize_t n
-    cdef object go          # a lock, released to let it go on
-    cdef bint goes          # was let go on
-
-    def __cinit__(self, Py_ssize_t n):
-        self.n, self.go = n, lock()
-        self.go.acquire()
-
-
-cdef class Cores:
-    """Cores that teams have for the time of a call: together no more than `limit`, the first to come served first.
-
-    A team of more threads has them all. Where for `PATIENCE` seconds nobody has given any back, because it waits for
-    who waits here, for one, a team goes on without.
-    """
-
-    cdef public Py_ssize_t limit
-    cdef readonly Py_ssize_t taken
-    cdef Py_ssize_t given_back      # how often
-    cdef list waiting
-    cdef object lock
-
-    def __cinit__(self, Py_ssize_t limit):
-        self.limit, self.waiting, self.lock = limit, [], lock()
-
-    @property
-    def n_waiting(self):
-        """Teams that wait."""
-        return len(self.waiting)
-
-    def forget(self):
-        """In a forked child: no other thread lives that has cores or waits for them."""
-        self.waiting, self.lock, self.taken = [], lock(), 0
-
-    cdef bint fits(self, Py_ssize_t n):
-        return self.taken == 0 or self.taken + n <= self.limit
-
-    cdef object let_go_on(self):
-        cdef Waiting first
-        while self.waiting and self.fits((<Waiting>self.waiting[0]).n):
-            first = self.waiting.pop(0)
-            self.taken += first.n
-            first.goes = True
-            first.go.release()
-
-    cdef object take(self, Py_ssize_t n):
-        """Wait until there are n cores, and take them. If that is interrupted, none have been taken."""
-        cdef Waiting own
-        cdef object error = None
-        cdef Py_ssize_t before
-        self.lock.acquire()
-        try:
-            if not self.waiting and self.fits(n):
-                self.taken += n
-                return
-            own = Waiting(n)
-            self.waiting.append(own)
-        finally:
-            self.lock.release()
-        while error is None:
-            before = self.given_back
-            try:
-                if own.go.acquire(True, PATIENCE):
-                    return
-            except BaseException as interrupt:
-                error = interrupt
-            if before == self.given_back:
-                break
-        error = acquire(self.lock, None, error)
-        if not own.goes:
-            self.waiting.remove(own)
-            self.taken += n
-        if error is not None:
-            self.taken -= n
-        self.let_go_on()
-        self.lock.release()
-        if error is not None:
-            raise error
-
-    cdef object give_back(self, Py_ssize_t n):
-        """Returns what interrupted it, or None."""
-        cdef object error = acquire(self.lock, None, None)
-        self.taken -= n
-        self.given_back += 1
-        self.let_go_on()
-        self.lock.release()
-        return error
-
-
 cdef class Team:
     """`size` threads, the caller one of them, that make the same call together, `squad_size` of them on the same rows.
 
     The others are threads of their own, started at the first call and gone when the ``with`` statement ends. If one
     cannot start or fails, or the caller is interrupted, the barrier is broken: nobody waits at it, all have returned
-    from the call before the error is raised here, and the team is not used again. If `cores` are given, a team of
-    several waits at every call until so many are free.
+    from the call before the error is raised here, and the team is not used again.
     """
 
     cdef readonly Py_ssize_t size
     cdef readonly object _barrier
     cdef list members
-    cdef Cores cores
     cdef Py_ssize_t born        # what `forks` was when the members were started
 
-    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1, Cores cores=None):
-        self.size, self.members, self.cores, self.born = size, [], cores, forks
+    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1):
+        self.size, self.members, self.born = size, [], forks
         self._barrier = Barrier(size, squad_size)
 
     def __enter__(self):
@@ -226,34 +129,13 @@ cdef class Team:
 
     def together(self, call):
         """The sum of ``call(barrier, thread)`` over the threads 0 ... size - 1."""
+        cdef Member member
         cdef object error = None
-        cdef object interrupt
         cdef double total = 0.0
-        cdef Py_ssize_t before
         if self.size == 1:
             return call(self._barrier, 0)
         if is_finalizing():
             raise RuntimeError("Python is ending, where no other thread runs any more: take n_jobs=1")
-        if self.cores is None:
-            return self._together(call)
-        self.cores.take(self.size)
-        before = forks
-        try:
-            total = self._together(call)
-        except BaseException as raised:
-            error = raised
-        if before == forks:     # a forked child has none of its parent's
-            interrupt = self.cores.give_back(self.size)
-            if error is None:
-                error = interrupt
-        if error is not None:
-            raise error
-        return total
-
-    cdef double _together(self, call) except? -1.0:
-        cdef Member member
-        cdef object error = None
-        cdef double total = 0.0
         self._start()
         for member in self.members:
             member.call = call

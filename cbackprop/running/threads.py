@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from multiprocessing.dummy import DummyProcess
 from numbers import Integral
-from typing import Any, Self
+from typing import Any
 
 import joblib
 from threadpoolctl import ThreadpoolController
@@ -230,24 +230,10 @@ def number_of_threads(
     return threads
 
 
-_cores = crew.Cores(1)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_cores.forget)
-
-
 class Team(crew.Team):
     """`size` threads, the caller one of them, that make the same call together.
-
-    Several teams of a process, in threads of the user's, take turns where there are not cores for
-    all: none waits for a thread that others keep from running, and the number of threads, from
-    which the last bits of a result follow, does not depend on who else works.
 
     ``team.together(call)`` is the sum of ``call(barrier, thread)`` over the threads. If one cannot
     start or fails, or the caller is interrupted, the barrier is broken: nobody waits at it, and the
     error is raised when all have returned.
     """
-
-    def __new__(cls, size: int, squad_size: int = 1) -> Self:
-        if size > 1:
-            _cores.limit = cores()
-        return super().__new__(cls, size, squad_size, _cores)

@@ -3,7 +3,6 @@
 Threads are counted, nothing is timed. What is wanted: all together have as many as there are cores.
 """
 
-import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
@@ -83,7 +82,7 @@ def test_the_threads_of_a_thread_pool_divide_the_cores(size):
 
 @pytest.mark.usefixtures("machine")
 def test_a_thread_of_ones_own_has_all_cores():
-    """A service's fit in the background, say. Several take turns, as below."""
+    """A service's fit in the background, say."""
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(number_of_threads, None, MUCH).result() == CORES
 
@@ -116,41 +115,21 @@ def test_processes_divide_the_cores(n_jobs, run_script):
     assert max(fit, blas) <= max(1, joblib.cpu_count() // jobs)
 
 
-# --- what really works at a time -----------------------------------------------------------------
-
-
-class Counted:
-    """Threads of teams of several while they work, and the sizes of all teams."""
-
-    def __init__(self):
-        self.lock, self.now, self.most, self.sizes = threading.Lock(), 0, 0, set()
-
-    def wrap(self, together):
-        def counting(team, call):
-            def counted(barrier, thread):
-                with self.lock:
-                    self.now += 1
-                    self.most = max(self.most, self.now)
-                try:
-                    return call(barrier, thread)
-                finally:
-                    with self.lock:
-                        self.now -= 1
-
-            self.sizes.add(team.size)
-            return together(team, call if team.size == 1 else counted)
-
-        return counting
+# --- what fits really take -----------------------------------------------------------------------
 
 
 @pytest.fixture
-def counted(monkeypatch):
-    """What works, where there are two cores, and BLAS may use both."""
-    counts = Counted()
+def sizes(monkeypatch):
+    """The sizes of the teams that work, where BLAS may use two cores."""
+    taken, together = set(), threads.Team.together
+
+    def noting(team, call):
+        taken.add(team.size)
+        return together(team, call)
+
     monkeypatch.setattr(threads, "allowed_threads", lambda: 2)
-    monkeypatch.setattr(threads, "cores", lambda: 2)
-    monkeypatch.setattr(threads.Team, "together", counts.wrap(threads.Team.together))
-    return counts
+    monkeypatch.setattr(threads.Team, "together", noting)
+    return taken
 
 
 def fit_large(n_jobs=None):
@@ -159,19 +138,18 @@ def fit_large(n_jobs=None):
         return LARGE.__class__(**LARGE.get_params()).set_params(n_jobs=n_jobs).fit(X, Y)
 
 
-def test_a_fit_alone_has_both_cores(counted):
+def test_a_fit_alone_has_both_cores(sizes):
     fit_large()
-    assert (counted.most, max(counted.sizes)) == (2, 2)
+    assert max(sizes) == 2
 
 
 @pytest.mark.parametrize("n", [2, 5])
-def test_fits_in_threads_of_ones_own_take_turns_and_give_their_bits(n, counted):
-    """Each has the threads that it has alone, so the same bits; but never do more than two work."""
+def test_fits_in_threads_of_ones_own_give_the_bits_that_they_give_alone(n, sizes):
+    """Each has the threads that it has alone, which do not depend on who else works."""
     alone = fit_large()
     with ThreadPoolExecutor(n) as pool:
         models = list(pool.map(lambda _: fit_large(), range(n)))
-    assert max(counted.sizes) == 2
-    assert counted.most == 2
+    assert max(sizes) == 2
     for model in models:
         assert_array_equal(model.network_.parameters, alone.network_.parameters)
 
@@ -186,43 +164,42 @@ def test_fits_in_threads_of_ones_own_take_turns_and_give_their_bits(n, counted):
     ],
     ids=["search", "bagging", "outputs"],
 )
-def test_searches_and_ensembles_in_threads_keep_to_the_cores(search, n_jobs, counted):
+def test_searches_and_ensembles_in_threads_keep_to_the_cores(search, n_jobs, sizes):
     jobs = 2 if n_jobs == 2 else joblib.cpu_count()
     y = np.stack([Y, 1 - Y], axis=1) if "Output" in type(search(1)).__name__ else Y
     with joblib.parallel_config("threading"):
         search(n_jobs).fit(X, y)
-    assert counted.most <= 2
-    assert max(counted.sizes) == max(1, 2 // jobs)
+    assert max(sizes) == max(1, 2 // jobs)
 
 
-def test_an_ensemble_within_a_search_has_no_threads_of_ours(counted):
+def test_an_ensemble_within_a_search_has_no_threads_of_ours(sizes):
     bagging = BaggingClassifier(LARGE, n_estimators=2, n_jobs=2, random_state=0)
     with joblib.parallel_config("threading", n_jobs=2):
         cross_val_score(bagging, X, Y, cv=2)
-    assert counted.sizes == {1}
+    assert sizes == {1}
 
 
-def test_a_search_of_one_job_leaves_both_cores_to_each_fit(counted):
+def test_a_search_of_one_job_leaves_both_cores_to_each_fit(sizes):
     with joblib.parallel_config("threading", n_jobs=1):
         cross_val_score(LARGE, X, Y, cv=2)
-    assert (counted.most, max(counted.sizes)) == (2, 2)
+    assert max(sizes) == 2
 
 
 @pytest.mark.parametrize(("jobs", "at_once"), [(1, 2), (2, 1)])
 def test_the_members_of_a_table_are_trained_by_the_threads_of_their_share(
-    jobs, at_once, monkeypatch, counted
+    jobs, at_once, monkeypatch, sizes
 ):
     """Members are networks of their own, a thread each."""
-    sizes = []
+    pools = []
 
     class Pool(ThreadPoolExecutor):
         def __init__(self, size):
-            sizes.append(size)
+            pools.append(size)
             super().__init__(size)
 
     monkeypatch.setattr("cbackprop.tabular.members.ThreadPoolExecutor", Pool)
     table = TabularClassifier(n_members=2, max_epochs=2, random_state=0)
     with joblib.parallel_config("threading", n_jobs=jobs):
         cross_val_score(table, X[:200, :4], Y[:200], cv=2)
-    assert sizes == ([at_once] * 2 if at_once > 1 else [])
-    assert counted.sizes <= {1}
+    assert pools == ([at_once] * 2 if at_once > 1 else [])
+    assert sizes <= {1}
