@@ -68,7 +68,7 @@ def test_targets_are_looked_at_too(kind):
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, TabularClassifier, TabularRegressor])
 def test_weights_are_looked_at_too(kind):
     settings = TABLE if "Tabular" in kind.__name__ else SMALL
-    with pytest.raises(ValueError, match="sample_weight has an integer too large.*in row 1"):
+    with pytest.raises(ValueError, match="sample_weight has an integer too large"):
         kind(**settings).fit(X, LABELS, sample_weight=WEIGHTS)
 
 
