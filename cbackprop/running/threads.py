@@ -157,13 +157,20 @@ def _sharers() -> int:
         return MOST_THREADS if in_pool and _is_joblibs() else 1
     if not isinstance(me, DummyProcess):
         return MOST_THREADS if _is_joblibs() else 1
-    everyone = [thread for thread in threading.enumerate() if isinstance(thread, DummyProcess)]
+    pools = [_pool_of(thread) for thread in threading.enumerate()]
     n = 1
     while isinstance(me, DummyProcess):
-        parent = getattr(me, "_parent", None)
-        n *= sum(getattr(thread, "_parent", None) is parent for thread in everyone)
-        me = parent
-    return max(1, n)
+        n *= max(1, pools.count(_pool_of(me)))
+        me = getattr(me, "_parent", None)
+    return n
+
+
+def _pool_of(thread: threading.Thread) -> tuple[Any, Any] | None:
+    """What tells a ThreadPool's threads from others: who made it, and its queue of tasks."""
+    if not isinstance(thread, DummyProcess):
+        return None
+    given = getattr(thread, "_args", None)
+    return id(getattr(thread, "_parent", None)), id(given[0]) if given else None
 
 
 def _is_joblibs() -> bool:

@@ -81,6 +81,14 @@ def test_the_threads_of_a_thread_pool_divide_the_cores(size):
 
 
 @pytest.mark.usefixtures("machine")
+def test_another_pool_that_lives_takes_nothing_away():
+    with ThreadPool(8) as other, ThreadPool(2) as pool:
+        found = pool.starmap(number_of_threads, [(None, MUCH)] * 6)
+        assert found == [CORES // 2] * 6
+        assert other.apply(number_of_threads, (None, MUCH)) == CORES // 8
+
+
+@pytest.mark.usefixtures("machine")
 def test_a_thread_of_ones_own_has_all_cores():
     """A service's fit in the background, say."""
     with ThreadPoolExecutor(1) as pool:
