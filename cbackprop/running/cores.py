@@ -7,6 +7,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import joblib
 
@@ -20,18 +21,35 @@ def _affinity() -> frozenset[int] | None:
     return frozenset(os.sched_getaffinity(0))
 
 
+class _Machine(NamedTuple):
+    cores: int
+    quick: int | None
+
+
 @cache
-def _counted(affinity: frozenset[int] | None, told: str | None, cpus: int | None) -> int:
+def _machine(affinity: frozenset[int] | None) -> _Machine:
     # joblib also reads the quota of a container, of cgroups v1 and v2, and knows that Windows
-    # gives a process no more than 64 processors. That takes 50 microseconds.
-    return max(1, joblib.cpu_count())
+    # gives a process no more than 64 processors. That takes 50 microseconds: it is asked once, and
+    # again where the affinity has changed.
+    most = max(1, joblib.cpu_count())
+    quick = _quick(affinity, most)
+    return _Machine(most, quick if quick < most else None)
 
 
 def cores() -> int:
     """Cores that there are for this process: of its affinity, its container's quota, and Python's
     and joblib's own settings (``PYTHON_CPU_COUNT``, ``LOKY_MAX_CPU_COUNT``) the least.
     """
-    return _counted(_affinity(), os.environ.get("LOKY_MAX_CPU_COUNT"), os.cpu_count())
+    return _machine(_affinity()).cores
+
+
+def quick_cores() -> int | None:
+    """As many of `cores` as a team is quickest with; None if that is all of them.
+
+    Its threads have equal parts of a step and wait for one another, so that all are as slow as the
+    slowest core: where some are slow, fewer but quick ones can be more.
+    """
+    return _machine(_affinity()).quick
 
 
 @cache
@@ -70,17 +88,11 @@ def _performance_cores() -> int | None:
     return None if failed or number.value < 1 else number.value
 
 
-def quick_cores() -> int:
-    """As many of `cores` as a team is quickest with.
-
-    Its threads have equal parts of a step and wait for one another, so that all are as slow as the
-    slowest core: where some are slow, fewer but quick ones can be more.
-    """
-    most = cores()
+def _quick(affinity: frozenset[int] | None, most: int) -> int:
     if (performance := _performance_cores()) is not None:
-        return min(most, performance)
-    capacities, affinity = _capacities(), _affinity()
+        return performance
+    capacities = _capacities()
     if not capacities or affinity is None:
         return most
     own = sorted((capacities.get(i, 0.0) for i in affinity), reverse=True)
-    return min(most, max(range(1, len(own) + 1), key=lambda n: n * own[n - 1]))
+    return max(range(1, len(own) + 1), key=lambda n: n * own[n - 1])

@@ -221,8 +221,7 @@ def number_of_threads(
         threads = min(allowed_threads() // _sharers(), MOST_THREADS)
         if threads < 2:
             return 1
-        if (quick := quick_cores()) < cores():
-            threads = min(threads, quick)
+        threads = min(threads, quick_cores() or threads)
         threads = min(threads, paying) if pays is None else pays(threads)
         while threads > 1 and not _has_room_for(threads):
             threads -= 1
