@@ -13,6 +13,7 @@ from sklearn.utils.validation import _check_sample_weight
 from cbackprop.running.ranks import ALONE, Alone
 from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import check_sign
+from cbackprop.validation.columns import explained
 
 SUGGESTED = "compute_class_weight('balanced', classes=classes, y=y)"
 
@@ -79,7 +80,8 @@ def _checked(sample_weight: Any, X: Any, ranks: Alone, **options: Any) -> NDArra
     """As scikit-learn checks it; all zero, where other ranks have rows."""
     if ranks.size > 1 and not np.any(np.asarray(sample_weight)):
         return 0.0 * _check_sample_weight(np.ones(np.shape(sample_weight)), X, **options)
-    return _check_sample_weight(sample_weight, X, **options)
+    with explained(sample_weight=sample_weight):
+        return _check_sample_weight(sample_weight, X, **options)
 
 
 def _of_classes(

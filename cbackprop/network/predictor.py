@@ -43,9 +43,9 @@ class Predictor(RowPredictor):
 
     Rows are an array, another buffer of floats, or a list: float32 and float64 are taken as they
     are, in any order in memory, anything else is converted first, which takes longer. Names of
-    columns, where both the model and the rows have some, must be the same; rows without names are
-    taken in the order of `fit`. One after the other they go through: a thousand rows are
-    quicker in the model's own method.
+    columns, where both the model and the rows have some, must be the same, also those of a series
+    that is a row of a frame; rows without names are taken in the order of `fit`. One after the
+    other they go through: a thousand rows are quicker in the model's own method.
 
     For compiled code see `capsule` and `ctypes`, and ``cimport`` `cbackprop.engine.predictor`.
 
@@ -121,8 +121,8 @@ class Predictor(RowPredictor):
     def _checked(self, X: Any) -> NDArray:
         if hasattr(X, "tocsr"):
             raise TypeError("a predictor takes dense rows, got a sparse X: pass X.toarray()")
-        if hasattr(X, "columns") and hasattr(self, "feature_names_in_"):
-            _check_feature_names(self, X, reset=False)
+        if hasattr(self, "feature_names_in_") and (named := with_names(X)) is not None:
+            _check_feature_names(self, named, reset=False)
         n_dimensions = dimensions(X)
         if n_dimensions == 0:
             raise ValueError(
@@ -150,6 +150,18 @@ def dimensions(X: Any) -> int:
         return np.ndim(X)
     except ValueError:
         return 2
+
+
+def with_names(X: Any) -> Any:
+    """A frame that has the names of rows X, where they have some, else None.
+
+    A row of a frame of pandas is a series, which has them as its index.
+    """
+    if hasattr(X, "columns"):
+        return X
+    if not hasattr(X, "to_frame") or getattr(X, "ndim", 0) != 1 or not hasattr(X, "index"):
+        return None
+    return X.to_frame().T if all(isinstance(label, str) for label in X.index) else None
 
 
 def predictor_of(network: Any, method: str) -> Predictor:

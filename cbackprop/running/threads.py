@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import mmap
+import multiprocessing
 import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
+from multiprocessing.dummy import DummyProcess
 from numbers import Integral
 from typing import Any
 
@@ -15,6 +17,7 @@ import joblib
 from threadpoolctl import ThreadpoolController
 
 from cbackprop.engine import crew, run
+from cbackprop.running.cores import cores, quick_cores
 
 try:
     import resource
@@ -31,6 +34,10 @@ MOST_THREADS = run.MOST_THREADS
 # thread (64), its stack (8).
 PER_THREAD = 112 * 2**20
 
+# What says how many threads BLAS may have, where threadpoolctl does not know the library, the first
+# that is set: Apple's Accelerate has the first two, and joblib sets them all for its processes.
+THREAD_VARIABLES = ("VECLIB_MAXIMUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
 # While BLAS is held to one thread: its libraries by their files, and the threads each had.
 _before: dict[str, tuple[Any, int]] = {}
 
@@ -44,21 +51,47 @@ def _libraries() -> list:
 def _blas_of_scipy() -> Any:
     """The library behind scipy.linalg.cython_blas: SciPy's own, or the one that all share."""
     libraries = _libraries()
-    own = [library for library in libraries if "scipy.libs" in (library.filepath or "")]
+    own = [library for library in libraries if _is_scipys(library.filepath or "")]
     return (own or libraries or [None])[-1]
+
+
+def _is_scipys(path: str) -> bool:
+    """Whether it is of SciPy's wheel: that has its libraries beside the package, or in it."""
+    path = path.replace("\\", "/")
+    return "/scipy.libs/" in path or "/scipy/.dylibs/" in path
+
+
+def _threads_of(library: Any) -> int | None:
+    """As many as it is told to have; None if it was not told, or does not say."""
+    threads = library.get_num_threads()
+    if library.internal_api == "blis" and threads == 1:  # which threadpoolctl also says for -1
+        told = getattr(library.dynlib, "bli_thread_get_num_threads", lambda: threads)()
+        return None if told == -1 else threads
+    return threads if threads and threads > 0 else None
+
+
+def _threads_of_environment() -> int | None:
+    for name in THREAD_VARIABLES:
+        value = os.environ.get(name, "").split(",")[0].strip()
+        if value.isdecimal() and int(value) > 0:
+            return int(value)
+    return None
 
 
 def allowed_threads() -> int:
     """Threads that SciPy's BLAS is allowed now, or was before a fit in progress held it to one.
 
-    So ``OPENBLAS_NUM_THREADS``, ``threadpool_limits`` and joblib's inner limits all hold here.
+    So ``OPENBLAS_NUM_THREADS``, ``threadpool_limits`` and joblib's inner limits all hold here. They
+    are never more than there are cores: a BLAS does not know of a container's quota, nor of an
+    affinity that came after it. Where BLAS cannot be asked, its variables can.
     """
     library = _blas_of_scipy()
     if library is None:
-        return os.cpu_count() or 1
-    with _held.lock:
-        _, threads = _before.get(library.filepath) or (library, library.get_num_threads())
-    return int(threads or 1)
+        threads = _threads_of_environment()
+    else:
+        with _held.lock:
+            _, threads = _before.get(library.filepath) or (library, _threads_of(library))
+    return min(threads or MOST_THREADS, cores())
 
 
 def _set_threads(library: Any, threads: int) -> None:
@@ -73,8 +106,8 @@ def _set_threads(library: Any, threads: int) -> None:
 
 def _hold() -> None:
     for library in _libraries():
-        threads = library.get_num_threads()
-        if threads != 1:
+        threads = _threads_of(library)
+        if threads is not None and threads != 1:  # what is not known could not be given back
             _before[library.filepath] = library, threads
             _set_threads(library, 1)
 
@@ -110,13 +143,38 @@ def _has_room_for(threads: int) -> bool:
     return True
 
 
-def _beside_others() -> bool:
-    """Whether this is one of the threads among which joblib has divided the processors.
+def _sharers() -> int:
+    """How many there are that share the cores with this thread, itself among them.
 
-    Its processes are told by the environment how many threads BLAS may use; its threads are not.
+    joblib tells its processes by the environment how many threads BLAS may use, but neither its
+    threads nor the processes of its backend "multiprocessing". Threads are those of a ThreadPool,
+    which starts all at once, and which may be a thread's of another: so the same search always
+    finds the same number.
     """
-    if threading.current_thread() is threading.main_thread():
-        return False
+    me: Any = threading.current_thread()
+    if me is threading.main_thread():
+        in_pool = multiprocessing.current_process().daemon
+        return MOST_THREADS if in_pool and _is_joblibs() else 1
+    if not isinstance(me, DummyProcess):
+        return MOST_THREADS if _is_joblibs() else 1
+    pools = [_pool_of(thread) for thread in threading.enumerate()]
+    n = 1
+    while isinstance(me, DummyProcess):
+        n *= max(1, pools.count(_pool_of(me)))
+        me = getattr(me, "_parent", None)
+    return n
+
+
+def _pool_of(thread: threading.Thread) -> tuple[Any, Any] | None:
+    """What tells a ThreadPool's threads from others: who made it, and its queue of tasks."""
+    if not isinstance(thread, DummyProcess):
+        return None
+    given = getattr(thread, "_args", None)
+    return id(getattr(thread, "_parent", None)), id(given[0]) if given else None
+
+
+def _is_joblibs() -> bool:
+    """Whether what runs here is a task of joblib's."""
     backend, _ = joblib.parallel.get_active_backend()
     return bool(getattr(backend, "nesting_level", None))
 
@@ -158,9 +216,12 @@ def number_of_threads(
     check_n_jobs(n_jobs)
     if n_jobs is None:
         paying = int(flops / per_thread)
-        if paying < 2 or _beside_others():
+        if paying < 2:
             return 1
-        threads = max(1, min(allowed_threads(), MOST_THREADS))
+        threads = min(allowed_threads() // _sharers(), MOST_THREADS)
+        if threads < 2:
+            return 1
+        threads = min(threads, quick_cores() or threads)
         threads = min(threads, paying) if pays is None else pays(threads)
         while threads > 1 and not _has_room_for(threads):
             threads -= 1

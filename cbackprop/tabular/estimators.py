@@ -44,6 +44,7 @@ from cbackprop.tabular.table import Stacked, as_table, rows_of
 from cbackprop.training.undo import all_or_nothing
 from cbackprop.validation.arrays import check_given
 from cbackprop.validation.checks import check_sign
+from cbackprop.validation.columns import explained
 
 ROWS_OF_BATCH = {1024: 64, 8192: 128, 30_000: 256, 100_000: 512}
 MOST_STEPS_OF_ALL = 64 * 50_000  # rows times epochs: with more rows there are fewer epochs
@@ -295,7 +296,9 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
         weight = self._class_weights(targets)
         if sample_weight is not None:
             check_given("sample_weight", sample_weight)
-            given = check_sign(_check_sample_weight(sample_weight, np.empty((len(targets), 1))))
+            with explained(sample_weight=sample_weight):
+                given = _check_sample_weight(sample_weight, np.empty((len(targets), 1)))
+            given = check_sign(given)
             weight = given if weight is None else weight * given
         if weight is not None and not np.any(weight):
             raise ValueError(

@@ -36,7 +36,7 @@ def scaled(values: NDArray, center: float, factor: float) -> NDArray:
     """c((x - center) factor), c(z) = z / sqrt(1 + (z / 3)^2), within (-3, 3); 0 for NaN."""
     with np.errstate(over="ignore", invalid="ignore"):
         z = (values - center) * factor
-    z = np.clip(np.where(np.isnan(values), 0.0, z), -FAR, FAR)
+    z = np.clip(np.where(np.isnan(z), 0.0, z), -FAR, FAR)
     return z / np.sqrt(1.0 + (z / 3.0) ** 2)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names, check_is_fitted
 
-from cbackprop.network.predictor import dimensions
+from cbackprop.network.predictor import dimensions, with_names
 from cbackprop.validation.checks import check_option
 from cbackprop.validation.naming import public
 
@@ -75,6 +75,8 @@ class TablePredictor:
 
     def __call__(self, X: Any) -> Any:
         alone = not hasattr(X, "columns") and dimensions(X) == 1
+        if alone and hasattr(self, "feature_names_in_") and (named := with_names(X)) is not None:
+            _check_feature_names(self, named, reset=False)
         if alone:
             X = X[np.newaxis] if isinstance(X, np.ndarray) else [list(X)]
         encoder = self._model.encoder_ if hasattr(X, "columns") else self._nameless

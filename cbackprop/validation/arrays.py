@@ -98,6 +98,8 @@ def as_numbers(name: str, value: Any) -> NDArray:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} must be numbers, got objects: {error}") from None
+        except OverflowError:
+            raise ValueError(f"{name} has an integer too large for a float: scale it") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must be numbers, got {array.dtype}")
     return array

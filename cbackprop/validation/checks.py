@@ -53,7 +53,10 @@ def check_number(
     """`value` as a float if it is a number in the interval."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a number that a float can hold, got {value!r}") from None
     above = low < number if open_low else low <= number
     below = number < high if open_high else number <= high
     if not (above and below):

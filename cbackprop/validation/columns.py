@@ -36,6 +36,8 @@ ENCODE = (
 CLASSES = "turn it into numbers, or take a classifier if it names classes"
 FILL = "fill it, or leave out the row"
 TOO_LARGE = "{} has no infinity, but numbers too large for float32: scale it, or train in float64"
+TOO_LARGE_INTEGER = "the data have an integer too large for a float: scale them"
+MOST = int(np.finfo(np.float64).max)
 # What NumPy, pandas and scikit-learn say of what cannot become a number.
 NOT_CONVERTED = ("convert", "dtype='numeric'", "float() argument")
 ROWS_OF = {"X": "image", "y": "target"}
@@ -153,6 +155,8 @@ def _column(value: Any, at: int) -> Any:
 def explained(*, as_note: bool = True, **data: Any) -> Iterator[None]:
     """Errors of scikit-learn's validation say where in the data they come from, and what to do.
 
+    An integer too large for a float, which Python refuses in words of its own, is a ValueError.
+
     Parameters
     ----------
     as_note : bool, default=True
@@ -163,6 +167,9 @@ def explained(*, as_note: bool = True, **data: Any) -> Iterator[None]:
     """
     try:
         yield
+    except OverflowError:
+        where = [_too_large(name, value) for name, value in data.items()]
+        raise ValueError(next(filter(None, where), TOO_LARGE_INTEGER)) from None
     except (ValueError, TypeError) as error:
         words = str(error)
         try:
@@ -225,6 +232,17 @@ def _no_number(name: str, value: Any) -> tuple[str, bool]:
     advice = FILL if is_missing(item) else ENCODE if name == "X" else CLASSES
     said = f"{name} has {kind}{where}, {item!r} in row {row}: {advice}"
     return said, is_text and (labels is not None or len(bad) != n_columns)
+
+
+def _too_large(name: str, value: Any) -> str:
+    """Where the first integer stands that no float can hold."""
+    labels, column, n_columns = _labelled(value)
+    for at in range(max(1, n_columns)):
+        for row, item in enumerate(np.asarray(column(at), dtype=object).tolist()):
+            if isinstance(item, int) and abs(item) > MOST:
+                where = _where(labels[at] if labels else at if n_columns else None)
+                return f"{name} has an integer too large for a float{where}, in row {row}: scale it"
+    return ""
 
 
 def _converts(items: Any) -> bool:

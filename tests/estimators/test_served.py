@@ -172,3 +172,16 @@ def test_one_row_of_another_dtype_is_predicted_as_more_rows_are(dtype):
         several, one = model.predict(rows), model.predict(rows[:1])
         assert one.dtype == several.dtype
         assert_allclose(one, several[:1], rtol=1e-5 if one.dtype == np.float32 else 1e-12)
+
+
+def test_a_row_of_a_frame_has_the_names_of_its_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    ask = fitted(MLPClassifier((5,)), frame, LABELS["names"]).predictor("predict_proba")
+    assert_array_equal(ask(frame.iloc[3]), ask(frame)[3])
+    assert_array_equal(ask(pandas.Series(X[3])), ask(frame)[3])  # whose index is no names
+    for row in (frame[list("abdc")].iloc[3], frame.rename(columns={"a": "e"}).iloc[3]):
+        with pytest.raises(ValueError, match="feature names should match"):
+            ask(row)
+    unnamed = fitted(MLPClassifier((5,)), X, LABELS["names"]).predictor("predict_proba")
+    assert_array_equal(unnamed(frame.iloc[3]), unnamed(X)[3])

@@ -72,6 +72,7 @@ def test_rows_are_answered_with_probabilities_by_label(model, connection):
         ({"rows": [[1.0, 2.0]]}, "64 features, got 2"),
         ({"rows": [[None] * 64]}, "NaN"),
         ({"rows": [["a"] * 64]}, "could not convert string"),
+        ({"rows": [[10**400] * 64]}, "an integer too large for a float in column 0"),
         ({"rows": []}, "0 feature"),
         ({"rows": 3}, "a row of 64 numbers"),
         ({"columns": []}, "KeyError: 'rows'"),

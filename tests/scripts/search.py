@@ -1,5 +1,6 @@
-"""A search in two processes: prints the most threads that a fit may take there, and BLAS."""
+"""A search in processes: prints the most threads that a fit may take there, and BLAS."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -25,7 +26,7 @@ def main():
         MLPClassifier((5,), max_iter=2),
         {"alpha": [0.1, 0.2]},
         cv=2,
-        n_jobs=2,
+        n_jobs=int(sys.argv[1]) if len(sys.argv) > 1 else 2,
         scoring={"fit": fits_threads, "blas": blas_threads},
         refit=False,
         error_score="raise",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cbackprop.tabular import TableEncoder
-from cbackprop.tabular.numbers import center_and_factor
+from cbackprop.tabular.numbers import center_and_factor, scaled
 
 
 @pytest.mark.parametrize("rare", [False, True])
@@ -37,3 +37,11 @@ def test_an_encoder_that_is_changed_encodes_as_it_is_now(name):
     after = encoder.transform(X)
     assert (after != before).any()
     np.testing.assert_array_equal(after[:1], encoder.transform(X[:1]))
+
+
+def test_a_constant_columns_other_numbers_are_zero_however_far_away():
+    """To the bit as the compiled encoding has them."""
+    constant = np.full((4, 1), 1.7e308)
+    others = np.array([[-1.7e308], [0.0], [np.nan]])
+    np.testing.assert_array_equal(TableEncoder().fit(constant).transform(others)[:, 0], 0.0)
+    np.testing.assert_array_equal(scaled(others[:, 0], *center_and_factor(constant[:, 0])), 0.0)

@@ -112,3 +112,14 @@ def test_threads_do_not_share_a_row():
     with ThreadPoolExecutor(4) as pool:
         again = [*pool.map(lambda i: ask(HOLES[i % 120]), range(1200))]
     assert_array_equal(again, np.tile(expected, 10))
+
+
+def test_a_row_of_a_frame_has_the_names_of_its_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": X[:, 0], "b": np.where(X[:, 1] > 0, "x", "y"), "c": X[:, 2]})
+    ask = classifier().fit(frame, NAMES).predictor("predict_proba")
+    assert_array_equal(ask(frame.iloc[3]), ask(frame)[3])
+    assert_array_equal(ask(pandas.Series(list(frame.iloc[3]))), ask(frame)[3])
+    for row in (frame[["c", "b", "a"]].iloc[3], frame.rename(columns={"a": "d"}).iloc[3]):
+        with pytest.raises(ValueError, match="feature names should match"):
+            ask(row)
