@@ -42,6 +42,7 @@ FILES = {
     "test_tabular_checkpoints.py",
     "test_tabular_ecosystem.py",
     "test_tabular_frames.py",
+    "test_two_hosts.py",
 }
 # Cases that are enough, where a case takes long; of any more, one in ten unless none is enough.
 ENOUGH = {
