@@ -38,6 +38,7 @@ FILES = {
     "test_ranks.py",
     "test_repetition.py",
     "test_sklearn_suite.py",
+    "test_spark_example.py",
     "test_table_benchmark.py",
     "test_tabular_checkpoints.py",
     "test_tabular_ecosystem.py",
