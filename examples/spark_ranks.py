@@ -22,7 +22,7 @@ LINE, LAST_LINE = "HYDRA_LAUNCH:", "HYDRA_LAUNCH_END"
 
 
 def fit_partition(frames):
-    """A task: its rows go to a folder, and the rank that takes them is run. Task 0 has the model."""
+    """A task: its rows go to a folder, and the rank that takes them is run; the first's model."""
     from pyspark import BarrierTaskContext, SparkFiles
 
     context = BarrierTaskContext.get()
