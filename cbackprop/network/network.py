@@ -397,12 +397,12 @@ class Network(Savable, Forward, Parameters):
 
     # Passes.
 
-    def predict(self, X: ArrayLike) -> NDArray:
+    def predict(self, X: ArrayLike | Rows) -> NDArray:
         """Output activations.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, n_features)
+        X : array-like or sparse matrix of shape (n, n_features), or Rows
             Rows of finite numbers; taken as the network's dtype.
 
         Returns
@@ -426,6 +426,8 @@ class Network(Savable, Forward, Parameters):
         array([[ 3.5],
                [20.5]])
         """
+        if isinstance(X, Rows):
+            return X._each(self.predict)
         said = predict_row(self, X)
         return self._predict(self._check_X(X), AS_MANY_AS_PAY) if said is None else said
 
