@@ -265,6 +265,7 @@ class Sums:
     def __init__(self, ranks: Ranks, size: int, dtype: Any):
         self.ranks, self.left = ranks, 0
         self._given, self._sum = np.zeros(size + 1, dtype), np.zeros(size + 1, dtype)
+        self._allreduce = ranks.comm.Allreduce
         self.mine, self.sum = self._given[:-1], self._sum[:-1]
 
     def begin(self, times: int, said: Any = None) -> list[Any]:
@@ -291,7 +292,7 @@ class Sums:
         """Whether a rank has failed."""
         ranks = self.ranks
         ranks._inside = True
-        ranks.comm.Allreduce(self._given, self._sum)
+        self._allreduce(self._given, self._sum)
         ranks._inside = False
         self.left -= 1
         failed = bool(self._sum[-1])
