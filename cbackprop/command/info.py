@@ -47,11 +47,6 @@ def version(package: str) -> str | None:
         return None
 
 
-def _cores() -> int | None:
-    """Processors this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 def _python() -> str:
     is_gil_enabled: Any = getattr(sys, "_is_gil_enabled", None)
     gil = "" if is_gil_enabled is None or is_gil_enabled() else ", without GIL"
@@ -113,12 +108,12 @@ def _threads() -> str:
 
 def facts() -> Iterator[tuple[str, str]]:
     """Names and values, in the order they are printed."""
-    from cbackprop.engine import kernels
+    from cbackprop.engine import kernels, run
 
     yield "cbackprop", f"{__version__} in {_folder()}"
     yield "Python", _python()
     yield "platform", platform.platform()
-    yield "processor", f"{processor()}, cores for this process: {_cores()}"
+    yield "processor", f"{processor()}, cores for this process: {len(run.cores())}"
     for package in PACKAGES:
         yield package, version(package) or "not installed"
     for package in OPTIONAL:

@@ -32,6 +32,7 @@ __all__ = [
     "Barrier",
     "Task",
     "all_finite",
+    "cores",
 ]
 
 MOST_THREADS: int
@@ -139,4 +140,5 @@ class Task:
     ) -> float: ...
     def views(self, rows: int) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]: ...
 
+def cores() -> set[int]: ...
 def all_finite(x: NDArray[Any]) -> bool: ...

@@ -35,17 +35,17 @@ from cbackprop.engine.rows import (
 
 __all__ = [
     "ACTIVATIONS", "EMBEDDING", "EMBEDDINGS", "LAYER", "LOSS_PARAMETERS", "MOST_THREADS", "OPTIMIZERS", "OUTPUTS",
-    "RULE", "SLOPES", "STATE_VECTORS", "Task", "Barrier", "all_finite",
+    "RULE", "SLOPES", "STATE_VECTORS", "Task", "Barrier", "all_finite", "cores",
 ]
 
 MOST_THREADS = TEAM_LARGEST       # of a team
 
 
-cdef Py_ssize_t cores() except -1:
-    """Cores that this process may use."""
+def cores():
+    """Cores that this process may use: a set of their numbers."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
 
 
 cdef class Barrier:
@@ -67,7 +67,7 @@ cdef class Barrier:
             self.squads = <TeamMeeting*>PyMem_Malloc(size // squad_size * sizeof(TeamMeeting))
             if self.squads == NULL:
                 raise MemoryError
-        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), size > 1 and size > cores())
+        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), size > 1 and size > len(cores()))
 
     def __dealloc__(self):
         PyMem_Free(self.squads)

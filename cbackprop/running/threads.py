@@ -55,7 +55,7 @@ def allowed_threads() -> int:
     """
     library = _blas_of_scipy()
     if library is None:
-        return os.cpu_count() or 1
+        return len(run.cores())
     with _held.lock:
         _, threads = _before.get(library.filepath) or (library, library.get_num_threads())
     return int(threads or 1)
