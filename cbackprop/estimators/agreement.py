@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import unique_labels
 
-from cbackprop.running.ranks import Alone, ranks_of
+from cbackprop.running.ranks import NO_ROWS, Alone, ranks_of
 from cbackprop.running.rows import Rows
 
 FREE = {"verbose", "n_jobs"}  # parameters that may differ
@@ -49,6 +49,12 @@ def told_to(
         "classes": classes,
         **_state_of(estimator, incremental),
     }
+
+
+def check_rows_there(X: Any, ranks: Alone) -> None:
+    """An error on every rank if one has no rows: scikit-learn's would not say what to do."""
+    if ranks.size > 1 and getattr(X, "shape", (1,))[:1] == (0,):
+        raise ValueError(NO_ROWS)
 
 
 def _state_of(estimator: Any, incremental: bool) -> dict[str, Any]:

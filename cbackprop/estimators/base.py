@@ -23,7 +23,7 @@ from cbackprop.callbacks.protocol import (
     not_within_itself,
 )
 from cbackprop.engine import run
-from cbackprop.estimators.agreement import as_one, told_to
+from cbackprop.estimators.agreement import as_one, check_rows_there, told_to
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.hidden import HiddenFeatures
@@ -284,6 +284,7 @@ class MLP(
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""
         before, execution = dict(vars(self)), Execution(self.n_jobs, ranks)
         ranks.agree(lambda: told_to(self, given, incremental, classes))
+        check_rows_there(given.X, ranks)
         try:
             network, data, prepared = self._prepare(given, execution, incremental, classes)
         except BaseException:

@@ -29,6 +29,10 @@ from cbackprop.validation.checks import check_integer
 
 NEEDED = ("Allreduce", "allgather", "Get_rank", "Get_size", "Abort")
 NO_SEED = 2**32
+NO_ROWS = (
+    "X has no rows, and each rank of a fit must bring some: share them out anew, or "
+    "start fewer ranks"
+)
 # Python's own errors that are made of a message alone.
 SIMPLE = ValueError, TypeError, MemoryError, OSError, ArithmeticError, RuntimeError
 

@@ -174,6 +174,48 @@ def test_every_rank_may_bring_blocks():
     assert "block 0 has" in error
 
 
+class Another:
+    """A communicator of nobody that is known: sums are not asked to take a place of their own."""
+
+    def __init__(self, comm):
+        self.comm = comm
+
+    def __getattr__(self, name):
+        return getattr(self.comm, name)
+
+    def Allreduce(self, mine, total):
+        assert mine is not total
+        self.comm.Allreduce(mine, total)
+
+
+def test_sums_of_another_communicator_are_the_same():
+    for options in ({}, {"sync_every": 3}):
+        for parameters in ({"dropout": 0.2}, {"solver": "lbfgs"}):
+            if options and "solver" in parameters:
+                continue
+            models = [
+                classifier(**parameters).fit(X, y, comm=one, **options)
+                for one in (comm, Another(comm))
+            ]
+            assert bits(models[0]) == bits(models[1])
+
+
+def test_a_rank_without_rows_is_an_error_that_says_what_to_do():
+    none = slice(0, 0) if rank == size - 1 else slice(None)
+    for fit in (
+        lambda: classifier().fit(X[none], y[none], comm=comm),
+        lambda: classifier().partial_fit(X[none], y[none], classes=[0, 1, 2, 3], comm=comm),
+        lambda: Network([4, 3, 1], random_state=0).fit(X[none], X[none][:, :1], comm=comm),
+    ):
+        error = None
+        try:
+            fit()
+        except ValueError as raised:
+            error = str(raised)
+        assert "start fewer ranks" in error
+        assert (f"on rank {size - 1}" in error) == (rank != size - 1)
+
+
 def test_weights_may_be_zero_on_one_rank():
     weight = np.zeros(len(y)) if rank == 0 else np.ones(len(y))
     bits(classifier().fit(X, y, weight, comm=comm))
