@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse
 from mpi4py import MPI
 
 from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network, Rows
@@ -163,9 +164,20 @@ def test_memory_maps():
 
 
 def test_every_rank_may_bring_blocks():
-    own = Rows([(X[:9], y[:9]), (X[9:], y[9:])])
-    models = [classifier().fit(own, None, comm=comm), classifier().fit(X, y, comm=comm)]
-    assert bits(models[0]) == bits(models[1])
+    for make in (np.asarray, scipy.sparse.csr_matrix):
+        own = Rows([(make(X[:9]), y[:9]), (make(X[9:]), y[9:])])
+        for parameters in ({}, {"early_stopping": True}, {"solver": "lbfgs"}):
+            models = [classifier(**parameters) for _ in range(2)]
+            models[0].fit(own, comm=comm)
+            models[1].fit(make(X), y, comm=comm)
+            assert bits(models[0]) == bits(models[1])
+        models = [classifier(dropout=0.2), classifier(dropout=0.2)]
+        for _ in range(2):
+            models[0].partial_fit(own, classes=[0, 1, 2, 3], comm=comm)
+            models[1].partial_fit(make(X), y, classes=[0, 1, 2, 3], comm=comm)
+        assert bits(models[0]) == bits(models[1])
+        assert models[0].score(own) == models[0].score(X, y)
+    bits(classifier(early_stopping=True).fit(Rows(own.blocks, window=8), comm=comm))
     error = None
     try:
         classifier().fit(Rows([(X, y)] if rank else [(X, y[1:])]), None, comm=comm)
