@@ -117,10 +117,14 @@ class OverRanks:
         self, gradient: NDArray, weight: float, team: Team, rule: NDArray, numbers: NDArray | None
     ) -> float:
         """The penalties before it."""
-        given, more = (rule, gradient, self.state, weight), (self.optimizer, numbers, self.factors)
-        if self.n_threads == 1:
-            return self.task.step(*given, self.alone, 0, *more)
-        return team.together(lambda barrier, thread: self.task.step(*given, barrier, thread, *more))
+
+        def call(barrier: run.Barrier, thread: int) -> float:
+            return self.task.step(
+                rule, gradient, self.state, weight,
+                barrier, thread, self.optimizer, numbers, self.factors,
+            )  # fmt: skip
+
+        return call(self.alone, 0) if self.n_threads == 1 else team.together(call)
 
     def epoch_ended(self, total: float) -> float:
         """The sum over all ranks, which from here on have the same numbers to the bit."""

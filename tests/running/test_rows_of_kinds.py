@@ -7,6 +7,7 @@ from sklearn.metrics import accuracy_score
 
 from cbackprop import Checkpoint, MLPClassifier, MLPRegressor, Network, Rows
 from cbackprop.running import blocks as module
+from cbackprop.tabular import TabularClassifier, TabularRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 ROWS = np.random.RandomState(0).randn(300, 6) * (np.random.RandomState(1).rand(300, 6) > 0.6)
@@ -281,3 +282,12 @@ def test_errors_of_predictions_name_the_block():
         model.score(Rows(blocks()), LABELS)
     with pytest.raises(TypeError, match="score needs y"):
         model.score(ROWS)
+
+
+def test_estimators_for_tables_say_who_takes_rows():
+    for call in (
+        lambda: TabularClassifier().fit(Rows(blocks())),
+        lambda: TabularRegressor(max_epochs=1).fit(ROWS, NUMBERS).predict(Rows(blocks())),
+    ):
+        with pytest.raises(TypeError, match="got Rows: these are for MLPClassifier"):
+            call()
