@@ -3,8 +3,9 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import pytest
@@ -108,8 +109,14 @@ def _delayed(name):
 
 
 def _remove(names):
-    """The wire goes with its ends. Nobody is left there: the launcher has ended them."""
+    """The wire goes with its ends, and who is still there, if a launcher did not end them."""
     for name in names:
+        left = subprocess.run(
+            ["ip", "netns", "pids", name], capture_output=True, text=True, check=False
+        )
+        for process in map(int, left.stdout.split()):
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
         subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
 
 

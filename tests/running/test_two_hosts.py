@@ -1,5 +1,6 @@
 """Fits by ranks on two hosts, between which there is TCP only: the model of one process."""
 
+import signal
 import subprocess
 
 import pytest
@@ -15,6 +16,11 @@ def hosts(tmp_path):
         pytest.skip("needs MPICH's mpiexec, which takes another program for ssh")
     with two_hosts(tmp_path) as made:
         yield made
+
+
+def _pids(name):
+    command = ["ip", "netns", "pids", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_two_hosts_fit_what_one_process_fits(hosts, figure):
@@ -40,9 +46,19 @@ def test_a_rank_that_is_killed_on_one_host_ends_the_other(hosts, tmp_path):
     assert (tmp_path / "fit").exists(), killed.stderr
 
 
-def test_hosts_are_gone_after_a_failure(hosts, tmp_path):
-    with pytest.raises(ZeroDivisionError), two_hosts(tmp_path, tag="more"):
-        raise ZeroDivisionError
+def fail_beside(process, names):
+    """Start a process on the second host, and fail when it is there."""
+    process.append(subprocess.Popen(["ip", "netns", "exec", names[1], "sleep", "1000"]))
+    while str(process[0].pid) not in _pids(names[1]):
+        pass
+    raise ZeroDivisionError
+
+
+def test_hosts_are_gone_after_a_failure_and_who_was_there(hosts, tmp_path):
+    process = []
+    with pytest.raises(ZeroDivisionError), two_hosts(tmp_path, tag="more") as made:
+        fail_beside(process, made.names)
+    assert process[0].wait() == -signal.SIGKILL
     listed = ["ip", "netns", "list"]
     left = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
     assert hosts.names[0] in left
