@@ -8,7 +8,10 @@ import pytest
 from cbackprop import SGD, Adam, Network
 from cbackprop.running.execution import Execution
 from cbackprop.running.ranks import Ranks
+from cbackprop.running.regularization import Regularization
+from cbackprop.running.sweeps import Sweep
 from cbackprop.schedules import Cosine
+from cbackprop.training import over_ranks
 from cbackprop.training.epochs import passes
 from cbackprop.training.over_ranks import STEPS_OF_A_SLICE
 
@@ -35,13 +38,13 @@ class First:
         raise SystemExit(code)
 
 
-def run(ranks, optimizer, batch_size=BATCH_SIZE):
+def run(ranks, optimizer, batch_size=BATCH_SIZE, hidden=5, threads=1, **given):
     """A network, and its epochs."""
     rng = np.random.RandomState(0)
     X = rng.randn(N, 6)
-    network = Network([6, 5, 1], random_state=0)
-    execution = Execution(1) if ranks is None else Execution(1, ranks)
-    given = {"batch_size": batch_size, "max_epochs": 3, "rng": None, "total_epochs": 3}
+    network = Network([6, hidden, 1], random_state=0)
+    execution = Execution(threads) if ranks is None else Execution(threads, ranks)
+    given |= {"batch_size": batch_size, "max_epochs": 3, "rng": None, "total_epochs": 3}
     y = np.sin(X[:, :1])
     return network, passes(network, X, y, optimizer, execution=execution, **given)
 
@@ -58,6 +61,29 @@ def test_slices_of_steps_are_the_steps_of_one_process(optimizer, batch_size):
     losses = [list(epochs) for _, epochs in made]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-12)
     assert np.abs(made[0][0].parameters - made[1][0].parameters).max() < 1e-12
+
+
+@pytest.mark.parametrize("dropout", [(), (0.3,)])
+@pytest.mark.parametrize("batch_size", [20, 700, N])
+def test_a_ranks_threads_make_the_steps_of_one(batch_size, dropout, monkeypatch):
+    teams = []
+
+    class Noted(Sweep):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            teams.append(len(self.tasks))
+
+    monkeypatch.setattr(over_ranks, "Sweep", Noted)
+    given = {"hidden": 64, "regularization": Regularization(dropout=dropout), "mask_seed": 7}
+    made = [
+        run(ranks, Adam(0.01), batch_size, threads=threads, **given)
+        for ranks, threads in ((None, 1), (Ranks(First()), 1), (Ranks(First()), 2))
+    ]
+    losses = [list(epochs) for _, epochs in made]
+    assert teams == [1, 2]
+    for (network, _), curve in zip(made[1:], losses[1:], strict=True):
+        np.testing.assert_allclose(curve, losses[0], rtol=1e-11)
+        assert np.abs(network.parameters - made[0][0].parameters).max() < 1e-11
 
 
 def test_a_step_makes_few_calls_from_python(figure):
