@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import TransformerMixin
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from cbackprop.estimators.blockwise import answered
 from cbackprop.network.network import Network
-from cbackprop.running.rows import Rows
 from cbackprop.validation.checks import check_index
 
 
@@ -68,11 +65,7 @@ class Features:
         """
         check_is_fitted(self)
         layer = self._hidden_layer(layer)
-
-        def of_layer(rows: Any) -> NDArray:
-            return self._outputs(rows, Network._hidden, layer=layer + 1)  # type: ignore[attr-defined]
-
-        out = answered(self, X, of_layer) if isinstance(X, Rows) else of_layer(X)
+        out = self._outputs(X, Network._hidden, layer=layer + 1)  # type: ignore[attr-defined]
         return _wrap_data_with_container("transform", out, X, _Named(self, layer))
 
     def get_feature_names_out(self, input_features=None, layer=-1):

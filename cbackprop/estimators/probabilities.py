@@ -145,7 +145,5 @@ class Probabilities:
         >>> clf.decision_function([[50.0], [60.0]]), clf.predict_proba([[50.0], [60.0]])[:, 1]
         (array([50., 60.]), array([1., 1.]))
         """
-        if isinstance(X, Rows):
-            return answered(self, X, self.decision_function)
         logits = self._outputs(X, Network._logits)
         return logits[:, 0] if self.n_outputs_ == 1 else logits

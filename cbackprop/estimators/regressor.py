@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.agreement import as_one
 from cbackprop.estimators.base import MLP
-from cbackprop.estimators.blockwise import answered, with_truth
+from cbackprop.estimators.blockwise import with_truth
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import RegressorOfWeights
 from cbackprop.estimators.judging import Given
@@ -24,7 +24,7 @@ from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quant
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
 from cbackprop.running.ranks import ALONE
-from cbackprop.running.rows import Rows, mapped
+from cbackprop.running.rows import mapped
 from cbackprop.validation.naming import named, public
 
 
@@ -331,8 +331,6 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         ValueError
             If X is not finite or has other features than in `fit`.
         """
-        if isinstance(X, Rows):
-            return answered(self, X, self.predict)
         outputs = self._targets.arranged(self, self._outputs(X))
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 

@@ -426,9 +426,9 @@ class Network(Savable, Forward, Parameters):
         array([[ 3.5],
                [20.5]])
         """
-        if isinstance(X, Rows):
-            return X._each(self.predict)
         said = predict_row(self, X)
+        if said is None and isinstance(X, Rows):
+            return X._each(self.predict)
         return self._predict(self._check_X(X), AS_MANY_AS_PAY) if said is None else said
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
