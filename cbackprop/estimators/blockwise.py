@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop.running.rows import Rows
+
+
+def rows_have_y(method: Callable) -> Callable:
+    """A method of X and y that needs no y of `Rows`: its signature stays scikit-learn's."""
+
+    @wraps(method)
+    def called(self: Any, *arguments: Any, **options: Any) -> Any:
+        X = arguments[0] if arguments else options.get("X")
+        if len(arguments) < 2 and isinstance(X, Rows):
+            options.setdefault("y", None)
+        return method(self, *arguments, **options)
+
+    return called
 
 
 def answered(estimator: Any, rows: Rows, answer: Callable[[Any], NDArray]) -> NDArray:
@@ -22,8 +36,6 @@ def with_truth(
     """The predictions, and what they are compared with: of `Rows`, their own."""
     if isinstance(X, Rows):
         return X._judged(_by_its_names(estimator, estimator.predict), y, sample_weight)
-    if y is None:
-        raise TypeError("score needs y, the true targets: only Rows bring their own")
     return estimator.predict(X), y, sample_weight
 
 

@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.agreement import as_one
 from cbackprop.estimators.base import MLP
-from cbackprop.estimators.blockwise import with_truth
+from cbackprop.estimators.blockwise import rows_have_y, with_truth
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import ClassifierOfWeights
 from cbackprop.estimators.growing import grow
@@ -344,7 +344,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         self.trainable = trainable
         self.n_jobs = n_jobs
 
-    def score(self, X, y=None, sample_weight=None):
+    @rows_have_y
+    def score(self, X, y, sample_weight=None):
         """Accuracy; a multilabel row counts only if all its labels are right.
 
         Parameters

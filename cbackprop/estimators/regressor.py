@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.agreement import as_one
 from cbackprop.estimators.base import MLP
-from cbackprop.estimators.blockwise import with_truth
+from cbackprop.estimators.blockwise import rows_have_y, with_truth
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import RegressorOfWeights
 from cbackprop.estimators.judging import Given
@@ -334,7 +334,8 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         outputs = self._targets.arranged(self, self._outputs(X))
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
-    def score(self, X, y=None, sample_weight=None):
+    @rows_have_y
+    def score(self, X, y, sample_weight=None):
         """R squared; of several quantiles, D squared: both are 1 at best, and 0 for a constant.
 
         D squared is the share of the quantile loss of constant predictions (y's quantiles) that
