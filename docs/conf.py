@@ -24,6 +24,7 @@ EXAMPLES = [
     "plot_saturation.py",
     "plot_ways_to_descend.py",
     "ranks.py",
+    "spark_ranks.py",
     "service.py",
     "occupancy.py",
     "book_mnist.py",

@@ -22,13 +22,16 @@ def mpiexec():
     return found
 
 
-def launch(n, script, *arguments, cwd=None):
-    """The finished process of `mpiexec -n` with one of tests/scripts."""
-    command = [mpiexec(), "-n", str(n), sys.executable, "-P", "-m", "mpi4py"]
+def launch(n, script, *arguments, cwd=None, hosts=None):
+    """The finished process of `mpiexec -n` with one of tests/scripts; or of a rank on each host."""
+    command = [mpiexec(), "-n", str(n)] if hosts is None else hosts.command(mpiexec())
+    command += [sys.executable, "-P", "-m", "mpi4py"]
     command += [str(SCRIPTS / script), *map(str, arguments)]
     # One thread, and with more ranks than cores MPICH lets the others work while it waits.
     few = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPIR_CVAR_POLLS_BEFORE_YIELD": "1"}
     environment = {**os.environ, **few, "PYTHONWARNINGS": "ignore"}
+    if hosts is not None:
+        environment |= hosts.environment
     return subprocess.run(
         command, capture_output=True, text=True, timeout=SECONDS, env=environment, cwd=cwd
     )

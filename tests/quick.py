@@ -38,10 +38,12 @@ FILES = {
     "test_ranks.py",
     "test_repetition.py",
     "test_sklearn_suite.py",
+    "test_spark_example.py",
     "test_table_benchmark.py",
     "test_tabular_checkpoints.py",
     "test_tabular_ecosystem.py",
     "test_tabular_frames.py",
+    "test_two_hosts.py",
 }
 # Cases that are enough, where a case takes long; of any more, one in ten unless none is enough.
 ENOUGH = {

@@ -70,15 +70,22 @@ def _delayed(data: Any) -> list[Any] | None:
 
 
 def places(client: Any, futures: Futures) -> dict[str, Futures]:
-    """The partitions of each worker that has some, in their order; of copies, one counts."""
-    held = client.who_has(futures)
+    """The partitions of each worker that has some, in their order; of copies, one counts.
+
+    Those without rows are left out, unless there are no others: a filter may leave a worker none.
+    """
+    held, sizes = client.who_has(futures), client.gather(client.map(_n_rows, futures, pure=False))
     rows: dict[str, Futures] = {}
-    for future in futures:
+    for future in [f for f, n in zip(futures, sizes, strict=True) if n] or futures:
         workers = sorted(held[future.key])
         if not workers:
             raise RuntimeError(f"the partition {future.key} is on no worker any more: fit again")
         rows.setdefault(min(workers, key=lambda one: len(rows.get(one, []))), []).append(future)
     return dict(sorted(rows.items()))
+
+
+def _n_rows(parts: tuple[Any, ...]) -> int:
+    return int(parts[0].shape[0])
 
 
 def stacked(parts: Sequence[Any]) -> Any:

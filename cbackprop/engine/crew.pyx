@@ -105,9 +105,9 @@ cdef class Team:
     cdef list members
     cdef Py_ssize_t born        # what `forks` was when the members were started
 
-    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1):
+    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1, bint crowded=False):
         self.size, self.members, self.born = size, [], forks
-        self._barrier = Barrier(size, squad_size)
+        self._barrier = Barrier(size, squad_size, crowded)
 
     def __enter__(self):
         return self
@@ -161,7 +161,7 @@ cdef class Team:
         if self.born != forks or self.members is None:      # this is a forked child, where they are not, or left once
             self.born, self.members = forks, []
             if self._barrier.broken:
-                self._barrier = Barrier(self.size, self._barrier.squad_size)
+                self._barrier = Barrier(self.size, self._barrier.squad_size, self._barrier.crowded)
         while len(self.members) < self.size - 1:
             member = Member(len(self.members) + 1, self._barrier)
             self.members.append(member)

@@ -10,8 +10,6 @@ from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-import os
-
 import numpy as np
 
 from cbackprop.engine cimport passes, rehearsal, steps
@@ -42,23 +40,20 @@ __all__ = [
 MOST_THREADS = TEAM_LARGEST       # of a team
 
 
-cdef Py_ssize_t cores() except -1:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 cdef class Barrier:
-    """A barrier for `size` threads that train one task together, in squads that share rows."""
+    """A barrier for `size` threads that train one task together, in squads that share rows.
+
+    `crowded` says that there are not as many cores: then they soon give theirs away.
+    """
 
     cdef TeamBarrier barrier
     cdef TeamMeeting* squads
     cdef readonly Py_ssize_t size
     cdef readonly Py_ssize_t squad_size
+    cdef readonly bint crowded
     cdef readonly bint broken
 
-    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1):
+    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1, bint crowded=False):
         if not 1 <= size <= TEAM_LARGEST:
             raise ValueError(f"a team must have between 1 and {TEAM_LARGEST} threads, got {size}")
         if squad_size < 1 or size % squad_size:
@@ -68,7 +63,7 @@ cdef class Barrier:
             self.squads = <TeamMeeting*>PyMem_Malloc(size // squad_size * sizeof(TeamMeeting))
             if self.squads == NULL:
                 raise MemoryError
-        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), size > 1 and size > cores())
+        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), crowded)
 
     def __dealloc__(self):
         PyMem_Free(self.squads)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.multiclass import unique_labels
 
-from cbackprop.running.ranks import Alone, ranks_of
-from cbackprop.running.rows import Rows
+from cbackprop.estimators.blockwise import rows_have_y
+from cbackprop.running.ranks import NO_ROWS, Alone, ranks_of
 
 FREE = {"verbose", "n_jobs"}  # parameters that may differ
 REPEATED = 3  # times a class is said, so that scikit-learn does not take labels for numbers
@@ -23,10 +23,10 @@ def as_one(method: Callable) -> Callable:
     Outermost: what only one rank finds wrong is to be told, whoever finds it. `Rows` have a y.
     """
 
+    method = rows_have_y(method)
+
     @wraps(method)
     def fit(self: Any, *arguments: Any, comm: Any = None, **options: Any) -> Any:
-        if len(arguments) == 1 and isinstance(arguments[0], Rows):
-            options.setdefault("y", None)
         if comm is None and "sync_every" not in options:
             return method(self, *arguments, **options)
         with ranks_of(comm, options.get("sync_every", 1)) as ranks:
@@ -49,6 +49,12 @@ def told_to(
         "classes": classes,
         **_state_of(estimator, incremental),
     }
+
+
+def check_rows_there(X: Any, ranks: Alone) -> None:
+    """An error on every rank if one has no rows: scikit-learn's would not say what to do."""
+    if ranks.size > 1 and getattr(X, "shape", (1,))[:1] == (0,):
+        raise ValueError(NO_ROWS)
 
 
 def _state_of(estimator: Any, incremental: bool) -> dict[str, Any]:

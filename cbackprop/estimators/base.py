@@ -23,7 +23,8 @@ from cbackprop.callbacks.protocol import (
     not_within_itself,
 )
 from cbackprop.engine import run
-from cbackprop.estimators.agreement import as_one, told_to
+from cbackprop.estimators.agreement import as_one, check_rows_there, told_to
+from cbackprop.estimators.blockwise import answered
 from cbackprop.estimators.exchange import Exchange
 from cbackprop.estimators.fitting import fit_lbfgs, fit_stochastic, prepare_stochastic
 from cbackprop.estimators.hidden import HiddenFeatures
@@ -50,7 +51,7 @@ from cbackprop.network.network import Network
 from cbackprop.network.one_row import predict_row
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
 from cbackprop.running.ranks import ALONE
-from cbackprop.running.rows import mapped
+from cbackprop.running.rows import Rows, mapped
 from cbackprop.training.history import History
 from cbackprop.training.record import FitState, Record
 from cbackprop.training.undo import all_or_nothing
@@ -284,6 +285,7 @@ class MLP(
         """Fit, or leave what was there before if anything goes wrong ahead of the training."""
         before, execution = dict(vars(self)), Execution(self.n_jobs, ranks)
         ranks.agree(lambda: told_to(self, given, incremental, classes))
+        check_rows_there(given.X, ranks)
         try:
             network, data, prepared = self._prepare(given, execution, incremental, classes)
         except BaseException:
@@ -429,6 +431,8 @@ class MLP(
             if network.takes(X):
                 return passed(network, X, some, **settings)
         check_is_fitted(self)
+        if isinstance(X, Rows):
+            return answered(self, X, partial(self._outputs, passed=passed, **settings))
         check_given("X", X)
         with explained(X=X):
             X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)

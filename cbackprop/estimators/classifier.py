@@ -9,6 +9,7 @@ from numbers import Real
 from typing import ClassVar
 
 from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -22,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.agreement import as_one
 from cbackprop.estimators.base import MLP
+from cbackprop.estimators.blockwise import rows_have_y, with_truth
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import ClassifierOfWeights
 from cbackprop.estimators.growing import grow
@@ -30,6 +32,7 @@ from cbackprop.estimators.probabilities import Probabilities
 from cbackprop.estimators.targets import Labels, plain_indicator
 from cbackprop.files.registry import saved_by
 from cbackprop.running.ranks import ALONE
+from cbackprop.running.rows import mapped
 from cbackprop.validation.naming import named, public
 
 
@@ -341,15 +344,17 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         self.trainable = trainable
         self.n_jobs = n_jobs
 
+    @rows_have_y
     def score(self, X, y, sample_weight=None):
         """Accuracy; a multilabel row counts only if all its labels are right.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            The true labels, or an indicator, which is read as `fit` reads it.
+            The true labels, or an indicator, which is read as `fit` reads it. None for `Rows`,
+            which have them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -366,7 +371,8 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
             If X is not finite or has other features than in `fit`, or if y does not fit it.
         """
         check_is_fitted(self)
-        return super().score(X, self._targets.true(self, y), sample_weight=sample_weight)
+        guess, y, sample_weight = with_truth(self, X, y, sample_weight)
+        return accuracy_score(self._targets.true(self, y), guess, sample_weight=sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
     @as_one
@@ -377,7 +383,7 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Class labels, or a multilabel indicator: not zero where a row has the class.
@@ -404,9 +410,12 @@ class MLPClassifier(ClassifierMixin, Probabilities, ClassifierOfWeights, MLP):
         AttributeError
             With solver 'lbfgs'.
         """
-        with self._all_or_nothing(incremental=True) as undo:
-            ranks = ALONE if comm is None else comm
-            given = Given(X, y, sample_weight)
+        ranks = ALONE if comm is None else comm
+        with (
+            mapped(X, y, sample_weight) as rows,
+            self._all_or_nothing(incremental=True) as undo,
+        ):
+            given = Given(*rows[:3], window=rows.window)
             return self._fit(given, undo, ranks, incremental=True, classes=classes)
 
     def _take_classes(self, y, classes, random_state):

@@ -26,7 +26,7 @@ class Features:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
         layer : int, default=-1
             Which hidden layer, as an index into `hidden_layer_sizes`: 0 for the first, -1 for the

@@ -6,8 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from cbackprop.estimators.blockwise import answered
 from cbackprop.estimators.targets import log_probabilities, without_zeros
 from cbackprop.network.network import Network
+from cbackprop.running.rows import Rows
 
 # A difference to 1 of fewer of its roundings is off by more than a hundredth.
 FEW_DIGITS = 64
@@ -26,7 +28,7 @@ class Probabilities:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
 
         Returns
@@ -41,6 +43,8 @@ class Probabilities:
         ValueError
             If X is not finite or has other features than in `fit`.
         """
+        if isinstance(X, Rows):
+            return answered(self, X, self.predict)
         outputs = self._outputs(X)
         if self._label_binarizer.y_type_.startswith("multilabel"):
             return self._label_binarizer.inverse_transform(outputs)
@@ -53,7 +57,7 @@ class Probabilities:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
 
         Returns
@@ -68,6 +72,8 @@ class Probabilities:
         ValueError
             If X is not finite or has other features than in `fit`.
         """
+        if isinstance(X, Rows):
+            return answered(self, X, self.predict_proba)
         outputs = self._outputs(X)
         probabilities = np.hstack([1 - outputs, outputs]) if self.n_outputs_ == 1 else outputs
         if np.count_nonzero(probabilities) == probabilities.size:
@@ -83,7 +89,7 @@ class Probabilities:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
 
         Returns
@@ -98,6 +104,8 @@ class Probabilities:
         ValueError
             If X is not finite or has other features than in `fit`.
         """
+        if isinstance(X, Rows):
+            return answered(self, X, self.predict_log_proba)
         probabilities = self.predict_proba(X)
         numbers = np.finfo(probabilities.dtype)
         small = probabilities < numbers.tiny
@@ -114,7 +122,7 @@ class Probabilities:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
 
         Returns

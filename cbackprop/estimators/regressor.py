@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from scipy import LowLevelCallable
 from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -15,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from cbackprop.callbacks.protocol import not_within_itself
 from cbackprop.estimators.agreement import as_one
 from cbackprop.estimators.base import MLP
+from cbackprop.estimators.blockwise import rows_have_y, with_truth
 from cbackprop.estimators.file import EstimatorDescription
 from cbackprop.estimators.given import RegressorOfWeights
 from cbackprop.estimators.judging import Given
@@ -22,6 +24,7 @@ from cbackprop.estimators.targets import Numbers, d2_of_quantiles, several_quant
 from cbackprop.files.registry import saved_by
 from cbackprop.functions.losses import OF_NUMBERS, Loss
 from cbackprop.running.ranks import ALONE
+from cbackprop.running.rows import mapped
 from cbackprop.validation.naming import named, public
 
 
@@ -312,7 +315,7 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
 
         Returns
@@ -331,6 +334,7 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         outputs = self._targets.arranged(self, self._outputs(X))
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 
+    @rows_have_y
     def score(self, X, y, sample_weight=None):
         """R squared; of several quantiles, D squared: both are 1 at best, and 0 for a constant.
 
@@ -340,10 +344,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers, with the features of `fit`.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            The true numbers; of one column for several quantiles.
+            The true numbers; of one column for several quantiles. None for `Rows`, which have them.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -360,11 +364,11 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
             If X is not finite or has other features than in `fit`, or if y does not fit it.
         """
         check_is_fitted(self)
+        guess, y, sample_weight = with_truth(self, X, y, sample_weight)
         quantiles = several_quantiles(self.network_.loss_function)
         if not quantiles:
-            return super().score(X, y, sample_weight=sample_weight)
-        y = column_or_1d(y)
-        return d2_of_quantiles(y, self.predict(X), quantiles, sample_weight)
+            return r2_score(y, guess, sample_weight=sample_weight)
+        return d2_of_quantiles(column_or_1d(y), guess, quantiles, sample_weight)
 
     @available_if(lambda estimator: estimator._check_solver())
     @as_one
@@ -375,7 +379,7 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), or Rows
             Finite numbers. The first call settles dtype and number of features.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Finite numbers, as many columns as in the first call; none negative for the Poisson
@@ -400,7 +404,10 @@ class MLPRegressor(RegressorMixin, RegressorOfWeights, MLP):
         AttributeError
             With solver 'lbfgs'.
         """
-        with self._all_or_nothing(incremental=True) as undo:
-            ranks = ALONE if comm is None else comm
-            given = Given(X, y, sample_weight)
+        ranks = ALONE if comm is None else comm
+        with (
+            mapped(X, y, sample_weight) as rows,
+            self._all_or_nothing(incremental=True) as undo,
+        ):
+            given = Given(*rows[:3], window=rows.window)
             return self._fit(given, undo, ranks, incremental=True)

@@ -17,7 +17,7 @@ from cbackprop.functions.optimizers import OPTIMIZERS, SGD, Optimizer
 from cbackprop.functions.schedules import Curve, Schedule, check_schedule
 from cbackprop.running.execution import Execution
 from cbackprop.running.model import Model
-from cbackprop.running.ranks import ALONE, Alone
+from cbackprop.running.ranks import ALONE, NO_ROWS, Alone
 from cbackprop.running.regularization import Regularization, check_dropout, draw_seed
 from cbackprop.running.sweeps import Sweep
 from cbackprop.training.divergence import finite, lost_at_end
@@ -98,6 +98,8 @@ def fit(
         }
     )
     execution = Execution(n_jobs, ranks)
+    if ranks.size > 1 and np.shape(X)[:1] == (0,):
+        raise ValueError(NO_ROWS)
     rows = network._check_X(X)
     targets = network._check_y(y, rows)
     weight = network._check_weight(sample_weight, rows, elsewhere=ranks.size > 1)

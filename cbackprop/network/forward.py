@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from cbackprop.network.one_row import told
 from cbackprop.network.predictor import PLAIN, Predictor, predictor_of
 from cbackprop.running.execution import AS_MANY_AS_PAY, Execution
+from cbackprop.running.rows import Rows
 from cbackprop.running.sweeps import Sweep
 
 
@@ -76,12 +77,12 @@ class Forward:
             return sweep.activations(range(len(self.layer_sizes)))
         return [rows, *sweep.activations(range(1, len(self.layer_sizes)))]
 
-    def logits(self, X: ArrayLike) -> NDArray:
+    def logits(self, X: ArrayLike | Rows) -> NDArray:
         """The last layer's z = a W + b, before the output's activation.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, n_features)
+        X : array-like or sparse matrix of shape (n, n_features), or Rows
             Rows of finite numbers; taken as the network's dtype.
 
         Returns
@@ -104,6 +105,8 @@ class Forward:
         >>> net.predict([[50.0]]).tolist(), net.logits([[50.0]]).tolist()
         ([[1.0]], [[50.0]])
         """
+        if isinstance(X, Rows):
+            return X._each(self.logits)
         return self._logits(self._check_X(X), AS_MANY_AS_PAY)
 
     def predictor(self, method: str = "predict") -> Predictor:

@@ -399,12 +399,12 @@ class Network(Savable, Forward, Parameters):
 
     # Passes.
 
-    def predict(self, X: ArrayLike) -> NDArray:
+    def predict(self, X: ArrayLike | Rows) -> NDArray:
         """Output activations.
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n, n_features)
+        X : array-like or sparse matrix of shape (n, n_features), or Rows
             Rows of finite numbers; taken as the network's dtype.
 
         Returns
@@ -429,6 +429,8 @@ class Network(Savable, Forward, Parameters):
                [20.5]])
         """
         said = predict_row(self, X)
+        if said is None and isinstance(X, Rows):
+            return X._each(self.predict)
         return self._predict(self._check_X(X), AS_MANY_AS_PAY) if said is None else said
 
     def loss(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

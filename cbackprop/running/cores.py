@@ -21,6 +21,12 @@ def _affinity() -> frozenset[int] | None:
     return frozenset(os.sched_getaffinity(0))
 
 
+def processors() -> frozenset[int]:
+    """The numbers of those that the process may run on."""
+    own = _affinity()
+    return frozenset(range(os.cpu_count() or 1)) if own is None else own
+
+
 class _Machine(NamedTuple):
     cores: int
     quick: int | None

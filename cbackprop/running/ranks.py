@@ -9,7 +9,6 @@ went wrong: then every rank raises that error. Where it cannot know, it ends all
 from __future__ import annotations
 
 import builtins
-import os
 import signal
 import sys
 import threading
@@ -24,11 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cbackprop._version import __version__
+from cbackprop.running.cores import processors
 from cbackprop.running.differences import differences, shown
 from cbackprop.validation.checks import check_integer
 
 NEEDED = ("Allreduce", "allgather", "Get_rank", "Get_size", "Abort")
 NO_SEED = 2**32
+NO_ROWS = (
+    "X has no rows, and each rank of a fit must bring some: share them out anew, or "
+    "start fewer ranks"
+)
 # Python's own errors that are made of a message alone.
 SIMPLE = ValueError, TypeError, MemoryError, OSError, ArithmeticError, RuntimeError
 
@@ -223,9 +227,8 @@ class Ranks(Alone):
 
     def _meet(self) -> None:
         """Versions, for one, must be the same; who has the same cores shares them."""
-        cores = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
         versions = {"cbackprop": __version__, "numpy": np.__version__}
-        mine = {**versions, "sync_every": self.sync_every}, gethostname(), set(cores)
+        mine = {**versions, "sync_every": self.sync_every}, gethostname(), processors()
         everyone = self.gather(mine, "versions")
         if said := differences([same for same, _, _ in everyone]):
             raise self._known_to_all(RuntimeError(f"the ranks must have the same: {said}"))
@@ -259,12 +262,16 @@ class Ranks(Alone):
 class Sums:
     """A vector of each rank, and their sum: `begin` says how often, and then `add` makes it.
 
-    Behind the vector's numbers stands one more, which is not 0 if a rank has failed.
+    Behind the vector's numbers stands one more, which is not 0 if a rank has failed. With mpi4py
+    the sum takes the place of `mine`, which saves a copy; with others it has its own.
     """
 
     def __init__(self, ranks: Ranks, size: int, dtype: Any):
         self.ranks, self.left = ranks, 0
-        self._given, self._sum = np.zeros(size + 1, dtype), np.zeros(size + 1, dtype)
+        self._given = self._sum = np.zeros(size + 1, dtype)
+        self._allreduce, self._mine = ranks.comm.Allreduce, _in_place(ranks.comm)
+        if self._mine is None:
+            self._mine, self._sum = self._given, np.zeros(size + 1, dtype)
         self.mine, self.sum = self._given[:-1], self._sum[:-1]
 
     def begin(self, times: int, said: Any = None) -> list[Any]:
@@ -291,13 +298,19 @@ class Sums:
         """Whether a rank has failed."""
         ranks = self.ranks
         ranks._inside = True
-        ranks.comm.Allreduce(self._given, self._sum)
+        self._allreduce(self._mine, self._sum)
         ranks._inside = False
         self.left -= 1
         failed = bool(self._sum[-1])
         if failed or not self.left:
             ranks._sums = None
         return failed
+
+
+def _in_place(comm: Any) -> Any:
+    """What mpi4py takes for the first array where the sum takes its place; None of others."""
+    of_mpi4py = (kind.__module__ for kind in type(comm).__mro__ if "mpi4py" in kind.__module__)
+    return next((getattr(sys.modules[name], "IN_PLACE", None) for name in of_mpi4py), None)
 
 
 def _error_of(rank: int, failure: tuple[str, str]) -> BaseException:

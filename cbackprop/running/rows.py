@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cbackprop.running.blocks import FLOATS, Mapped, answers, written
 from cbackprop.validation.checks import check_integer
 from cbackprop.validation.naming import public
 
 WINDOW_BYTES = 2**28  # of the rows that are shuffled together, where nobody says how many
-FLOATS = np.dtype(np.float32), np.dtype(np.float64)
-
-
-class Mapped(NamedTuple):
-    """Rows as `fit` takes them, and how many of them it may shuffle together."""
-
-    X: Any
-    y: Any
-    sample_weight: Any
-    window: int | None = None
 
 
 @public("cbackprop")
@@ -37,11 +28,14 @@ class Rows:
     the file. Every epoch takes stretches of the file in another order, and shuffles the rows
     within a window of some of them.
 
+    `partial_fit` takes them, too. `predict` and its kin answer to one block after the other, and
+    give all answers; `score` needs the targets of the blocks besides.
+
     Parameters
     ----------
     blocks : iterable of (X, y) or (X, y, sample_weight)
-        Arrays of numbers, or data frames, all of the same columns. float32 in the first block is
-        trained in float32, all else in float64.
+        Arrays of numbers, data frames, or sparse matrices, all of the same columns. float32 in the
+        first block is trained in float32, all else in float64. For predictions X alone will do.
     window : int, default=None
         Rows that are shuffled together, at least 1; None: as many as take 256 MiB.
     folder : str or path-like, default=None
@@ -83,14 +77,14 @@ class Rows:
 
     @classmethod
     def from_npy(
-        cls, X: Any, y: Any, sample_weight: Any = None, *, window: int | None = None
+        cls, X: Any, y: Any = None, sample_weight: Any = None, *, window: int | None = None
     ) -> Rows:
         """Of files of `numpy.save`, or of lists of such files, which are mapped and not read.
 
         Parameters
         ----------
         X, y : str or path-like, or lists of these
-            Files with as many rows each.
+            Files with as many rows each. For predictions X alone will do.
         sample_weight : str or path-like, or list of these, default=None
             Likewise.
         window : int, default=None
@@ -112,7 +106,7 @@ class Rows:
     def from_parquet(
         cls,
         paths: Any,
-        target: str | Sequence[str],
+        target: str | Sequence[str] = (),
         *,
         columns: Sequence[str] | None = None,
         sample_weight: str | None = None,
@@ -125,10 +119,10 @@ class Rows:
         ----------
         paths : str or path-like, or list of these
             The files.
-        target : str or list of str
-            The column of y, or its columns.
+        target : str or list of str, default=()
+            The column of y, or its columns. For predictions there may be none.
         columns : list of str, default=None
-            Those of X; None: all others. Numbers.
+            Those of X; None: all others of the first file. Numbers.
         sample_weight : str, default=None
             The column of the rows' weights.
         window, folder : optional
@@ -152,13 +146,27 @@ class Rows:
         with tempfile.TemporaryDirectory(
             prefix="cbackprop-", dir=self.folder, ignore_cleanup_errors=True
         ) as folder:
-            written = _written(self.blocks, Path(folder) / "X")
-            yield self._with_window(written)
-            del written
+            rows = written(self.blocks, Path(folder))
+            yield self._with_window(rows)
+            del rows
 
     def _with_window(self, rows: Mapped) -> Mapped:
-        row = max(1, rows.X.shape[1] * rows.X.dtype.itemsize)
+        X = rows.X
+        size = X.nbytes if hasattr(X, "nbytes") else X.data.nbytes + X.indices.nbytes
+        row = max(1, size // X.shape[0])
         return rows._replace(window=self.window or max(1, WINDOW_BYTES // row))
+
+    def _each(self, answer: Callable[[Any], NDArray]) -> NDArray:
+        """What is answered to the X of every block, one behind the other."""
+        return answers(self.blocks, answer)[0]
+
+    def _judged(
+        self, answer: Callable[[Any], NDArray], *given: Any
+    ) -> tuple[NDArray, NDArray, NDArray | None]:
+        """The same, with y and the weights; nothing is `given` besides."""
+        _check_alone(*given)
+        said, (y, *weights) = answers(self.blocks, answer, targets=True)
+        return said, y, weights[0] if weights else None
 
 
 class _Maps:
@@ -173,7 +181,7 @@ class _Maps:
 
     def as_it_is(self) -> Mapped | None:
         """One file, if the engine can read it where it is."""
-        if len(self.columns[0]) > 1:
+        if len(self.columns[0]) > 1 or len(self.columns) < 2:
             return None
         X, y, *weight = next(iter(self))
         plain = X.dtype in FLOATS and X.ndim == 2 and X.flags.c_contiguous
@@ -190,18 +198,22 @@ class _Parquet:
     def __iter__(self) -> Iterator[list[NDArray]]:
         from pyarrow.parquet import ParquetFile
 
+        own = [self.weight] if self.weight else []
+        columns = self.columns
         for path in self.paths:
             with ParquetFile(path) as file:
-                others = {*self.targets, self.weight}
-                names = [name for name in file.schema_arrow.names if name not in others]
-                columns = self.columns or names
-                own = [self.weight] if self.weight else []
+                names = file.schema_arrow.names
+                if columns is None:
+                    columns = [name for name in names if name not in {*self.targets, *own}]
+                wanted = [*columns, *self.targets, *own]
+                if missing := [name for name in wanted if name not in names]:
+                    raise ValueError(f"{path} has no column {missing[0]!r}, but {names}")
                 for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=[*columns, *self.targets, *own])
+                    table = file.read_row_group(group, columns=wanted)
                     said = f"{path}, row group {group}"
                     X = np.stack([_numbers(table, name, said) for name in columns], axis=1)
                     y = [table[name].to_numpy(zero_copy_only=False) for name in self.targets]
-                    yield [X, y[0] if len(y) == 1 else np.stack(y, axis=1)] + [
+                    yield [X, *([np.stack(y, axis=1)] if len(y) > 1 else y)] + [
                         _numbers(table, name, said) for name in own
                     ]
 
@@ -218,54 +230,14 @@ def _paths(given: Any) -> list[str]:
     return [os.fspath(path) for path in (given if several else [given])]
 
 
-def _written(blocks: Iterable[Sequence[Any]], path: Path) -> Mapped:
-    """All blocks behind each other: the rows in a file, mapped; the targets in memory."""
-    targets: list[list[NDArray]] = []
-    shape: tuple[int, int] | None = None
-    dtype, kinds = np.dtype(np.float64), 0
-    with path.open("wb") as file:
-        for i, block in enumerate(blocks):
-            X, *rest = _checked(block, i)
-            if shape is None:
-                shape, kinds = (0, X.shape[1]), len(rest)
-                dtype = X.dtype if X.dtype in FLOATS else dtype
-            if X.shape[1] != shape[1] or len(rest) != kinds:
-                raise ValueError(
-                    f"all blocks must be as the first, of {shape[1]} columns"
-                    f"{', with weights' * (kinds > 1)}: block {i} has {X.shape[1]} columns"
-                    f"{', with weights' * (len(rest) > 1)}"
-                )
-            np.ascontiguousarray(X, dtype=dtype).tofile(file)
-            targets.append([np.array(part) for part in rest])
-            shape = shape[0] + len(X), shape[1]
-    if shape is None or not shape[0]:
-        raise ValueError("there are no rows: blocks gave none")
-    X = np.memmap(path, dtype=dtype, mode="r", shape=shape)
-    joined = [np.concatenate(parts) for parts in zip(*targets, strict=True)]
-    return Mapped(X, joined[0], joined[1] if kinds > 1 else None)
-
-
-def _checked(block: Any, i: int) -> list[NDArray]:
-    """X, y and perhaps weights, with as many rows."""
-    if not isinstance(block, tuple | list) or len(block) not in (2, 3):
-        raise TypeError(f"block {i} must be (X, y) or (X, y, sample_weight), got {block!r:.60}")
-    if hasattr(block[0], "tocsr"):
-        raise TypeError(f"block {i} is sparse: Rows takes dense blocks")
-    parts = [np.asarray(part) for part in block]
-    if parts[0].ndim != 2 or parts[0].dtype.kind not in "biuf":
-        raise ValueError(
-            f"X of block {i} must be numbers of shape (n, n_features), got {parts[0].dtype} of "
-            f"shape {parts[0].shape}"
-        )
-    if len({len(part) for part in parts}) > 1:
-        raise ValueError(f"block {i} has {[len(part) for part in parts]} rows of X, y, weights")
-    return parts
-
-
 def mapped(X: Any, y: Any, sample_weight: Any) -> AbstractContextManager[Mapped]:
     """What `fit` was given: as it is, or the arrays of `Rows`."""
     if not isinstance(X, Rows):
         return nullcontext(Mapped(X, y, sample_weight))
+    _check_alone(y, sample_weight)
+    return X._mapped()
+
+
+def _check_alone(y: Any, sample_weight: Any) -> None:
     if y is not None or sample_weight is not None:
         raise ValueError("Rows have targets and weights of their own: y must be None")
-    return X._mapped()

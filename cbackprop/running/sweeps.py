@@ -108,6 +108,10 @@ class Sweep:
         weights = self.sample_weight[some if self.rows is None else self.rows[some]]
         return float(weights.sum(dtype=np.float64))
 
+    def takes_at_once(self, n: int) -> bool:
+        """Whether n rows go through in one compiled call, that of one task."""
+        return self.small or (len(self.tasks) == 1 and n <= self.slice_rows)
+
     def _together(
         self,
         work: Callable[[int, int, int], float],
@@ -120,8 +124,8 @@ class Sweep:
         if first == stop:  # one of several ranks may have none
             return 0.0
         n = len(self.tasks)
-        alone = n == 1 and team is not None and stop - first <= self.slice_rows  # BLAS is held
-        if self.small or alone:
+        held = team is not None  # and BLAS with it
+        if self.small or (held and self.takes_at_once(stop - first)):
             return work(0, first, stop)
         bounds = [first + (stop - first) * i // n for i in range(n + 1)]
 

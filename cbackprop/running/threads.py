@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from functools import cache
 from multiprocessing.dummy import DummyProcess
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import joblib
 from threadpoolctl import ThreadpoolController
@@ -243,3 +243,6 @@ class Team(crew.Team):
     start or fails, or the caller is interrupted, the barrier is broken: nobody waits at it, and the
     error is raised when all have returned.
     """
+
+    def __new__(cls, size: int, squad_size: int = 1) -> Self:
+        return super().__new__(cls, size, squad_size, crowded=size > cores())

@@ -140,11 +140,11 @@ class Tabular(Savable, CallbackSupportMixin, Served, BaseEstimator):
                 "rows are held out fold by fold, or given as X_val and y_val, not both"
             )
         execution = Execution(self.n_jobs, ranks)
+        X = as_table(X)
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
-        X = as_table(X)
         check_consistent_length(X, y)
         if len(X) < 2:
             raise ValueError("n_samples=1: nothing can be learnt from one row")

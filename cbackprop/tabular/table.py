@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing, check_array
 
+from cbackprop.running.rows import Rows
 from cbackprop.validation.columns import check_no_dates, is_missing
 
 TEXT_AMONG_NUMBERS = (
@@ -50,10 +51,15 @@ def as_table(X: Any) -> Any:
     Raises
     ------
     TypeError
-        For dates, with the column's name, and for sparse matrices.
+        For dates, with the column's name, for sparse matrices, and for `Rows`.
     ValueError
         For what has not two dimensions, or no rows, or two columns of one name.
     """
+    if isinstance(X, Rows):
+        raise TypeError(
+            "X must be a table that the memory holds, got Rows: these are for MLPClassifier, "
+            "MLPRegressor and Network"
+        )
     check_no_dates("X", X)
     if not _is_frame(X):
         given = np.array(X, dtype=object) if isinstance(X, list | tuple) else _unmasked(X)

@@ -76,6 +76,19 @@ def notes(folder):
     return {path.name: int(path.read_text()) for path in sorted(folder.iterdir())}
 
 
+def test_partitions_that_a_filter_has_emptied_start_no_rank(client, rows, tmp_path):
+    X, y = rows
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(y=y, part=np.arange(210) // 70)
+    table = dd.from_pandas(frame, npartitions=3).persist()
+    some = table[table["part"] == 0]
+    noted = Ranks(tmp_path)
+    model = cbackprop.dask.DaskMLPClassifier((5,), max_iter=2, random_state=0)
+    model.fit(some[list("abcd")], some["y"], callbacks=[noted])
+    assert notes(tmp_path) == {"0-of-1": 70}
+    one = MLPClassifier((5,), max_iter=2, random_state=0).fit(X[:70], y[:70])
+    assert (model.network_.parameters == one.network_.parameters).all()
+
+
 def test_arrays_are_fitted_where_they_lie(client, rows, tmp_path):
     X, y = rows
     dX, dy = da.from_array(X, chunks=(30, 3)), da.from_array(y, chunks=42)

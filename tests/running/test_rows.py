@@ -141,9 +141,10 @@ def test_wrong_rows_are_named(name):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_DATA")
-def test_a_file_four_times_the_memory_is_fitted(tmp_path):
+@pytest.mark.parametrize("script", ["large_rows.py", "large_sparse_rows.py"])
+def test_a_file_four_times_the_memory_is_fitted(script, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-P", str(SCRIPTS / "large_rows.py"), str(tmp_path)],
+        [sys.executable, "-P", str(SCRIPTS / script), str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

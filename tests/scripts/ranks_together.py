@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse
 from mpi4py import MPI
 
 from cbackprop import SGD, Adam, Checkpoint, MLPClassifier, MLPRegressor, Network, Rows
@@ -163,15 +164,68 @@ def test_memory_maps():
 
 
 def test_every_rank_may_bring_blocks():
-    own = Rows([(X[:9], y[:9]), (X[9:], y[9:])])
-    models = [classifier().fit(own, None, comm=comm), classifier().fit(X, y, comm=comm)]
-    assert bits(models[0]) == bits(models[1])
+    for make in (np.asarray, scipy.sparse.csr_matrix):
+        own = Rows([(make(X[:9]), y[:9]), (make(X[9:]), y[9:])])
+        for parameters in ({}, {"early_stopping": True}, {"solver": "lbfgs"}):
+            models = [classifier(**parameters) for _ in range(2)]
+            models[0].fit(own, comm=comm)
+            models[1].fit(make(X), y, comm=comm)
+            assert bits(models[0]) == bits(models[1])
+        models = [classifier(dropout=0.2), classifier(dropout=0.2)]
+        for _ in range(2):
+            models[0].partial_fit(own, classes=[0, 1, 2, 3], comm=comm)
+            models[1].partial_fit(make(X), y, classes=[0, 1, 2, 3], comm=comm)
+        assert bits(models[0]) == bits(models[1])
+        assert models[0].score(own) == models[0].score(X, y)
+    bits(classifier(early_stopping=True).fit(Rows(own.blocks, window=8), comm=comm))
     error = None
     try:
         classifier().fit(Rows([(X, y)] if rank else [(X, y[1:])]), None, comm=comm)
     except ValueError as raised:
         error = str(raised)
     assert "block 0 has" in error
+
+
+class Another:
+    """A communicator of nobody that is known: sums are not asked to take a place of their own."""
+
+    def __init__(self, comm):
+        self.comm = comm
+
+    def __getattr__(self, name):
+        return getattr(self.comm, name)
+
+    def Allreduce(self, mine, total):
+        assert mine is not total
+        self.comm.Allreduce(mine, total)
+
+
+def test_sums_of_another_communicator_are_the_same():
+    for options in ({}, {"sync_every": 3}):
+        for parameters in ({"dropout": 0.2}, {"solver": "lbfgs"}):
+            if options and "solver" in parameters:
+                continue
+            models = [
+                classifier(**parameters).fit(X, y, comm=one, **options)
+                for one in (comm, Another(comm))
+            ]
+            assert bits(models[0]) == bits(models[1])
+
+
+def test_a_rank_without_rows_is_an_error_that_says_what_to_do():
+    none = slice(0, 0) if rank == size - 1 else slice(None)
+    for fit in (
+        lambda: classifier().fit(X[none], y[none], comm=comm),
+        lambda: classifier().partial_fit(X[none], y[none], classes=[0, 1, 2, 3], comm=comm),
+        lambda: Network([4, 3, 1], random_state=0).fit(X[none], X[none][:, :1], comm=comm),
+    ):
+        error = None
+        try:
+            fit()
+        except ValueError as raised:
+            error = str(raised)
+        assert "start fewer ranks" in error
+        assert (f"on rank {size - 1}" in error) == (rank != size - 1)
 
 
 def test_weights_may_be_zero_on_one_rank():
