@@ -32,7 +32,6 @@ __all__ = [
     "Barrier",
     "Task",
     "all_finite",
-    "cores",
 ]
 
 MOST_THREADS: int
