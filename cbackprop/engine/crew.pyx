@@ -10,10 +10,15 @@ import os
 import sys
 from _thread import allocate_lock, start_new_thread
 
+from cbackprop.engine.team cimport TEAM_LARGEST
+
 from cbackprop.engine.run import Barrier
 
 # How often this process was forked from another: in a child the threads of its parent are not.
 cdef Py_ssize_t forks = 0
+
+# Threads of this process that make a call together with others, or alone, at this moment.
+cdef Py_ssize_t at_work = 0
 
 # Where Python ends, other threads never come to run again: nobody may wait for them. As C's variable it is there to the
 # last, when modules have lost their names.
@@ -24,8 +29,9 @@ cdef int TRIES = 100
 
 
 def _forked():
-    global forks
+    global forks, at_work
     forks += 1
+    at_work = 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -98,16 +104,19 @@ cdef class Team:
     The others are threads of their own, started at the first call and gone when the ``with`` statement ends. If one
     cannot start or fails, or the caller is interrupted, the barrier is broken: nobody waits at it, all have returned
     from the call before the error is raised here, and the team is not used again.
+
+    Where more threads are at work in all teams than there are `cores`, those who wait soon give theirs away.
     """
 
     cdef readonly Py_ssize_t size
     cdef readonly object _barrier
+    cdef Py_ssize_t cores
     cdef list members
     cdef Py_ssize_t born        # what `forks` was when the members were started
 
-    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1, bint crowded=False):
-        self.size, self.members, self.born = size, [], forks
-        self._barrier = Barrier(size, squad_size, crowded)
+    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1, Py_ssize_t cores=TEAM_LARGEST):
+        self.size, self.members, self.born, self.cores = size, [], forks, cores
+        self._barrier = Barrier(size, squad_size)
 
     def __enter__(self):
         return self
@@ -129,6 +138,16 @@ cdef class Team:
 
     def together(self, call):
         """The sum of ``call(barrier, thread)`` over the threads 0 ... size - 1."""
+        global at_work
+        cdef Py_ssize_t of_process = forks
+        at_work += self.size
+        try:
+            return self._together(call)
+        finally:
+            if forks == of_process:     # or nobody of the parent's is at work in this child
+                at_work -= self.size
+
+    cdef double _together(self, call) except? -1.0:
         cdef Member member
         cdef object error = None
         cdef double total = 0.0
@@ -137,6 +156,7 @@ cdef class Team:
         if is_finalizing():
             raise RuntimeError("Python is ending, where no other thread runs any more: take n_jobs=1")
         self._start()
+        self._barrier.crowd(at_work > self.cores)
         for member in self.members:
             member.call = call
             member.go.release()
@@ -161,7 +181,7 @@ cdef class Team:
         if self.born != forks or self.members is None:      # this is a forked child, where they are not, or left once
             self.born, self.members = forks, []
             if self._barrier.broken:
-                self._barrier = Barrier(self.size, self._barrier.squad_size, self._barrier.crowded)
+                self._barrier = Barrier(self.size, self._barrier.squad_size)
         while len(self.members) < self.size - 1:
             member = Member(len(self.members) + 1, self._barrier)
             self.members.append(member)

@@ -24,7 +24,7 @@ from cbackprop.engine.plan cimport (
 )
 from cbackprop.engine.own cimport UsersLoss
 from cbackprop.engine.rows cimport check_embeddings, check_plan
-from cbackprop.engine.team cimport TEAM_LARGEST, TeamBarrier, TeamMeeting, team_begin, team_break
+from cbackprop.engine.team cimport TEAM_LARGEST, TeamBarrier, TeamMeeting, team_begin, team_break, team_crowd
 from cbackprop.engine.workspace cimport workspace_size
 
 from cbackprop.engine.block import all_finite
@@ -41,10 +41,7 @@ MOST_THREADS = TEAM_LARGEST       # of a team
 
 
 cdef class Barrier:
-    """A barrier for `size` threads that train one task together, in squads that share rows.
-
-    `crowded` says that there are not as many cores: then they soon give theirs away.
-    """
+    """A barrier for `size` threads that train one task together, in squads that share rows."""
 
     cdef TeamBarrier barrier
     cdef TeamMeeting* squads
@@ -53,7 +50,7 @@ cdef class Barrier:
     cdef readonly bint crowded
     cdef readonly bint broken
 
-    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1, bint crowded=False):
+    def __cinit__(self, Py_ssize_t size, Py_ssize_t squad_size=1):
         if not 1 <= size <= TEAM_LARGEST:
             raise ValueError(f"a team must have between 1 and {TEAM_LARGEST} threads, got {size}")
         if squad_size < 1 or size % squad_size:
@@ -63,10 +60,15 @@ cdef class Barrier:
             self.squads = <TeamMeeting*>PyMem_Malloc(size // squad_size * sizeof(TeamMeeting))
             if self.squads == NULL:
                 raise MemoryError
-        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), crowded)
+        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), False)
 
     def __dealloc__(self):
         PyMem_Free(self.squads)
+
+    def crowd(self, bint crowded):
+        """Say whether there are fewer cores than threads that want them, while nobody waits."""
+        self.crowded = crowded
+        team_crowd(&self.barrier, crowded)
 
     def abort(self):
         """Let everybody go who waits for the others, now or later: the team is not used again."""

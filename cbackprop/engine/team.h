@@ -69,6 +69,13 @@ typedef struct {
 #include TEAM_RELAY
 #endif
 
+/* Whether there are fewer cores than threads that want them: then one that waits soon gives its own away. Said while
+   nobody waits. */
+static inline void team_crowd(TeamBarrier *team, int crowded)
+{
+    team->spins = crowded ? TEAM_SPINS_CROWDED : TEAM_SPINS;
+}
+
 /* `squads` is memory for their meetings, as many as there are, or NULL without squads. */
 static inline void team_begin(TeamBarrier *team, long size, TeamMeeting *squads, long n_squads, int crowded)
 {
@@ -76,7 +83,7 @@ static inline void team_begin(TeamBarrier *team, long size, TeamMeeting *squads,
     team->size = size;
     TEAM_STORE(&team->all.arrived, 0);
     TEAM_STORE(&team->all.generation, 0);
-    team->spins = crowded ? TEAM_SPINS_CROWDED : TEAM_SPINS;
+    team_crowd(team, crowded);
     team->squads = squads;
     for (squad = 0; squads != NULL && squad < n_squads; squad++) {
         TEAM_STORE(&team->squads[squad].arrived, 0);

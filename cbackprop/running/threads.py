@@ -245,4 +245,4 @@ class Team(crew.Team):
     """
 
     def __new__(cls, size: int, squad_size: int = 1) -> Self:
-        return super().__new__(cls, size, squad_size, crowded=size > cores())
+        return super().__new__(cls, size, squad_size, cores())

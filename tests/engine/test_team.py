@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 import pytest
@@ -350,6 +351,49 @@ def test_jobs_that_are_no_integer_are_refused(n_jobs):
         number_of_threads(n_jobs, MUCH)
 
 
+# --- more threads than cores ---------------------------------------------------------------------
+
+
+def crowded_teams(*teams):
+    """Whether each team, (size, cores), is told that it is crowded: one works inside the other."""
+    said = []
+
+    def call(at, barrier, thread):
+        if thread == 0:
+            said.append(barrier.crowded)
+            work(at + 1)
+        return 0.0
+
+    def work(at):
+        if at < len(teams):
+            size, cores = teams[at]
+            with crew.Team(size, 1, cores) as team:
+                team.together(partial(call, at))
+
+    work(0)
+    return said
+
+
+def test_a_team_of_more_threads_than_cores_is_crowded():
+    assert crowded_teams((2, 2)) == [False]
+    assert crowded_teams((3, 2)) == [True]
+
+
+def test_threads_of_all_teams_that_are_at_work_count():
+    assert crowded_teams((2, 4), (2, 4), (2, 4)) == [False, False, True]
+    assert crowded_teams((1, 2), (2, 2)) == [False, True]
+
+
+def test_a_team_that_has_ended_counts_no_more_however_it_ended():
+    def fail(barrier, thread):
+        raise OSError("it fails")
+
+    for size in (1, 3):
+        with crew.Team(size, 1, 3) as team, pytest.raises(OSError, match="it fails"):
+            team.together(fail)
+        assert crowded_teams((3, 3)) == [False]
+
+
 # --- after a fork --------------------------------------------------------------------------------
 
 
@@ -372,6 +416,14 @@ def test_training_works_in_a_forked_child(result_in_child, trained_before):
         return losses == (expected or losses)
 
     assert result_in_child(train)
+
+
+def test_in_a_forked_child_nobody_of_its_parent_s_is_at_work(result_in_child):
+    def call(barrier, thread):
+        return float(thread == 0 and result_in_child(lambda: crowded_teams((2, 2)) == [False]))
+
+    with crew.Team(2, 1, 2) as team:
+        assert team.together(call) == 1.0
 
 
 @pytest.mark.usefixtures("two_blas_threads")
