@@ -203,8 +203,8 @@ cdef double call_python(OwnLoss* own, Ending* ending, Py_ssize_t m, bint weighte
 
 
 cdef double own_loss(
-    OwnLoss* own, Ending* ending, const floating* z, floating* delta, const floating* y, const floating* weights, Py_ssize_t start,
-    Py_ssize_t m, Py_ssize_t k
+    OwnLoss* own, Ending* ending, const floating* z, floating* delta, const floating* y, const floating* weights,
+    Py_ssize_t start, Py_ssize_t m, Py_ssize_t k
 ) noexcept nogil:
     """The user's loss of the output's rows, which stand from `start` on; as `output_delta`, of identity outputs."""
     cdef Py_ssize_t i, j, at = start * k
