@@ -19,6 +19,9 @@ import common
 
 FLAGS = "-g -fno-omit-frame-pointer -fsanitize=thread"
 TESTS = [f"tests/engine/test_{name}.py" for name in ("team", "squads", "steps")]
+# A child whose parent had another thread starts one: its number is that thread's, of whom the
+# sanitizer still thinks that it is there, and ends the child ("dup thread with used id").
+NOT_UNDER_SANITIZERS = "test_a_child_forked_while_a_thread_holds_blas_has_it_back"
 # The orders that make the barrier one; the processors that most people have would not tell.
 ORDERS = ["__ATOMIC_ACQ_REL", "__ATOMIC_ACQUIRE", "__ATOMIC_RELEASE"]
 # Slices long enough that threads meet in them: short ones the GIL lets through one after another.
@@ -106,8 +109,11 @@ def training() -> None:
     said = without_races(copy, ["-c", TRAINING])
     if f"trained with {copy}" not in said:
         raise SystemExit(f"training came to no end:\n{said}")
-    said = without_races(copy, ["-m", "pytest", "-q", "-s", *TESTS])
+    left_out = f"--deselect={TESTS[0]}::{NOT_UNDER_SANITIZERS}"
+    said = without_races(copy, ["-m", "pytest", "-q", "-s", *TESTS, left_out])
     print(said[-300:])
+    if re.search(r"\d+ (failed|error)", said.splitlines()[-1]):
+        raise SystemExit("tests of training failed under the sanitizer")
     common.report("race", "tests of training passed", int(re.findall(r"(\d+) passed", said)[-1]))
 
     common.replace_once(copy / "cbackprop/engine/team.h", *NOBODY_WAITS)
