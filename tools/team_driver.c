@@ -85,7 +85,8 @@ static long play(long *rounds, long *broken)
     breaker = drawn() % 2 ? (long)(drawn() % (unsigned long)size) : -1;
     breaks_at = 1 + (long)(drawn() % (unsigned long)n_rounds);
     outsider = drawn() % 4 == 0;
-    team_begin(&team, size, squad_size > 1 ? meetings : NULL, size / squad_size, (int)(drawn() % 2));
+    team_begin(&team, size, squad_size > 1 ? meetings : NULL, size / squad_size);
+    team_crowd(&team, (int)(drawn() % 2));
     for (thread = 0; thread < size; thread++) {
         results[thread] = (Result){thread, 0, 0, 0};
         cells[thread][0] = squads[thread][0] = 0;

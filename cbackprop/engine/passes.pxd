@@ -63,7 +63,7 @@ cdef struct Task:
     OwnLoss* own_loss               # in place of the row's; or NULL
     const double* dropout           # (n_layers - 1,), the hidden layers' rates; or NULL
     uint64_t seed                   # of what it leaves out
-    Ending* ending
+    Ending* ending                  # one for all who work on the task
 
 
 cdef inline bint has_blend(const Task* task, Py_ssize_t index) noexcept nogil:

@@ -60,7 +60,7 @@ cdef class Barrier:
             self.squads = <TeamMeeting*>PyMem_Malloc(size // squad_size * sizeof(TeamMeeting))
             if self.squads == NULL:
                 raise MemoryError
-        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size), False)
+        team_begin(&self.barrier, <long>size, self.squads, <long>(size // squad_size))
 
     def __dealloc__(self):
         PyMem_Free(self.squads)

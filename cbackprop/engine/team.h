@@ -77,13 +77,13 @@ static inline void team_crowd(TeamBarrier *team, int crowded)
 }
 
 /* `squads` is memory for their meetings, as many as there are, or NULL without squads. */
-static inline void team_begin(TeamBarrier *team, long size, TeamMeeting *squads, long n_squads, int crowded)
+static inline void team_begin(TeamBarrier *team, long size, TeamMeeting *squads, long n_squads)
 {
     long squad;
     team->size = size;
     TEAM_STORE(&team->all.arrived, 0);
     TEAM_STORE(&team->all.generation, 0);
-    team_crowd(team, crowded);
+    team_crowd(team, 0);
     team->squads = squads;
     for (squad = 0; squads != NULL && squad < n_squads; squad++) {
         TEAM_STORE(&team->squads[squad].arrived, 0);

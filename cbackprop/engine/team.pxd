@@ -8,7 +8,7 @@ cdef extern from "team.h":
         pass
     ctypedef struct TeamBarrier:
         double* parts
-    void team_begin(TeamBarrier*, long, TeamMeeting*, long, bint) noexcept nogil
+    void team_begin(TeamBarrier*, long, TeamMeeting*, long) noexcept nogil
     void team_crowd(TeamBarrier*, bint) noexcept nogil
     void team_break(TeamBarrier*) noexcept nogil
     void team_enter(TeamBarrier*) noexcept nogil

@@ -51,11 +51,8 @@ class OverRanks:
         self.optimizer, self.state, self.batch_size = optimizer, state, batch_size
         self.rows = batch_size * STEPS_OF_A_SLICE
         self.n_threads, self.factors = len(self.sweep.tasks), factors
-        self.task, self.alone, self.drops_out = (
-            self.sweep.tasks[0],
-            run.Barrier(1),
-            "dropout" in data,
-        )
+        self.task, self.alone = self.sweep.tasks[0], run.Barrier(1)
+        self.drops_out = "dropout" in data
         self.ranks = ranks
         bounds = bounds_of_steps(sizes, batch_size)
         self.own = bounds[:, ranks.rank].tolist()
